@@ -1,0 +1,137 @@
+package authz
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func setOf(ids ...string) *GrantSet { return NewGrantSet(NewIDs(testKey), slices.Values(ids)) }
+
+// A fingerprint outlives the process: clients hold it, other replicas read it.
+// If this test fails, every client refetches at the next deployment.
+func TestFingerprintsStayTheSameOverVersions(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		got  Fingerprint
+		want string
+	}{
+		{"empty set", setOf().Fingerprint(), "KzXDE127Nu8nLt2ZwUYyVA"},
+		{"set", setOf("a", "b").Fingerprint(), "mHJ9ZuM3hVR-Fv29ZQLyXw"},
+		{"combination", CombineFingerprints(testKey, "label", setOf("a").Fingerprint()), "WW8_OwKBKms7e6AeoITbvg"},
+		{"decision", Decision{Grants: []*GrantSet{setOf("a"), setOf()}}.Fingerprint(testKey), "rXj1eGnHXGCjXHz_FtUvcA"},
+		{"unrestricted", Decision{Unrestricted: true}.Fingerprint(testKey), "YruBk9C9V6JDVEusVzIm-g"},
+	} {
+		if got := tt.got.String(); got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestAnotherKeyGivesAnotherFingerprint(t *testing.T) {
+	other := NewFingerprintKey([]byte("another secret"))
+	a := NewGrantSet(NewIDs(other), slices.Values([]string{"a"}))
+	if a.Fingerprint() == setOf("a").Fingerprint() {
+		t.Error("the fingerprint does not depend on the key")
+	}
+	if !a.Equal(setOf("a")) {
+		t.Error("the sets are equal all the same")
+	}
+}
+
+func TestDecisionsAreToldApart(t *testing.T) {
+	a, b, none := setOf("a"), setOf("b"), setOf()
+	decisions := map[string]Decision{
+		"unrestricted":         {Unrestricted: true},
+		"no filter":            {},
+		"a":                    {Grants: []*GrantSet{a}},
+		"b":                    {Grants: []*GrantSet{b}},
+		"nothing":              {Grants: []*GrantSet{none}},
+		"a by the first of 2":  {Grants: []*GrantSet{a, none}},
+		"a by the second of 2": {Grants: []*GrantSet{none, a}},
+		"a, b":                 {Grants: []*GrantSet{a, b}},
+		"b, a":                 {Grants: []*GrantSet{b, a}},
+		"a ∪ b":                {Grants: []*GrantSet{a.Union(b)}},
+	}
+	seen := make(map[Fingerprint]string)
+	for name, d := range decisions {
+		f := d.Fingerprint(testKey)
+		if other, ok := seen[f]; ok {
+			t.Errorf("%q and %q have the same fingerprint", name, other)
+		}
+		seen[f] = name
+	}
+	if (Decision{Grants: []*GrantSet{nil}}).Fingerprint(testKey) != decisions["nothing"].Fingerprint(testKey) {
+		t.Error("a set that was never looked up is not the empty set")
+	}
+	// What Grants holds besides does not matter to who sees every row.
+	if (Decision{Unrestricted: true, Grants: []*GrantSet{a}}).Fingerprint(testKey) != decisions["unrestricted"].Fingerprint(testKey) {
+		t.Error("unrestricted has two fingerprints")
+	}
+}
+
+func TestCombinationsAreToldApart(t *testing.T) {
+	f, g := setOf("a").Fingerprint(), setOf("b").Fingerprint()
+	combined := []Fingerprint{
+		CombineFingerprints(testKey, "document#view", f),
+		CombineFingerprints(testKey, "project#view", f),
+		CombineFingerprints(testKey, "document#view", g),
+		CombineFingerprints(testKey, "document#view", f, g),
+		CombineFingerprints(testKey, "document#view", g, f),
+		CombineFingerprints(testKey, "document#view"),
+		CombineFingerprints(testKey, "document#view"+string(f[:])),
+		f,
+	}
+	for i, a := range combined {
+		if slices.Contains(combined[:i], a) {
+			t.Errorf("combination %d is not new", i)
+		}
+	}
+}
+
+func TestFingerprintsHaveOneSpelling(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var f Fingerprint
+		copy(f[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "bytes"))
+		s := f.String()
+		if len(s) != 22 || strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+			t.Fatalf("%q is not 22 URL-safe characters", s)
+		}
+		if got, err := ParseFingerprint(s); err != nil || got != f {
+			t.Fatalf("%q was read as %v, %v", s, got, err)
+		}
+		// Any other text is refused, or the fingerprint of its own.
+		i := rapid.IntRange(0, 21).Draw(t, "place")
+		other := s[:i] + string(rapid.Byte().Draw(t, "character")) + s[i+1:]
+		if got, err := ParseFingerprint(other); other != s && err == nil && got.String() != other {
+			t.Fatalf("%q was read as %v", other, got)
+		}
+	})
+	for _, s := range []string{"", "abc", strings.Repeat("A", 21), strings.Repeat("A", 23), strings.Repeat("A", 21) + "B", strings.Repeat("A", 21) + "\n", strings.Repeat("+", 22)} {
+		if f, err := ParseFingerprint(s); err == nil || KindOf(err) != Invalid {
+			t.Errorf("%q was read as %v, %v", s, f, err)
+		}
+	}
+}
+
+func TestTheKeyDoesNotPrint(t *testing.T) {
+	secret := fmt.Sprintf("%d", testKey[0])
+	var log bytes.Buffer
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("", "key", testKey, "in", struct{ Key FingerprintKey }{testKey})
+	slog.New(slog.NewTextHandler(&log, nil)).Info("", "key", testKey)
+	fmt.Fprintf(&log, "%v %+v %#v %s %x", testKey, testKey, testKey, testKey, testKey)
+	asJSON, err := json.Marshal(testKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log.Write(asJSON)
+	if strings.Contains(log.String(), secret+",") || strings.Contains(log.String(), secret+" ") || strings.Contains(log.String(), fmt.Sprintf("%x", testKey[:])) {
+		t.Errorf("the key is in %s", &log)
+	}
+}
