@@ -1,0 +1,48 @@
+// Package electrictest imitates Electric 1.7.12 over tables in memory: what the
+// proxy's tests, its benchmarks and shapegate-dev run against where there is no
+// Postgres.
+//
+// A Server is an http.Handler. Tables are written with SQL (Server.Exec) or,
+// faster, through a transaction (Server.Tx); each transaction appears in the
+// logs of the shapes that it concerns. Stats, LastRequest, WaitHeld and Intercept
+// let a test see what it was asked, write while requests wait, and make requests
+// fail.
+//
+// It is held to testdata/recordings, recorded from Electric 1.7.12: a test
+// replays every exchange and compares status, headers and body. What Electric
+// does that a proxy must not rely on, or must defend against, is imitated too:
+//
+//   - keys of a POST body override the URL's, table and main where included
+//     (recording 08);
+//   - a main where with an OR at its top widens every subset, since Electric puts
+//     it before " AND (…)" without parentheses;
+//   - bool values are f and t in the log, and false and true in snapshots.
+//
+// # What is not imitated
+//
+// HTTP: compression of answers; the content-type of a 304, which net/http does
+// not send; header names are capitalized; 503 for too many requests at once;
+// DELETE where shape deletion is allowed; read-only mode.
+//
+// Shapes: subqueries in a main where, with their tags and move messages;
+// compaction; shapes that expire; wheres that differ in white space alone, which
+// are two shapes in Electric, are one here; adding a column to a table, which
+// invalidates shapes (Server.Rotate does that part).
+//
+// SQL in wheres: everything that Electric refuses is refused, length() among it.
+// Of what it accepts, these are refused here: arrays of several dimensions, their
+// elements and slices, || of arrays, dates and intervals in arithmetic, timezone,
+// justify_*, bit operators, powers and roots, enums. A numeric is compared as a
+// float. NULLs follow SQL in the log as well, where Electric's own evaluation of
+// = ANY does not. A value that a cast cannot convert, and a division by zero, are
+// NULL; Postgres would fail.
+//
+// Tables: transactions do not overlap, so xip_list is always empty and xmin is
+// xmax. Constraints other than NOT NULL and the primary key are accepted and not
+// checked. Text is ordered by its bytes (collation C). Snapshots come in the order
+// of insertion. Intervals, inet and other rare types keep the text that they were
+// written with; the order of electric-schema's attributes is fixed.
+//
+// Nothing of the proxy belongs in this package, and no production binary may
+// import it.
+package electrictest

@@ -1,0 +1,386 @@
+package electrictest
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+const typesDDL = `create table v(
+	id int primary key, i int, big int8, f float8, n numeric(10,2), t text, c varchar(10), b bool, u uuid,
+	d date, ts timestamp, tz timestamptz, tags text[], nums int[], j jsonb)`
+
+// newTypes returns a server whose table v has one row of values, one of NULLs.
+func newTypes(t *testing.T) *Server {
+	t.Helper()
+	s := New(Options{})
+	t.Cleanup(s.Close)
+	if _, err := s.Exec(typesDDL); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.Exec(`insert into v values (1, 5, 9007199254740993, 1.5, 2.5, 'Ünï_x%', 'abc', true,
+		'AAAAAAAA-AAAA-4AAA-8AAA-AAAAAAAAAAAA', '2026-01-02', '2026-01-02 03:04:05.5', '2026-01-02T03:04:05+02:00',
+		'{a,"b c",NULL}', '{1,2,3}', '{"b": 1.0, "a":[1,2]}'), (2)`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (s *Server) eval(t *testing.T, id, where string, params map[string]string) (string, error) {
+	t.Helper()
+	tab := s.tables[relation{"public", "v"}]
+	c, err := compileCondition(where, params, tab.scope(nil), "subqueries")
+	if err != nil {
+		return "", err
+	}
+	rows := tab.lookup(&idSet{texts: []string{id}})
+	d := c.expr.get(rows[0].cells)
+	switch {
+	case d.null:
+		return "null", nil
+	case d.i == 1:
+		return "true", nil
+	default:
+		return "false", nil
+	}
+}
+
+// TestWhereFollowsThreeValuedLogic evaluates each where for a row of values (1)
+// and a row of NULLs (2).
+func TestWhereFollowsThreeValuedLogic(t *testing.T) {
+	s := newTypes(t)
+	p := map[string]string{"1": "5"}
+	for _, c := range []struct{ where, one, two string }{
+		{"true", "true", "true"},
+		{"i = 5", "true", "null"},
+		{"i = $1", "true", "null"},
+		{"$1 = i", "true", "null"},
+		{"i <> 5", "false", "null"},
+		{"i < 5.5 and i >= f", "true", "null"},
+		{"big = 9007199254740993", "true", "null"},
+		{"big = 9007199254740992", "false", "null"},
+		{"n = 2.5", "true", "null"},
+		{"i + 1 = 6 and i - 1 = 4 and i * 2 = 10 and -i = -5", "true", "null"},
+		{"i = 5 or t = 'nope'", "true", "null"},
+		{"i = 5 or true", "true", "true"},
+		{"i = 5 and false", "false", "false"},
+		{"not (i = 5)", "false", "null"},
+		{"b", "true", "null"},
+		{"not b", "false", "null"},
+		{"b = true", "true", "null"},
+		{"b is true", "true", "false"},
+		{"b is not true", "false", "true"},
+		{"b is false", "false", "false"},
+		{"b is unknown", "false", "true"},
+		{"b is not unknown", "true", "false"},
+		{"i is null", "false", "true"},
+		{"j is not null", "true", "false"},
+		{"i in (1, 5)", "true", "null"},
+		{"i not in (1, 5)", "false", "null"},
+		{"i not in (1, null)", "null", "null"},
+		{"i in (5, null)", "true", "null"},
+		{"i between 1 and 5", "true", "null"},
+		{"i not between 1 and 5", "false", "null"},
+		{"i between symmetric 9 and 1", "true", "null"},
+		{"i = any('{1,5}')", "true", "null"},
+		{"i = any('{}')", "false", "null"},
+		{"i = any('{1,null}')", "null", "null"},
+		{"i = any(array[1, 5])", "true", "null"},
+		{"i <> all('{1,2}')", "true", "null"},
+		{"i <> all('{1,5}')", "false", "null"},
+		{"i > all('{1,2}')", "true", "null"},
+		{"i < any('{1,9}')", "true", "null"},
+		{"'a' = any(tags)", "true", "null"},
+		{"'z' = any(tags)", "null", "null"},
+		{"2 = any(nums)", "true", "null"},
+		{"nums @> '{1,2}'", "true", "null"},
+		{"nums && '{9}'", "false", "null"},
+		{"'{1}' <@ nums", "true", "null"},
+		{"nums = '{1,2,3}'", "true", "null"},
+		{"i is distinct from 5", "false", "true"},
+		{"i is not distinct from null", "false", "true"},
+		{"t like 'Ü%'", "true", "null"},
+		{"t like '_n___\\%'", "true", "null"},
+		{"t like '%\\_x%'", "true", "null"},
+		{"t not like 'z%'", "true", "null"},
+		{"t ilike 'üN%'", "true", "null"},
+		{"t not ilike 'ü%'", "false", "null"},
+		{"upper(c) = 'ABC' and lower('X') = 'x'", "true", "null"},
+		{"c || '!' = 'abc!'", "true", "null"},
+		{"concat(c, null, '!') = 'abc!'", "true", "false"},
+		{"coalesce(c, 'none') = 'none'", "false", "true"},
+		{"greatest(i, 7) = 7 and least(i, 7) = 5", "true", "false"},
+		{"u = 'aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa'", "true", "null"},
+		{"u = any('{AAAAAAAA-aaaa-4aaa-8aaa-aaaaaaaaaaaa}')", "true", "null"},
+		{"d = '2026-01-02' and d < ts", "true", "null"},
+		{"ts > '2026-01-02T03:04:05'", "true", "null"},
+		{"tz = '2026-01-02 01:04:05Z'", "true", "null"},
+		{"i = '5'::int4 and '2026-01-02'::date = d and i::text = '5'", "true", "null"},
+		{"(i = 5)", "true", "null"},
+		{"true limit 1", "true", "true"}, // Electric does not look for it
+	} {
+		for id, want := range map[string]string{"1": c.one, "2": c.two} {
+			got, err := s.eval(t, id, c.where, p)
+			if err != nil || got != want {
+				t.Errorf("row %s, %s: %s (%v), want %s", id, c.where, got, err, want)
+			}
+		}
+	}
+}
+
+func TestWhereRefusesWhatElectricRefuses(t *testing.T) {
+	s := newTypes(t)
+	p := map[string]string{"1": "x", "2": "{not-a-uuid}"}
+	for where, want := range map[string]string{
+		"nope = 1":                      "At location 0: unknown reference nope",
+		`"Nope" = 1`:                    `At location 0: unknown reference "Nope"`,
+		"v.i = 1":                       "unknown reference v.i",
+		"i = 'x'":                       "At location 4: invalid syntax for type int4: x",
+		"i = $1":                        "At location 4: invalid syntax for type int4: x",
+		"u = any($2)":                   "At location 8: invalid syntax for type uuid[]: {not-a-uuid}",
+		"i = $9":                        "At location 4: parameter $9 was not provided",
+		"t = $1 and i = $1":             "Could not select an operator overload",
+		"i":                             "must return a boolean",
+		"'true'":                        "must return a boolean",
+		"null":                          "must return a boolean",
+		"i = t":                         "Could not select an operator overload",
+		"b < true":                      "Could not select an operator overload",
+		"j = '{}'":                      "invalid syntax for type jsonb",
+		"length(t) = 1":                 "unknown or unsupported function length/1",
+		"now() > tz":                    "unknown or unsupported function now/0",
+		"pg_sleep(1) is null":           "unknown or unsupported function",
+		"count(*) = 1":                  "aggregation",
+		"tz = '2026-01-01 00:00:00'":    "invalid syntax for type timestamptz",
+		"u = 'aaaaaaaaaaaa4aaa8aaa'":    "invalid syntax for type uuid",
+		"i in (select 1)":               "subqueries",
+		"true) or (true":                "syntax error",
+		"true; drop table v":            `unescaped ";"`,
+		"true order by i":               "malformed query",
+		"true union select 1":           "malformed query",
+		"t::json is null":               "unsupported type json",
+		"case when b then b else b end": "not supported in this context",
+	} {
+		if _, err := s.eval(t, "1", where, p); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", where, err, want)
+		}
+	}
+}
+
+// TestValuesAreStoredAsPostgresPrintsThem checks Postgres' output forms.
+func TestValuesAreStoredAsPostgresPrintsThem(t *testing.T) {
+	for _, c := range []struct {
+		typ      string
+		array    bool
+		mods     []int
+		in, want string // want empty: refused
+	}{
+		{typ: "bool", in: "T", want: "true"},
+		{typ: "bool", in: "off", want: "false"},
+		{typ: "bool", in: "o"},
+		{typ: "int2", in: " 7 ", want: "7"},
+		{typ: "int2", in: "40000"},
+		{typ: "float8", in: "1e3", want: "1000"},
+		{typ: "numeric", in: "01.50", want: "1.50"},
+		{typ: "numeric", mods: []int{10, 2}, in: "1.005e1", want: "10.05"},
+		{typ: "numeric", in: "1/2"},
+		{typ: "uuid", in: "{AAAAAAAAAAAA4AAA8AAAAAAAAAAAAAAA}", want: "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"},
+		{typ: "uuid", in: "x"},
+		{typ: "timestamptz", in: "2026-01-01T00:00:00Z", want: "2026-01-01 00:00:00+00"},
+		{typ: "timestamptz", in: "2026-01-01 00:00:00.120+02", want: "2025-12-31 22:00:00.12+00"},
+		{typ: "timestamp", in: "2026-01-01T00:00:00+02:00", want: "2026-01-01 00:00:00"},
+		{typ: "date", in: "2026-01-01", want: "2026-01-01"},
+		{typ: "time", in: "01:02", want: "01:02:00"},
+		{typ: "jsonb", in: `{"bb":1,"a":[true,null],"a":2.50}`, want: `{"a": 2.50, "bb": 1}`},
+		{typ: "jsonb", in: `{`},
+		{typ: "json", in: `{"a":1}`, want: `{"a":1}`},
+		{typ: "bpchar", mods: []int{4}, in: "ab", want: "ab  "},
+		{typ: "varchar", mods: []int{2}, in: "abc"},
+		{typ: "text", in: "a\x00"},
+		{typ: "text", array: true, in: `{ a , "b c", null, "null", "" , q\"q}`, want: `{a,"b c",NULL,"null","","q\"q"}`},
+		{typ: "bool", array: true, in: `{true,f}`, want: `{t,f}`},
+		{typ: "int4", array: true, in: `{1,x}`},
+		{typ: "int4", array: true, in: `{1,}`},
+		{typ: "int4", array: true, in: `{{1},{2}}`, want: `{{1},{2}}`},
+		{typ: "int4", array: true, in: `{}`, want: `{}`},
+	} {
+		got, err := columnType{typ{c.typ, c.array}, c.mods}.canonical(c.in)
+		if (err != nil) != (c.want == "") || got != c.want {
+			t.Errorf("%s %q: %q (%v), want %q", c.typ, c.in, got, err, c.want)
+		}
+	}
+}
+
+// TestMainWhereWithOrWidensSubsets names a flaw of Electric 1.7.12 that the
+// package imitates: the main where stands without parentheses before the
+// subset's.
+func TestMainWhereWithOrWidensSubsets(t *testing.T) {
+	s := newTypes(t)
+	tab := s.tables[relation{"public", "v"}]
+	compile := func(where string, params map[string]string) *condition {
+		c, err := compileCondition(where, params, tab.scope(nil), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	for _, c := range []struct {
+		base string
+		want bool
+	}{
+		{"i = $1 OR i = $2", true},   // i = 5 OR i = 6 AND (false)
+		{"(i = $1 OR i = $2)", true}, // the parentheses are gone once it is printed
+		{"(i = $1 OR i = $2) AND true", false},
+		{"i IN ($1, $2)", false},
+	} {
+		joined, err := compile(c.base, map[string]string{"1": "5", "2": "6"}).
+			and(compile("i = $1", map[string]string{"1": "7"}), tab.scope(nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		row := tab.lookup(&idSet{texts: []string{"1"}})[0]
+		if got := joined.holds(row); got != c.want {
+			t.Errorf("%s: the subset holds the row: %t, want %t", c.base, got, c.want)
+		}
+	}
+}
+
+func TestOrderBy(t *testing.T) {
+	s := New(Options{})
+	if _, err := s.Exec(`create table o(id int primary key, n int, t text);
+		insert into o values (1, 2, 'b'), (2, null, 'a'), (3, 10, 'b'), (4, 2, 'a')`); err != nil {
+		t.Fatal(err)
+	}
+	tab := s.tables[relation{"public", "o"}]
+	for order, want := range map[string]string{
+		"n":                    "1432",
+		"n desc":               "2314",
+		"n nulls first":        "2143",
+		"n desc nulls last, t": "3412",
+		`"t" desc, "id" desc`:  "3142",
+		"t, n desc nulls last": "4231",
+	} {
+		keys, err := parseOrderBy(order, tab.scope(nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var rows []*row
+		for _, r := range tab.rows.view().all() {
+			rows = append(rows, r)
+		}
+		sortRows(rows, keys)
+		got := ""
+		for _, r := range rows {
+			got += r.cells[0].text
+		}
+		if got != want {
+			t.Errorf("%s: %s, want %s", order, got, want)
+		}
+	}
+	for _, order := range []string{"nope", "lower(t)", "t; drop table o", "$1", "t limit 1 for update", "t collate \"C\""} {
+		if _, err := parseOrderBy(order, tab.scope(nil)); err == nil {
+			t.Errorf("%s is accepted", order)
+		}
+	}
+}
+
+// TestKeyLookupFindsWhatAScanFinds compares both ways to answer a subset.
+func TestKeyLookupFindsWhatAScanFinds(t *testing.T) {
+	s := New(Options{})
+	if _, err := s.Exec(`create table k(id text primary key, n int);
+		insert into k select 'id/' || i::text, i from generate_series(1, 700) as i;
+		delete from k where n between 100 and 600; update k set id = 'new' where n = 5`); err != nil {
+		t.Fatal(err)
+	}
+	tab := s.tables[relation{"public", "k"}]
+	for where, byKey := range map[string]bool{
+		"id = 'id/7'": true,
+		"id = any('{id/7,id/650,id/7,id/300,new}')": true,
+		"id in ('id/1', 'id/2') and n > 1":          true,
+		"n > 3 and id = any('{id/3,id/4}')":         true,
+		"id = 'id/7' or n = 8":                      false,
+		"not id = 'id/7'":                           false,
+		"id <> all('{id/7}')":                       false,
+		"id = null":                                 true,
+		"id = 'id/5'":                               true,
+	} {
+		c, err := compileCondition(where, nil, tab.scope(nil), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if (c.expr.ids != nil) != byKey {
+			t.Errorf("%s: by key %t, want %t", where, !byKey, byKey)
+			continue
+		}
+		var scanned, found []string
+		for _, r := range tab.rows.view().all() {
+			if c.holds(r) {
+				scanned = append(scanned, r.key)
+			}
+		}
+		if byKey {
+			for _, r := range tab.lookup(c.expr.ids) {
+				if c.holds(r) {
+					found = append(found, r.key)
+				}
+			}
+			if fmt.Sprint(found) != fmt.Sprint(scanned) {
+				t.Errorf("%s: %v by key, %v by scan", where, found, scanned)
+			}
+		}
+	}
+}
+
+func TestFailedTransactionChangesNothing(t *testing.T) {
+	s := New(Options{})
+	if _, err := s.Exec(`create table f(id serial primary key, t text not null); insert into f(t) values ('a'), ('b'), ('c')`); err != nil {
+		t.Fatal(err)
+	}
+	dump := func() string {
+		tab := s.tables[relation{"public", "f"}]
+		out := ""
+		for pos, r := range tab.rows.view().all() {
+			at, ok := tab.find(r.key)
+			out += fmt.Sprint(r.key, r.cells[1].text, pos == at, ok, " ")
+		}
+		return out + fmt.Sprint(len(tab.index), tab.rows.live, tab.rows.n)
+	}
+	before := dump()
+	for _, sql := range []string{
+		`insert into f(t) values ('d'); update f set id = 9 where t = 'a'; delete from f where t = 'b'; insert into f(t) values (null)`,
+		`truncate f; insert into f values (1, 'x'), (1, 'y')`,
+		`update f set id = id + 1`,
+		`create table g(id int primary key); insert into g values (1); insert into nope values (1)`,
+	} {
+		if _, err := s.Exec(sql); err == nil {
+			t.Errorf("%s does not fail", sql)
+		}
+		if after := dump(); after != before {
+			t.Errorf("%s leaves %s, want %s", sql, after, before)
+		}
+	}
+	if _, err := s.Exec(`insert into g values (1)`); err == nil {
+		t.Error("a table of a failed transaction exists")
+	}
+}
+
+// TestViewsDoNotChange checks that what a reader holds is not written to.
+func TestViewsDoNotChange(t *testing.T) {
+	h := &heap{}
+	for range 300 {
+		h.append(&row{key: "old"})
+	}
+	v := h.view()
+	h.set(0, &row{key: "new"})
+	h.set(299, nil)
+	h.append(&row{key: "new"})
+	n := 0
+	for _, r := range v.all() {
+		if n++; r.key != "old" {
+			t.Fatal("the view holds a later row")
+		}
+	}
+	if n != 300 || h.live != 300 || h.n != 301 {
+		t.Fatalf("%d rows in the view, %d live of %d in the heap", n, h.live, h.n)
+	}
+}
