@@ -1,0 +1,146 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/shapegate/shapegate/authz"
+	"github.com/shapegate/shapegate/authz/identity"
+)
+
+// DefaultTTL is how long a session lasts if nothing else is said.
+const DefaultTTL = 15 * time.Minute
+
+// Session is what a session token stands for.
+type Session struct {
+	Subject authz.Subject
+
+	// Created and Expires are exact to the millisecond. A session holds until
+	// Expires, and no longer.
+	Created, Expires time.Time
+}
+
+// Manager makes, reads and ends sessions. It is safe for concurrent use.
+type Manager struct {
+	store Store
+	ttl   time.Duration
+	now   func() time.Time
+}
+
+// Option changes a Manager.
+type Option func(*Manager)
+
+// WithClock has sessions timed by now instead of time.Now.
+func WithClock(now func() time.Time) Option { return func(m *Manager) { m.now = now } }
+
+// NewManager returns a manager of the sessions in store, which last for ttl, or
+// for DefaultTTL if ttl is not positive.
+func NewManager(store Store, ttl time.Duration, opts ...Option) *Manager {
+	if ttl <= 0 {
+		ttl = DefaultTTL
+	}
+	m := &Manager{store: store, ttl: ttl, now: time.Now}
+	for _, o := range opts {
+		o(m)
+	}
+	return m
+}
+
+const (
+	opCreate = "create session"
+	opGet    = "read session"
+	opDelete = "delete session"
+)
+
+var (
+	errExpiredIdentity = errors.New("the identity is expired")
+	errMalformed       = errors.New("malformed session token")
+	errUnknown         = errors.New("no such session")
+	errExpired         = errors.New("the session is expired")
+)
+
+// Create makes a session for a verified identity and returns its token, which
+// exists nowhere else. It lasts for the manager's TTL, but never longer than the
+// identity.
+//
+// Errors are Unauthenticated if the identity is expired, Invalid if its subject
+// is none or its claims are larger than MaxClaims, and Unavailable if the store
+// is away.
+func (m *Manager) Create(ctx context.Context, id identity.Identity) (token string, s Session, err error) {
+	// The store counts in milliseconds. Both ends are rounded down, so that what
+	// is said here is what is stored.
+	created := m.now().Truncate(time.Millisecond)
+	expires := created.Add(m.ttl)
+	if id.Expires.Before(expires) {
+		expires = id.Expires
+	}
+	expires = expires.Truncate(time.Millisecond)
+	if !expires.After(created) {
+		return "", Session{}, authz.E(authz.Unauthenticated, opCreate, errExpiredIdentity)
+	}
+	if _, err := authz.NewObjectRef(id.Subject.Type, id.Subject.ID); err != nil {
+		return "", Session{}, fmt.Errorf("%s: %w", opCreate, err)
+	}
+	s = Session{Subject: id.Subject, Created: created, Expires: expires}
+	data, err := encode(s)
+	if err != nil {
+		return "", Session{}, authz.E(authz.Invalid, opCreate, err)
+	}
+	token = newToken()
+	key, _ := tokenID(token)
+	if err := m.store.Put(ctx, key, data, expires.Sub(created)); err != nil {
+		return "", Session{}, storeError(opCreate, err)
+	}
+	return token, s, nil
+}
+
+// Get returns the session that a token stands for.
+//
+// Errors are Unauthenticated if the token is malformed, unknown or expired, and
+// Unavailable if the store is away.
+func (m *Manager) Get(ctx context.Context, token string) (Session, error) {
+	key, ok := tokenID(token)
+	if !ok {
+		return Session{}, authz.E(authz.Unauthenticated, opGet, errMalformed)
+	}
+	data, err := m.store.Get(ctx, key)
+	if errors.Is(err, ErrNotFound) {
+		return Session{}, authz.E(authz.Unauthenticated, opGet, errUnknown)
+	}
+	if err != nil {
+		return Session{}, storeError(opGet, err)
+	}
+	s, err := decode(data)
+	if err != nil {
+		return Session{}, authz.E(authz.Unauthenticated, opGet, err)
+	}
+	if !m.now().Before(s.Expires) {
+		return Session{}, authz.E(authz.Unauthenticated, opGet, errExpired)
+	}
+	return s, nil
+}
+
+// Delete ends the session that a token stands for. It is no error if there is
+// none, or never can have been. Errors are Unavailable: the session may then
+// still exist.
+func (m *Manager) Delete(ctx context.Context, token string) error {
+	key, ok := tokenID(token)
+	if !ok {
+		return nil
+	}
+	if err := m.store.Delete(ctx, key); err != nil {
+		return storeError(opDelete, err)
+	}
+	return nil
+}
+
+// storeError makes an error of the store Unavailable, whatever it was: nothing
+// that a store says can make a token good or bad.
+func storeError(op string, err error) error {
+	if authz.KindOf(err) == authz.Unavailable {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	return authz.E(authz.Unavailable, op, err)
+}
