@@ -1,0 +1,89 @@
+package schema
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// paramName is what a param may be called: a word in a URL's query and, behind a
+// dollar sign, in a where.
+var paramName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
+
+// protocolParams are the query keys of Electric's protocol (and those that a
+// server of it takes), which a shape cannot have for its own. Keys with a dash
+// or in brackets are no param names anyway.
+var protocolParams = []string{
+	"api_secret", "columns", "cursor", "database_id", "expired_handle", "experimental_compaction",
+	"experimental_live_sse", "handle", "live", "live_sse", "log", "offset", "params", "queryable_columns",
+	"replica", "secret", "shape_definition", "table", "where",
+}
+
+// params are the declared params of a shape, and which of them are used.
+type params struct {
+	declared []entry
+	used     map[string]bool
+}
+
+func (d *document) params(f fields) *params {
+	p := &params{used: map[string]bool{}}
+	e, ok := f.entries["params"]
+	if !ok {
+		return p
+	}
+	entries, _ := d.mapping(e.value)
+	for _, param := range entries {
+		switch {
+		case !paramName.MatchString(param.name):
+			d.fail(param.key, param.at, "is no name for a param: it must match %s", paramName)
+		case slices.Contains(protocolParams, param.name) || strings.HasPrefix(param.name, "subset__"):
+			d.fail(param.key, param.at, "is a word of Electric's protocol, so it cannot be a param")
+		}
+		d.noKeys(param.value)
+		p.declared = append(p.declared, param)
+	}
+	return p
+}
+
+// noKeys reports whatever stands in a mapping that has no keys yet.
+func (d *document) noKeys(v value) {
+	switch node := v.node.(type) {
+	case nil, *ast.NullNode:
+		d.failAt(v, "must be a mapping: write {}")
+	case *ast.MappingNode:
+		for _, pair := range node.Values {
+			key, _ := keyName(pair.Key)
+			d.fail(v.key+"."+key, placeOf(pair.Key.GetToken()), "is not a known key: a param has none")
+		}
+	default:
+		d.mapping(v)
+	}
+}
+
+// use notes that the value v speaks of the param called name.
+func (p *params) use(d *document, v value, name string) {
+	p.used[name] = true
+	var names []string
+	for _, param := range p.declared {
+		if param.name == name {
+			return
+		}
+		names = append(names, param.name)
+	}
+	d.failAt(v, "$%s is not declared under params%s", name, didYouMean(name, names))
+}
+
+// finish reports params that nothing uses, and returns the names of all, sorted.
+func (p *params) finish(d *document) []string {
+	var names []string
+	for _, param := range p.declared {
+		if !p.used[param.name] {
+			d.fail(param.key, param.at, "is declared and never used")
+		}
+		names = append(names, param.name)
+	}
+	slices.Sort(names)
+	return names
+}
