@@ -1,0 +1,80 @@
+package electric
+
+import (
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// Feed names one shape log of Electric. Everybody who may see some of a shape
+// reads the same feed.
+type Feed struct {
+	Schema, Table string // the table's names as the catalog has them
+	Columns       []string
+	Where         string   // the static where, with $1, $2, … for WhereParams
+	WhereParams   []string // values
+	Replica       Replica
+	Log           LogMode
+}
+
+// Replica says how much of a row an update or a delete carries.
+type Replica uint8
+
+// ReplicaDefault sends the key and the changed columns of an update, and the
+// key of a delete; ReplicaFull the whole row, and the old values of the columns
+// that changed (recordings 02 and 03).
+const (
+	ReplicaDefault Replica = iota
+	ReplicaFull
+)
+
+// LogMode says what a feed's log begins with.
+type LogMode uint8
+
+// LogFull begins with a snapshot of the whole shape; LogChangesOnly holds changes
+// alone, and Electric reads nothing of the table for it.
+const (
+	LogFull LogMode = iota
+	LogChangesOnly
+)
+
+// query returns the part of an upstream URL that names the feed. Both columns
+// and queryable_columns are sent: the one limits what is returned, the other
+// what a subset's where and order_by may speak of (recording 12).
+func (f *Feed) query() url.Values {
+	columns := columnList(f.Columns)
+	q := url.Values{
+		"table":             {QuoteIdentifier(f.Schema) + "." + QuoteIdentifier(f.Table)},
+		"columns":           {columns},
+		"queryable_columns": {columns},
+		"replica":           {"default"},
+		"log":               {"full"},
+	}
+	if f.Replica == ReplicaFull {
+		q.Set("replica", "full")
+	}
+	if f.Log == LogChangesOnly {
+		q.Set("log", "changes_only")
+	}
+	if f.Where != "" {
+		q.Set("where", f.Where)
+		for i, v := range f.WhereParams {
+			q.Set("params["+strconv.Itoa(i+1)+"]", v)
+		}
+	}
+	return q
+}
+
+func columnList(columns []string) string {
+	quoted := make([]string, len(columns))
+	for i, c := range columns {
+		quoted[i] = QuoteIdentifier(c)
+	}
+	return strings.Join(quoted, ",")
+}
+
+// QuoteIdentifier spells a name of the catalog in SQL, so that it is neither
+// folded nor taken for anything but a name.
+func QuoteIdentifier(name string) string {
+	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
+}

@@ -1,0 +1,220 @@
+package electric
+
+import "bytes"
+
+// Operation is what a message says of a row.
+type Operation uint8
+
+// The operations, and Control: a message that is about the log, not a row.
+const (
+	Control Operation = iota
+	Insert
+	Update
+	Delete
+)
+
+// The control messages of Electric 1.7.
+const (
+	ControlUpToDate    = "up-to-date"
+	ControlMustRefetch = "must-refetch"
+	ControlSnapshotEnd = "snapshot-end"
+)
+
+// Message is one message of a log, or one row of a snapshot. Its slices are of
+// the reader's buffer: they hold until the next message is read.
+type Message struct {
+	Raw       []byte // the whole message, as Electric wrote it
+	Operation Operation
+	Control   string // of a Control message
+
+	// KeyChange is the key of the other half of a primary-key change, which
+	// Electric writes as a delete and an insert (recording 02), or nil.
+	KeyChange []byte
+
+	key, value, old, headers []byte
+}
+
+// parseMessage reads one message. Whatever it does not know is an error: a
+// message that nobody understood must not be passed on.
+func parseMessage(raw []byte) (Message, error) {
+	m := Message{Raw: raw}
+	members(raw, func(f member) bool {
+		switch {
+		case stringIs(f.name, "key"):
+			m.key = f.value
+		case stringIs(f.name, "value"):
+			m.value = f.value
+		case stringIs(f.name, "old_value"):
+			m.old = f.value
+		case stringIs(f.name, "headers"):
+			m.headers = f.value
+		}
+		return true
+	})
+	err := m.parseHeaders()
+	if err == nil && m.Operation != Control && (!isObject(m.value) || m.key == nil) {
+		err = protocolErrorf("a message without key or value")
+	}
+	return m, err
+}
+
+func (m *Message) parseHeaders() error {
+	var operation, control []byte
+	var err error
+	members(m.headers, func(f member) bool {
+		switch {
+		case stringIs(f.name, "operation"):
+			operation = f.value
+		case stringIs(f.name, "control"):
+			control = f.value
+		case isKeyChange(f.name):
+			m.KeyChange, err = unquote(f.value)
+		}
+		return err == nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case operation != nil && control != nil:
+		return protocolErrorf("a message with both an operation and a control")
+	case stringIs(operation, "insert"):
+		m.Operation = Insert
+	case stringIs(operation, "update"):
+		m.Operation = Update
+	case stringIs(operation, "delete"):
+		m.Operation = Delete
+	case control != nil:
+		text, err := unquote(control)
+		m.Control = string(text)
+		return err
+	default:
+		return protocolErrorf("a message of an unknown kind")
+	}
+	return nil
+}
+
+func isKeyChange(name []byte) bool {
+	return stringIs(name, "key_change_to") || stringIs(name, "key_change_from")
+}
+
+func isObject(value []byte) bool { return len(value) > 0 && value[0] == '{' }
+
+// Value is one column of a row.
+type Value struct {
+	Text    []byte // how Postgres prints it; nil if Null
+	Null    bool
+	Present bool // false: the message says nothing of the column
+}
+
+// Column returns a column of the row as the message leaves it; of a delete, as it
+// was.
+func (m *Message) Column(name string) (Value, error) { return column(m.value, name) }
+
+// OldColumn returns a column of the row as it was before an update. What the
+// message does not list as changed is as it is now. Only feeds with ReplicaFull
+// tell.
+func (m *Message) OldColumn(name string) (Value, error) {
+	if m.old != nil {
+		if v, err := column(m.old, name); err != nil || v.Present {
+			return v, err
+		}
+	}
+	return column(m.value, name)
+}
+
+func column(object []byte, name string) (v Value, err error) {
+	members(object, func(f member) bool {
+		if !stringIs(f.name, name) {
+			return true
+		}
+		v.Present = true
+		if string(f.value) == "null" {
+			v.Null = true
+		} else {
+			v.Text, err = unquote(f.value)
+		}
+		return false
+	})
+	return v, err
+}
+
+// AppendAs appends the message to dst as another operation than the one it came
+// as: what a reader must see of an update that brought the row into what it may
+// see (Insert: the new row), or took it out (Delete: the row as it was, as
+// ReplicaFull deletes carry it). The message must be an Update of a ReplicaFull
+// feed.
+func (m *Message) AppendAs(dst []byte, op Operation) []byte {
+	dst = append(dst, `{"key":`...)
+	dst = append(dst, m.key...)
+	dst = append(dst, `,"value":`...)
+	if op == Delete {
+		dst = m.appendOldRow(dst)
+	} else {
+		dst = append(dst, m.value...)
+	}
+	dst = append(dst, `,"headers":{`...)
+	first := true
+	members(m.headers, func(f member) bool {
+		if stringIs(f.name, "operation") {
+			f.value = operationNames[op]
+		}
+		dst, first = appendMember(dst, f, first), false
+		return true
+	})
+	return append(dst, "}}"...)
+}
+
+var operationNames = [...][]byte{Insert: []byte(`"insert"`), Update: []byte(`"update"`), Delete: []byte(`"delete"`)}
+
+func (m *Message) appendOldRow(dst []byte) []byte {
+	dst = append(dst, '{')
+	first := true
+	members(m.value, func(f member) bool {
+		members(m.old, func(old member) bool {
+			if bytes.Equal(old.name, f.name) {
+				f.value = old.value
+				return false
+			}
+			return true
+		})
+		dst, first = appendMember(dst, f, first), false
+		return true
+	})
+	return append(dst, '}')
+}
+
+// AppendWithoutKeyChange appends the message to dst without the header that names
+// the other half of a primary-key change.
+func (m *Message) AppendWithoutKeyChange(dst []byte) []byte {
+	dst = append(dst, '{')
+	first := true
+	members(m.Raw, func(f member) bool {
+		if stringIs(f.name, "headers") {
+			f.value = withoutKeyChange(f.value)
+		}
+		dst, first = appendMember(dst, f, first), false
+		return true
+	})
+	return append(dst, '}')
+}
+
+func withoutKeyChange(headers []byte) []byte {
+	out := append(make([]byte, 0, len(headers)), '{')
+	first := true
+	members(headers, func(f member) bool {
+		if !isKeyChange(f.name) {
+			out, first = appendMember(out, f, first), false
+		}
+		return true
+	})
+	return append(out, '}')
+}
+
+func appendMember(dst []byte, f member, first bool) []byte {
+	if !first {
+		dst = append(dst, ',')
+	}
+	dst = append(dst, f.name...)
+	dst = append(dst, ':')
+	return append(dst, f.value...)
+}

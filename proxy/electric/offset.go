@@ -1,0 +1,115 @@
+package electric
+
+import (
+	"cmp"
+	"errors"
+	"strconv"
+	"strings"
+)
+
+// Offset is a position in a shape's log: a transaction and an operation in it.
+//
+// Electric spells it "<lsn>_<operation>", where the operation may be "inf": the
+// end of the transaction. Two more spellings name no position but ask for one:
+// "-1", before everything, and "now", the log's present end.
+type Offset struct {
+	kind offsetKind
+	lsn  uint64
+	op   uint64 // opInf stands for "inf"
+}
+
+type offsetKind uint8
+
+const (
+	kindPosition offsetKind = iota
+	kindBeforeAll
+	kindNow
+)
+
+const opInf = ^uint64(0)
+
+// The offsets that are not positions, and the first position of every log.
+var (
+	BeforeAll = Offset{kind: kindBeforeAll}
+	Now       = Offset{kind: kindNow}
+	Start     = Offset{}
+)
+
+var errOffset = errors.New(`not an offset: want "-1", "now" or "<number>_<number>"`)
+
+// ParseOffset reads an offset as Electric writes it. It is stricter than Electric
+// itself, which also takes leading zeros and signs: an offset has one spelling.
+func ParseOffset(s string) (Offset, error) {
+	switch s {
+	case "-1":
+		return BeforeAll, nil
+	case "now":
+		return Now, nil
+	}
+	lsn, op, ok := strings.Cut(s, "_")
+	if !ok {
+		return Offset{}, errOffset
+	}
+	o := Offset{op: opInf}
+	var err error
+	if o.lsn, err = parseNumber(lsn); err != nil {
+		return Offset{}, err
+	}
+	if op != "inf" {
+		if o.op, err = parseNumber(op); err != nil {
+			return Offset{}, err
+		}
+	}
+	return o, nil
+}
+
+func parseNumber(s string) (uint64, error) {
+	if s == "" || len(s) > 1 && s[0] == '0' || s[0] == '+' {
+		return 0, errOffset
+	}
+	n, err := strconv.ParseUint(s, 10, 63)
+	if err != nil {
+		return 0, errOffset
+	}
+	return n, nil
+}
+
+// IsPosition reports whether o is a place in a log, rather than a wish for one.
+func (o Offset) IsPosition() bool { return o.kind == kindPosition }
+
+// LSN returns the transaction's position in Postgres' write-ahead log; 0 stands
+// for the snapshot that a log begins with.
+func (o Offset) LSN() uint64 { return o.lsn }
+
+// Compare orders positions. BeforeAll comes before each of them, Now after.
+func (o Offset) Compare(p Offset) int {
+	if o.kind != p.kind {
+		return cmp.Compare(o.rank(), p.rank())
+	}
+	return cmp.Or(cmp.Compare(o.lsn, p.lsn), cmp.Compare(o.op, p.op))
+}
+
+func (o Offset) rank() int {
+	switch o.kind {
+	case kindBeforeAll:
+		return 0
+	case kindNow:
+		return 2
+	default:
+		return 1
+	}
+}
+
+// String spells the offset as Electric does.
+func (o Offset) String() string {
+	switch {
+	case o.kind == kindBeforeAll:
+		return "-1"
+	case o.kind == kindNow:
+		return "now"
+	case o.op == opInf:
+		return strconv.FormatUint(o.lsn, 10) + "_inf"
+	default:
+		return strconv.FormatUint(o.lsn, 10) + "_" + strconv.FormatUint(o.op, 10)
+	}
+}
