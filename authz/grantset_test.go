@@ -205,6 +205,7 @@ func manyIDs(n, from int) []string {
 }
 
 func benchmarkBuild(b *testing.B, n int, known bool) {
+	b.Helper()
 	names := manyIDs(n, 0)
 	ids := NewIDs(testKey)
 	if known {

@@ -1,0 +1,124 @@
+package spicedb
+
+import (
+	"context"
+	"errors"
+
+	authzedv1 "github.com/authzed/authzed-go/proto/authzed/api/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/shapegate/shapegate/authz"
+)
+
+// Client asks one SpiceDB server, or several that are one cluster. It is safe
+// for concurrent use.
+//
+// Its errors are an *authz.Error, except that a cancelled context comes back as
+// context.Canceled. Unavailable is whatever may pass: a server that is away,
+// slow, overloaded, or that refuses the preshared key. Internal is what will
+// not: a definition or permission that the schema does not have.
+type Client struct {
+	conn        *grpc.ClientConn
+	permissions authzedv1.PermissionsServiceClient
+	schema      authzedv1.SchemaServiceClient
+	cfg         Config
+	complaints  complaints
+}
+
+var _ authz.Engine = (*Client)(nil)
+
+func newClient(conn *grpc.ClientConn, cfg Config) *Client {
+	return &Client{
+		conn:        conn,
+		permissions: authzedv1.NewPermissionsServiceClient(conn),
+		schema:      authzedv1.NewSchemaServiceClient(conn),
+		cfg:         cfg,
+	}
+}
+
+// Close ends the connection and every call on it.
+func (c *Client) Close() error { return c.conn.Close() }
+
+// Ready reports whether SpiceDB answers this client, its preshared key and its
+// datastore included, by asking for a part of the schema that does not exist. A
+// server that has no schema yet is ready. Errors are Unavailable.
+func (c *Client) Ready(ctx context.Context) error {
+	const op = "ask SpiceDB whether it is ready"
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	defer cancel()
+	_, err := c.schema.ReflectSchema(ctx, &authzedv1.ReflectSchemaRequest{
+		Consistency: fullyConsistent(),
+		OptionalFilters: []*authzedv1.ReflectionSchemaFilter{
+			{OptionalDefinitionNameFilter: "shapegate/no_such_definition"},
+		},
+	})
+	if err == nil || answered(err) {
+		return nil
+	}
+	return c.failed(ctx, op, err)
+}
+
+// CheckPermission implements authz.Engine.
+func (c *Client) CheckPermission(ctx context.Context, subject authz.Subject, resource authz.ObjectRef, permission string, caveatContext map[string]any) (bool, error) {
+	const op = "check permission"
+	if err := validRefs(subject.ObjectRef, resource); err != nil {
+		return false, err
+	}
+	values, err := asStruct(caveatContext)
+	if err != nil {
+		return false, authz.E(authz.Invalid, op, err)
+	}
+	req := &authzedv1.CheckPermissionRequest{
+		Consistency: fullyConsistent(),
+		Resource:    objectReference(resource),
+		Permission:  permission,
+		Subject:     &authzedv1.SubjectReference{Object: objectReference(subject.ObjectRef)},
+		Context:     values,
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	defer cancel()
+	res, err := retry(ctx, c.cfg.Timeout/2, func(ctx context.Context) (*authzedv1.CheckPermissionResponse, error) {
+		return c.permissions.CheckPermission(ctx, req)
+	})
+	if err != nil {
+		return false, c.failed(ctx, op, err)
+	}
+	// Only an unconditional yes: CONDITIONAL_PERMISSION is a caveat that lacked
+	// context, and a denial.
+	return res.GetPermissionship() == authzedv1.CheckPermissionResponse_PERMISSIONSHIP_HAS_PERMISSION, nil
+}
+
+// validRefs refuses what SpiceDB would read differently from what is meant, "*"
+// above all, which is everybody and nobody in particular.
+func validRefs(refs ...authz.ObjectRef) error {
+	for _, r := range refs {
+		if _, err := authz.NewObjectRef(r.Type, r.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func objectReference(r authz.ObjectRef) *authzedv1.ObjectReference {
+	return &authzedv1.ObjectReference{ObjectType: r.Type, ObjectId: r.ID}
+}
+
+func fullyConsistent() *authzedv1.Consistency {
+	return &authzedv1.Consistency{Requirement: &authzedv1.Consistency_FullyConsistent{FullyConsistent: true}}
+}
+
+var errNotJSON = errors.New("caveat context has a value that JSON does not")
+
+// asStruct converts caveat context. The cause is dropped from the error: it
+// quotes the value, which may be a claim of the subject's token.
+func asStruct(values map[string]any) (*structpb.Struct, error) {
+	if len(values) == 0 {
+		return nil, nil
+	}
+	s, err := structpb.NewStruct(values)
+	if err != nil {
+		return nil, errNotJSON
+	}
+	return s, nil
+}

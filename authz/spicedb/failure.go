@@ -1,0 +1,91 @@
+package spicedb
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/shapegate/shapegate/authz"
+)
+
+// failed gives an error of a call its kind. ctx is the context of the call as a
+// whole.
+func (c *Client) failed(ctx context.Context, op string, err error) error {
+	code := status.Code(err)
+	if cause := ctx.Err(); errors.Is(cause, context.Canceled) {
+		// The caller went away. Nobody failed.
+		return &canceledError{op: op}
+	}
+	if code == codes.Unauthenticated || code == codes.PermissionDenied {
+		c.complaints.say(ctx, c.cfg.Logger, slog.LevelError,
+			"SpiceDB refuses the preshared key: nobody can be authorized until SPICEDB_TOKEN is put right",
+			slog.String("code", code.String()))
+	}
+	return authz.E(kindOf(code), op, err)
+}
+
+// kindOf says whether a failure may pass. Codes that nobody foresaw are the
+// server's trouble, not the question's, and come from proxies on the way too:
+// Unknown is what SpiceDB answers where its datastore failed in a way it does
+// not know.
+func kindOf(code codes.Code) authz.Kind {
+	switch code {
+	case codes.Unavailable, codes.DeadlineExceeded, codes.ResourceExhausted, // away, slow, overloaded
+		codes.Unauthenticated, codes.PermissionDenied, // our preshared key, not the client's credentials
+		codes.Canceled,   // by the server: our own cancellation is dealt with before
+		codes.OutOfRange, // a revision that SpiceDB has forgotten meanwhile
+		codes.Aborted,    // a write that lost to another
+		codes.Unknown:
+		return authz.Unavailable
+	default:
+		return authz.Internal
+	}
+}
+
+// passing reports whether the same read may succeed when it is sent again.
+func passing(err error) bool {
+	switch status.Code(err) {
+	case codes.Unavailable, codes.DeadlineExceeded, codes.ResourceExhausted,
+		codes.Canceled: // by a server that is shutting down
+		return true
+	default:
+		return false
+	}
+}
+
+// answered reports whether an error is SpiceDB's word on the question rather
+// than a failure to answer.
+func answered(err error) bool {
+	switch status.Code(err) {
+	case codes.NotFound, codes.FailedPrecondition, codes.InvalidArgument, codes.Unimplemented:
+		return true
+	default:
+		return false
+	}
+}
+
+// canceledError is the error of a call whose caller cancelled it.
+type canceledError struct{ op string }
+
+func (e *canceledError) Error() string { return e.op + ": " + context.Canceled.Error() }
+func (e *canceledError) Unwrap() error { return context.Canceled }
+
+// complaints keeps a lasting fault, which fails every request, from filling the
+// log: it lets one line through in complaintInterval.
+type complaints struct{ last atomic.Int64 }
+
+const complaintInterval = 10 * time.Second
+
+func (c *complaints) say(ctx context.Context, logger *slog.Logger, level slog.Level, msg string, attrs ...slog.Attr) {
+	now := time.Now().UnixNano()
+	last := c.last.Load()
+	if last != 0 && now-last < int64(complaintInterval) || !c.last.CompareAndSwap(last, now) {
+		return
+	}
+	logger.LogAttrs(ctx, level, msg, attrs...)
+}
