@@ -1,0 +1,65 @@
+package subset
+
+import (
+	"net/url"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// queryKeys are the keys that ask for a subset in a URL (recording 06), and the
+// field that each stands for.
+var queryKeys = []struct{ key, field string }{
+	{"subset__where", "where"},
+	{"subset__order_by", "order_by"},
+	{"subset__limit", "limit"},
+	{"subset__offset", "offset"},
+	{"subset__params", "params"},
+	{"subset__where_expr", "where"},
+	{"subset__order_by_expr", "order_by"},
+}
+
+// ParseQuery reads the subset__* keys of a URL's query. It is false, without an
+// error, if there is none that is known. Everything else in the query is for
+// others to judge. Errors are of type *Error.
+func ParseQuery(q url.Values, columns Columns) (*Request, bool, error) {
+	asked := false
+	for _, k := range queryKeys {
+		switch len(q[k.key]) {
+		case 0:
+		case 1:
+			asked = true
+		default:
+			return nil, false, refuse(k.field, "is given more than once")
+		}
+	}
+	if !asked {
+		return nil, false, nil
+	}
+	f := &fields{where: text(q.Get("subset__where")), orderBy: text(q.Get("subset__order_by"))}
+	var err error
+	if s := q.Get("subset__limit"); s != "" {
+		if f.limit, err = row("limit", s, leastLimit); err != nil {
+			return nil, false, err
+		}
+	}
+	if s := q.Get("subset__offset"); s != "" {
+		if f.offset, err = row("offset", s, leastOffset); err != nil {
+			return nil, false, err
+		}
+	}
+	if s := q.Get("subset__params"); s != "" {
+		if f.params, err = queryParams(s); err != nil {
+			return nil, false, err
+		}
+	}
+	r, err := f.request(columns)
+	return r, err == nil, err
+}
+
+// queryParams reads the JSON text of subset__params.
+func queryParams(s string) (map[int]string, error) {
+	if !jsontext.Value(s).IsValid() {
+		return nil, refuse("params", "is not valid JSON, or names a parameter twice")
+	}
+	return readParams(newDecoder([]byte(s)))
+}

@@ -1,0 +1,65 @@
+package subset
+
+import (
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"github.com/shapegate/shapegate/schema/predicate"
+)
+
+// Where is a client's condition: a tree of what is allowed, and nothing else.
+type Where struct {
+	root   node
+	params []*param // in the order of their numbers
+}
+
+// SQL prints the condition: one boolean expression in parentheses, or an atom,
+// with every $n written as $(n+shift). The values are in Request.UpstreamParams.
+func (w *Where) SQL(shift int) string {
+	p := newPrinter(shift)
+	w.root.print(p)
+	return p.String()
+}
+
+func parseWhere(sql string, params map[int]string, columns Columns) (*Where, error) {
+	if err := checkTokens("where", sql); err != nil {
+		return nil, err
+	}
+	tree, err := parseExpression(sql)
+	if err != nil {
+		return nil, err
+	}
+	r := &reader{columns: columns, values: params, params: make(map[paramKey]*param)}
+	w := &Where{}
+	if w.root, err = r.condition(tree); err != nil {
+		return nil, err
+	}
+	if err := survives(w.root); err != nil {
+		return nil, err
+	}
+	w.params = paramsOf(w.root)
+	return w, nil
+}
+
+// survives makes sure that Electric's way with a where, which is to parse it, to
+// put casts of the values in place of the parameters and to print it again, leaves
+// it what it is when it stands beside a filter. See the package's documentation.
+func survives(root node) error {
+	filter := `("a" = ANY('{}'::uuid[]) OR "b" = ANY('{}'::text[]))`
+	sent, err := pg.Parse(wherePrefix + filter + " AND (" + filled(root) + ")")
+	if err != nil {
+		return refuseWhere("cannot be printed")
+	}
+	text, err := pg.Deparse(sent)
+	if err != nil {
+		return refuseWhere("cannot be printed")
+	}
+	where := sent.Stmts[0].Stmt.GetSelectStmt().WhereClause
+	if sql, ok := strings.CutPrefix(text, wherePrefix); ok {
+		if run, err := parseExpression(sql); err == nil && predicate.Equal(where, run) {
+			return nil
+		}
+	}
+	return refuseWhere("does not keep its meaning when it is printed")
+}
