@@ -13,8 +13,9 @@ type member struct {
 }
 
 // members calls yield for each member of a JSON object, in order, until yield
-// returns false. The text must be valid JSON: the decoder that cut it out of a
-// body has checked it, once, and the hot path must not pay for that again.
+// returns false. The text has to be valid JSON: the decoder that cut it out of a
+// body has checked it, once, and the hot path must not pay for that again. Of any
+// other text it makes something, without a panic.
 func members(object []byte, yield func(member) bool) {
 	i := skipSpace(object, 0)
 	if i >= len(object) || object[i] != '{' {
@@ -25,7 +26,9 @@ func members(object []byte, yield func(member) bool) {
 		var m member
 		end := skipValue(object, i)
 		m.name = object[i:end]
-		i = skipSpace(object, end)
+		if i = skipSpace(object, end); i >= len(object) {
+			return
+		}
 		i = skipSpace(object, i+1) // the colon
 		end = skipValue(object, i)
 		m.value = object[i:end]
