@@ -1,0 +1,142 @@
+package proxy
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/shapegate/shapegate/proxy/electric"
+)
+
+// errAborted wraps a failure that came after the answer had begun: all that can
+// be done is to cut the connection, so that the client does not take a part for
+// the whole.
+var errAborted = errors.New("the answer broke off")
+
+func aborted(err error) error { return fmt.Errorf("%w: %w", errAborted, err) }
+
+// shapeHeaders are the headers of an answer that belong to Electric's protocol.
+type shapeHeaders struct {
+	handle   string
+	offset   electric.Offset
+	schema   *electric.Schema
+	cursor   string
+	upToDate bool
+	snapshot bool
+	hasData  bool
+}
+
+func (s shapeHeaders) write(h http.Header) {
+	h.Set("Electric-Handle", s.handle)
+	h.Set("Electric-Offset", s.offset.String())
+	if s.schema != nil {
+		h.Set("Electric-Schema", s.schema.Header)
+	}
+	if s.cursor != "" {
+		h.Set("Electric-Cursor", s.cursor)
+	}
+	if s.snapshot {
+		h.Set("Electric-Snapshot", "true")
+		return
+	}
+	if s.upToDate {
+		h.Set("Electric-Up-To-Date", "")
+	}
+	h.Set("Electric-Has-Data", strconv.FormatBool(s.hasData))
+}
+
+const jsonType = "application/json; charset=utf-8"
+
+// patience is how long a client may take to accept what was written to it before
+// it is given up. It bounds a write, not an answer.
+const patience = 60 * time.Second
+
+// patientWriter gives each write its own deadline, so that neither a long stream
+// is cut nor a client that stopped reading is kept.
+type patientWriter struct {
+	w       io.Writer
+	control *http.ResponseController
+}
+
+func newPatientWriter(w http.ResponseWriter) patientWriter {
+	return patientWriter{w, http.NewResponseController(w)}
+}
+
+func (p patientWriter) Write(b []byte) (int, error) {
+	// Not every writer has deadlines; one that has none needs none.
+	_ = p.control.SetWriteDeadline(time.Now().Add(patience))
+	return p.w.Write(b)
+}
+
+// arrayWriter writes a JSON array, element by element.
+type arrayWriter struct {
+	w     *bufio.Writer
+	count int
+	buf   []byte // for messages that are rewritten; reused
+}
+
+const writeBuffer = 32 << 10
+
+// beginArray sends status and headers, and opens the array.
+func beginArray(w http.ResponseWriter, s shapeHeaders) *arrayWriter {
+	s.write(w.Header())
+	w.Header().Set("Content-Type", jsonType)
+	w.WriteHeader(http.StatusOK)
+	return newArrayWriter(newPatientWriter(w))
+}
+
+func newArrayWriter(w io.Writer) *arrayWriter {
+	a := &arrayWriter{w: bufio.NewWriterSize(w, writeBuffer)}
+	_ = a.w.WriteByte('[') // bufio keeps the first error for Flush
+	return a
+}
+
+func (a *arrayWriter) add(element []byte) error {
+	if a.count > 0 {
+		_ = a.w.WriteByte(',')
+	}
+	a.count++
+	_, err := a.w.Write(element)
+	return err
+}
+
+// end closes the array and sends what is still here.
+func (a *arrayWriter) end() error {
+	_ = a.w.WriteByte(']')
+	return a.w.Flush()
+}
+
+// upToDateMessage is the control message that ends a log that was read to its
+// end, as seen from lsn.
+func upToDateMessage(lsn uint64) []byte {
+	b := append([]byte(nil), `{"headers":{"control":"up-to-date","global_last_seen_lsn":"`...)
+	b = strconv.AppendUint(b, lsn, 10)
+	return append(b, `"}}`...)
+}
+
+// snapshotEnd is the control message that tells which transactions a snapshot
+// has seen: what lets a client know that its own write is among the rows.
+func snapshotEnd(m *electric.Metadata) []byte {
+	b := append([]byte(nil), `{"headers":{"control":"snapshot-end","xmin":`...)
+	b = append(b, m.XMin...)
+	b = append(b, `,"xmax":`...)
+	b = append(b, m.XMax...)
+	b = append(b, `,"xip_list":`...)
+	b = append(b, m.XIPList...)
+	return append(b, "}}"...)
+}
+
+const mustRefetchBody = `[{"headers":{"control":"must-refetch"}}]`
+
+// writeMustRefetch tells the client to begin anew (recording 11). The handle is
+// one that it has never held.
+func writeMustRefetch(w http.ResponseWriter, h handle) {
+	w.Header().Set("Electric-Handle", h.String())
+	w.Header().Set("Content-Type", jsonType)
+	w.WriteHeader(http.StatusConflict)
+	_, _ = io.WriteString(w, mustRefetchBody)
+}

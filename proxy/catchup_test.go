@@ -1,0 +1,165 @@
+package proxy_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/shapegate/shapegate/integration/electrictest"
+	"github.com/shapegate/shapegate/proxy"
+)
+
+func TestACatchUpHoldsThePermittedChangesAndNoOthers(t *testing.T) {
+	d := deploy(t)
+	alice, bob := d.as("alice"), d.as("bob")
+	first, his := alice.get("/v1/shapes/documents?offset=-1"), bob.get("/v1/shapes/documents?offset=-1")
+
+	d.exec("UPDATE documents SET title = 'new' WHERE id = $1", full("d1"))
+	d.exec("UPDATE documents SET title = 'new' WHERE id = $1", full("d3"))
+	d.exec("INSERT INTO documents (id, title) VALUES ($1, 'fifth')", full("d5"))
+	d.exec("DELETE FROM documents WHERE id = $1", full("d2"))
+
+	alice.get("/v1/shapes/documents?"+first.onward()).says("update d1 title=new", "delete d2", "up-to-date")
+	bob.get("/v1/shapes/documents?"+his.onward()).says("update d3 title=new", "up-to-date")
+}
+
+func TestTheOffsetMovesPastWhatIsHidden(t *testing.T) {
+	d := deploy(t)
+	alice := d.as("alice")
+	first := alice.get("/v1/shapes/documents?offset=-1")
+	d.exec("UPDATE documents SET title = 'hidden' WHERE id = $1", full("d3"))
+	second := alice.get("/v1/shapes/documents?" + first.onward()).says("up-to-date")
+	if second.offset() == first.offset() {
+		t.Error("the offset stays, so that what is hidden is read again each time")
+	}
+	if second.handle() != first.handle() {
+		t.Error("the handle changed without need")
+	}
+	d.exec("UPDATE documents SET title = 'seen' WHERE id = $1", full("d1"))
+	alice.get("/v1/shapes/documents?"+second.onward()).says("update d1 title=seen", "up-to-date")
+}
+
+func TestALongLogIsReadInItsParts(t *testing.T) {
+	d := deploy(t, standIn(func(o *electrictest.Options) { o.ChunkBytes = 500 }))
+	alice := d.as("alice")
+	at := alice.get("/v1/shapes/documents?offset=-1")
+	for range 10 {
+		d.exec("UPDATE documents SET title = title || '+'")
+	}
+	seen, parts := 0, 0
+	for parts = 1; parts < 100; parts++ {
+		at = alice.get("/v1/shapes/documents?" + at.onward())
+		for _, m := range at.messages() {
+			if m.Headers.Operation != "" {
+				seen++
+			}
+		}
+		if at.upToDate() {
+			break
+		}
+	}
+	if seen != 20 || parts < 3 {
+		t.Errorf("%d changes in %d parts, want 20 in several", seen, parts)
+	}
+}
+
+func TestAVisibleChangeEndsALongPoll(t *testing.T) {
+	d := deploy(t)
+	alice := d.as("alice")
+	first := alice.get("/v1/shapes/documents?offset=-1")
+	poll := alice.hold("/v1/shapes/documents?live=true&" + first.onward())
+	d.waitHeld(1)
+	d.exec("UPDATE documents SET title = 'live' WHERE id = $1", full("d1"))
+	a := poll.answer().says("update d1 title=live", "up-to-date")
+	if !a.upToDate() || a.cursor() == "" || a.header.Get("Electric-Schema") != "" || a.handle() != first.handle() {
+		t.Errorf("headers %v", a.header)
+	}
+	alice.get("/v1/shapes/documents?" + a.onward()).says("up-to-date")
+}
+
+func TestAHiddenChangeDoesNotEndALongPoll(t *testing.T) {
+	d := deploy(t)
+	alice := d.as("alice")
+	first := alice.get("/v1/shapes/documents?offset=-1")
+	poll := alice.hold("/v1/shapes/documents?live=true&" + first.onward())
+	d.waitHeld(1)
+	d.exec("UPDATE documents SET title = 'hidden' WHERE id = $1", full("d3"))
+	d.heldAgain(2)
+	poll.waits()
+	d.exec("UPDATE documents SET title = 'seen' WHERE id = $1", full("d1"))
+	poll.answer().says("update d1 title=seen", "up-to-date")
+}
+
+func TestALongPollThatEndsWithNothingIsPastWhatWasHidden(t *testing.T) {
+	d := deploy(t)
+	alice := d.as("alice")
+	first := alice.get("/v1/shapes/documents?offset=-1")
+	poll := alice.hold("/v1/shapes/documents?live=true&" + first.onward())
+	d.waitHeld(1)
+	d.exec("UPDATE documents SET title = 'hidden' WHERE id = $1", full("d3"))
+	d.heldAgain(2)
+	d.handler.Drain() // which ends the wait as its time would
+	a := poll.answer().says("up-to-date")
+	d.upstream.forget()
+	d.replica(nil)
+	alice.get("/v1/shapes/documents?" + a.onward()).says("up-to-date")
+	for _, asked := range d.upstream.requests() {
+		if got := asked.query.Get("offset"); logReads(asked) && got == first.offset() {
+			t.Errorf("what is hidden is read again, from %s", got)
+		}
+	}
+}
+
+// The wait is over by Electric's clock, or by the proxy's own where Electric's
+// does not come.
+func TestALongPollEndsInTime(t *testing.T) {
+	for name, option := range map[string]option{
+		"by Electric's clock":    standIn(func(o *electrictest.Options) { o.LongPollTimeout = 20 * time.Millisecond }),
+		"by the proxy's own":     configured(func(c *proxy.Config) { c.LongPollTimeout = 20 * time.Millisecond }),
+		"with both at the start": configured(func(c *proxy.Config) { c.LongPollTimeout = time.Nanosecond }),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := deploy(t, option)
+			alice := d.as("alice")
+			first := alice.get("/v1/shapes/documents?offset=-1")
+			a := alice.get("/v1/shapes/documents?live=true&" + first.onward()).says("up-to-date")
+			if !a.upToDate() || a.offset() != first.offset() || a.handle() != first.handle() {
+				t.Errorf("headers %v after %v", a.header, first.header)
+			}
+		})
+	}
+}
+
+func TestEveryAnswerOfALongPollHasAnotherCursor(t *testing.T) {
+	d := deploy(t)
+	d.handler.Drain()
+	alice := d.as("alice")
+	at := alice.get("/v1/shapes/documents?offset=-1")
+	seen := map[string]bool{"": true}
+	for range 3 {
+		next := alice.get("/v1/shapes/documents?live=true&cursor=" + at.cursor() + "&" + at.onward()).is(http.StatusOK)
+		if seen[next.cursor()] {
+			t.Fatalf("the cursor %q again", next.cursor())
+		}
+		seen[next.cursor()] = true
+		at = next
+	}
+}
+
+func TestTheCursorGoesToElectric(t *testing.T) {
+	d := deploy(t)
+	alice := d.as("alice")
+	first := alice.get("/v1/shapes/documents?offset=-1")
+	d.upstream.forget()
+	poll := alice.hold("/v1/shapes/documents?live=true&cursor=12345&" + first.onward())
+	d.waitHeld(1)
+	d.exec("UPDATE documents SET title = 'live' WHERE id = $1", full("d1"))
+	a := poll.answer().says("update d1 title=live", "up-to-date")
+	if got := d.upstream.requests()[0].query.Get("cursor"); got != "12345" {
+		t.Errorf("Electric got the cursor %q", got)
+	}
+	if a.cursor() == "12345" || a.cursor() == "" {
+		t.Errorf("the answer's cursor is %q", a.cursor())
+	}
+}

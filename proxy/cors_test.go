@@ -1,0 +1,95 @@
+package proxy_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/shapegate/shapegate/proxy"
+)
+
+func origins(list ...string) option {
+	return configured(func(c *proxy.Config) { c.CORSOrigins = list })
+}
+
+func TestNamedOriginsMayCallWithCredentials(t *testing.T) {
+	d := deploy(t, origins("https://app.example", "http://localhost:3000"))
+	for _, origin := range []string{"https://app.example", "http://localhost:3000"} {
+		a := d.as("alice").with("Origin", origin).get("/v1/shapes/documents?offset=-1").is(http.StatusOK)
+		if a.header.Get("Access-Control-Allow-Origin") != origin || a.header.Get("Access-Control-Allow-Credentials") != "true" {
+			t.Errorf("%s: headers %v", origin, a.header)
+		}
+	}
+	for _, origin := range []string{"https://evil.example", "https://app.example.evil", "http://app.example", "null", "https://app.example:443"} {
+		a := d.as("alice").with("Origin", origin).get("/v1/shapes/documents?offset=-1")
+		for name := range a.header {
+			if strings.HasPrefix(name, "Access-Control-") {
+				t.Errorf("%s is told %s: %s", origin, name, a.header.Get(name))
+			}
+		}
+	}
+}
+
+func TestAnyOriginMayCallWithoutCookies(t *testing.T) {
+	d := deploy(t, origins("*"))
+	a := d.as("alice").with("Origin", "https://anywhere.example").get("/v1/shapes/documents?offset=-1")
+	if a.header.Get("Access-Control-Allow-Origin") != "*" || a.header.Get("Access-Control-Allow-Credentials") != "" {
+		t.Errorf("headers %v", a.header)
+	}
+}
+
+func TestScriptsMayReadWhatTheClientNeeds(t *testing.T) {
+	d := deploy(t, origins("https://app.example"))
+	page := d.as("alice").with("Origin", "https://app.example")
+	for what, a := range map[string]*answer{
+		"an answer":    page.get("/v1/shapes/documents?offset=-1"),
+		"a refetch":    page.get("/v1/shapes/documents?offset=0_0&handle=1-1"),
+		"a refusal":    page.get("/v1/shapes/documents?offset=x"),
+		"no such path": page.get("/v1/nowhere"),
+		"no token":     d.anybody().with("Origin", "https://app.example").get("/v1/shapes/documents?offset=-1"),
+	} {
+		exposed := strings.ToLower(a.header.Get("Access-Control-Expose-Headers"))
+		for _, name := range []string{
+			"electric-handle", "electric-offset", "electric-schema", "electric-cursor", "electric-up-to-date",
+			"electric-has-data", "electric-snapshot", "retry-after",
+		} {
+			if !strings.Contains(exposed, name) {
+				t.Errorf("%s: scripts may not read %s (%s)", what, name, exposed)
+			}
+		}
+	}
+}
+
+func TestAPreflightNeedsNoCredentials(t *testing.T) {
+	d := deploy(t, origins("https://app.example"))
+	page := d.anybody().with("Origin", "https://app.example").with("Access-Control-Request-Method", "POST").
+		with("Access-Control-Request-Headers", "authorization,content-type")
+	for _, path := range []string{"/v1/shapes/documents", "/v1/shape?table=documents", "/v1/session", "/v1/shapes/payroll"} {
+		a := page.do(http.MethodOptions, path, "").is(http.StatusNoContent)
+		allowed := strings.ToLower(a.header.Get("Access-Control-Allow-Headers"))
+		if a.header.Get("Access-Control-Allow-Origin") != "https://app.example" ||
+			!strings.Contains(a.header.Get("Access-Control-Allow-Methods"), "POST") ||
+			!strings.Contains(allowed, "authorization") || !strings.Contains(allowed, "content-type") ||
+			a.header.Get("Access-Control-Max-Age") == "" || len(a.body) > 0 {
+			t.Errorf("%s: headers %v", path, a.header)
+		}
+	}
+	a := d.anybody().with("Origin", "https://evil.example").do(http.MethodOptions, "/v1/shapes/documents", "").is(http.StatusNoContent)
+	if a.header.Get("Access-Control-Allow-Methods") != "" || a.header.Get("Access-Control-Allow-Origin") != "" {
+		t.Errorf("headers %v", a.header)
+	}
+	if asked := d.upstream.requests(); len(asked) > 0 {
+		t.Errorf("Electric was asked %v", asked[0].query)
+	}
+}
+
+func TestAnOriginThatIsNoneIsAnErrorAtTheStart(t *testing.T) {
+	d := deploy(t)
+	for _, list := range [][]string{{"app.example"}, {"https://app.example/"}, {"https://app.example/path"}, {"*", "https://app.example"}, {"null"}, {""}} {
+		c := d.config
+		c.CORSOrigins, c.Registerer = list, nil
+		if _, err := proxy.New(c); err == nil {
+			t.Errorf("%q is taken", list)
+		}
+	}
+}

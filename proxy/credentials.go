@@ -1,0 +1,75 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/shapegate/shapegate/authz"
+	"github.com/shapegate/shapegate/authz/identity"
+	"github.com/shapegate/shapegate/authz/session"
+)
+
+// TokenVerifier reads bearer JWTs. *identity.Verifier is one.
+type TokenVerifier interface {
+	// Verify returns who the token speaks for. Errors are Unauthenticated, or
+	// Unavailable where the keys could not be had.
+	Verify(ctx context.Context, token string) (identity.Identity, error)
+}
+
+// Sessions keeps sessions. *session.Manager is one.
+type Sessions interface {
+	Create(ctx context.Context, who identity.Identity) (token string, s session.Session, err error)
+	Get(ctx context.Context, token string) (session.Session, error)
+	Delete(ctx context.Context, token string) error
+}
+
+const sessionCookie = "shapegate_session"
+
+// credentials are what a request brought to show who sends it: a bearer token
+// or, without one, a session cookie. They are verified each time they are used:
+// a request that waited for a minute may have outlived them.
+type credentials struct {
+	token   string
+	session bool // the token is a session's, not a JWT
+}
+
+var (
+	errNoCredentials = errors.New("neither a bearer token nor a session cookie")
+	errScheme        = errors.New("an Authorization header that is not of the Bearer scheme")
+	errNoSessions    = errors.New("a session token, but sessions are not configured")
+)
+
+// credentialsOf finds the credentials of a request. An Authorization header
+// wins over a cookie, even where it does not hold: what was said last counts.
+func credentialsOf(r *http.Request) (credentials, error) {
+	if headers := r.Header.Values("Authorization"); len(headers) > 0 {
+		if len(headers) > 1 {
+			return credentials{}, invalid("authorization", "given more than once")
+		}
+		scheme, token, _ := strings.Cut(headers[0], " ")
+		token = strings.TrimSpace(token)
+		if !strings.EqualFold(scheme, "Bearer") || token == "" {
+			return credentials{}, authz.E(authz.Unauthenticated, "read credentials", errScheme)
+		}
+		return credentials{token: token, session: session.LooksLikeToken(token)}, nil
+	}
+	if cookie, err := r.Cookie(sessionCookie); err == nil && cookie.Value != "" {
+		return credentials{token: cookie.Value, session: true}, nil
+	}
+	return credentials{}, authz.E(authz.Unauthenticated, "read credentials", errNoCredentials)
+}
+
+// subject verifies the credentials.
+func (h *Handler) subject(ctx context.Context, c credentials) (authz.Subject, error) {
+	if !c.session {
+		who, err := h.tokens.Verify(ctx, c.token)
+		return who.Subject, err
+	}
+	if h.sessions == nil {
+		return authz.Subject{}, authz.E(authz.Unauthenticated, "read session", errNoSessions)
+	}
+	s, err := h.sessions.Get(ctx, c.token)
+	return s.Subject, err
+}

@@ -1,0 +1,18 @@
+// Package proxy serves authorized shapes over HTTP, in Electric's protocol.
+//
+// A Handler answers every request in the same three steps: who asks (a JWT or a
+// session), may they (a question to authz.Authorizer, asked anew each time), and
+// what may they see (a visibility: a value that says of one row whether it may
+// be sent). Clients read a log that belongs to them: what the shape's feed holds
+// of rows they may see, and nothing else.
+//
+// Two rules hold everywhere in this package. What is sent to Electric is built
+// from the shape definition and from client input that was parsed and found on
+// an allow-list; nothing is forwarded because it was sent. And what is sent to a
+// client passed a visibility, row by row, even where the query was already made
+// for that client.
+//
+// No type of SpiceDB appears here: the package speaks to authz in the domain's
+// words, and to Electric through package proxy/electric. What a client may ask
+// of a subset is read in proxy/subset.
+package proxy

@@ -1,0 +1,149 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/shapegate/shapegate/authz"
+	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/schema"
+)
+
+// Authorizer answers who may see what. *authz.Authorizer is one.
+type Authorizer interface {
+	// Decide answers as of now, at no revision from before the call. Errors are
+	// Denied, Unavailable, Invalid or Internal.
+	Decide(ctx context.Context, q authz.Question) (authz.Decision, error)
+}
+
+// Config is what a Handler is made of. Shapes, Authorizer, Tokens, Electric and
+// Secret are needed.
+type Config struct {
+	Shapes     []schema.Shape
+	Authorizer Authorizer
+	Tokens     TokenVerifier
+	Electric   *electric.Client
+
+	// Secret keys the handles and fingerprints that clients hold. Replicas that
+	// serve the same clients must share it; with another one, every client begins
+	// anew. Keys of their own are derived from it.
+	Secret []byte
+
+	// Sessions serves /v1/session; nil: there are none.
+	Sessions Sessions
+
+	// Ready says whether shapes may be served yet; while it returns false, they are
+	// answered with 503. Nil: they always may.
+	Ready func() bool
+
+	// CORSOrigins are the origins whose pages may call: "https://app.example",
+	// or "*" alone for any, which then cannot use cookies.
+	CORSOrigins []string
+
+	// LongPollTimeout is how long a long-poll waits; 0: 20 s, as Electric's.
+	LongPollTimeout time.Duration
+	// StreamTimeout is how long an event stream lasts; 0: 60 s, as Electric's.
+	StreamTimeout time.Duration
+	// KeepAlive is how long an event stream may be silent; 0: 21 s, as Electric's.
+	KeepAlive time.Duration
+
+	Logger     *slog.Logger          // nil: slog.Default()
+	Registerer prometheus.Registerer // nil: nothing is exported
+}
+
+// Handler serves shapes and sessions. It is an http.Handler that can be mounted
+// in any server.
+type Handler struct {
+	shapes     map[string]*shape
+	authorizer Authorizer
+	tokens     TokenVerifier
+	sessions   Sessions
+	electric   *electric.Client
+	cors       cors
+	ready      func() bool
+
+	fingerprintKey authz.FingerprintKey
+	handleKey      handleKey
+
+	longPollTimeout, sseTimeout, keepAlive time.Duration
+
+	log     *slog.Logger
+	metrics *metrics
+	routes  http.Handler
+	now     func() time.Time
+
+	draining context.Context //nolint:containedctx // ends with Drain
+	drain    context.CancelFunc
+}
+
+// minSecret is the least length of Config.Secret, in bytes.
+const minSecret = 16
+
+// New returns a handler. It asks nobody anything yet: that SpiceDB, Electric or
+// Redis are away is answered request by request.
+func New(cfg Config) (*Handler, error) {
+	switch {
+	case len(cfg.Shapes) == 0:
+		return nil, errors.New("proxy: no shapes")
+	case cfg.Authorizer == nil, cfg.Tokens == nil, cfg.Electric == nil:
+		return nil, errors.New("proxy: Authorizer, Tokens and Electric are needed")
+	case len(cfg.Secret) < minSecret:
+		return nil, fmt.Errorf("proxy: Secret has fewer than %d bytes", minSecret)
+	}
+	h := &Handler{
+		shapes:          make(map[string]*shape, len(cfg.Shapes)),
+		authorizer:      cfg.Authorizer,
+		tokens:          cfg.Tokens,
+		sessions:        cfg.Sessions,
+		electric:        cfg.Electric,
+		fingerprintKey:  authz.NewFingerprintKey(cfg.Secret),
+		handleKey:       newHandleKey(cfg.Secret),
+		longPollTimeout: orDefault(cfg.LongPollTimeout, 20*time.Second),
+		sseTimeout:      orDefault(cfg.StreamTimeout, 60*time.Second),
+		keepAlive:       orDefault(cfg.KeepAlive, 21*time.Second),
+		ready:           cfg.Ready,
+		log:             cfg.Logger,
+		now:             time.Now,
+	}
+	for i := range cfg.Shapes {
+		def := &cfg.Shapes[i]
+		if _, ok := h.shapes[def.Name]; ok {
+			return nil, fmt.Errorf("proxy: shape %s is defined twice", def.Name)
+		}
+		h.shapes[def.Name] = newShape(def)
+	}
+	if h.log == nil {
+		h.log = slog.Default()
+	}
+	var err error
+	if h.cors, err = newCORS(cfg.CORSOrigins); err != nil {
+		return nil, fmt.Errorf("proxy: %w", err)
+	}
+	if h.metrics, err = newMetrics(cfg.Registerer); err != nil {
+		return nil, fmt.Errorf("proxy: %w", err)
+	}
+	h.draining, h.drain = context.WithCancel(context.Background())
+	h.routes = h.newRoutes()
+	return h, nil
+}
+
+func orDefault(d, def time.Duration) time.Duration {
+	if d <= 0 {
+		return def
+	}
+	return d
+}
+
+// ServeHTTP implements http.Handler.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.routes.ServeHTTP(w, r) }
+
+// Drain makes every request that is being held answer now, and every later one
+// answer without waiting. Call it before the server's Shutdown, which waits for
+// requests that are under way. It may be called more than once.
+func (h *Handler) Drain() { h.drain() }

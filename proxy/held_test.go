@@ -1,0 +1,145 @@
+package proxy_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/shapegate/shapegate/proxy"
+)
+
+// What is said here of a request that waits holds for both kinds of them. A
+// long-poll answers with a status; of a stream, whose status is long out, the end
+// says the same, and its client's next request gets the status.
+
+// heldLog is a log that somebody reads live.
+type heldLog struct {
+	d      *deployment
+	who    reader
+	path   string
+	first  *answer
+	poll   *held
+	stream *stream
+}
+
+// eachKindOfWaiting runs a test for a long-poll and for an event stream of alice's
+// on the shape, each of which waits at Electric when the test begins.
+func eachKindOfWaiting(t *testing.T, shape string, who func(*deployment) reader, test func(*testing.T, *heldLog)) {
+	t.Run("long-poll", func(t *testing.T) {
+		l := openLog(t, shape, who)
+		l.poll = l.who.hold(l.path + "live=true&" + l.first.onward())
+		l.d.waitHeld(1)
+		test(t, l)
+	})
+	t.Run("event stream", func(t *testing.T) {
+		l := openLog(t, shape, who)
+		l.stream = l.who.stream(l.path + "live=true&live_sse=true&" + l.first.onward())
+		l.d.waitHeld(1)
+		test(t, l)
+	})
+}
+
+func openLog(t *testing.T, shape string, who func(*deployment) reader) *heldLog {
+	l := &heldLog{d: deploy(t), path: "/v1/shapes/" + shape + "?"}
+	l.who = who(l.d)
+	l.first = l.who.get(l.path + "offset=-1")
+	return l
+}
+
+func alice(d *deployment) reader { return d.as("alice") }
+
+// endsWith makes sure that nothing more is delivered, and that the status is what
+// the client is told.
+func (l *heldLog) endsWith(status int) {
+	l.d.t.Helper()
+	if l.poll != nil {
+		a := l.poll.answer().is(status)
+		if strings.Contains(string(a.body), `"operation"`) {
+			l.d.t.Errorf("a row went out: %s", a.body)
+		}
+		return
+	}
+	for _, event := range l.stream.ends() {
+		if strings.Contains(event, `"operation"`) {
+			l.d.t.Errorf("a row went out: %s", event)
+		}
+	}
+	l.who.get(l.path + "live=true&live_sse=true&" + l.first.onward()).is(status)
+}
+
+func TestWhatIsWrittenAfterARevocationIsNotDelivered(t *testing.T) {
+	eachKindOfWaiting(t, "documents", alice, func(t *testing.T, l *heldLog) {
+		l.d.revoke(sees("alice", "d1"))
+		l.d.exec("UPDATE documents SET title = 'not for alice' WHERE id = $1", full("d1"))
+		l.endsWith(http.StatusConflict)
+	})
+}
+
+func TestWhatIsWrittenAfterAGrantIsNotDeliveredUnderTheOldHandle(t *testing.T) {
+	eachKindOfWaiting(t, "documents", alice, func(t *testing.T, l *heldLog) {
+		l.d.grant(sees("alice", "d3"))
+		l.d.exec("UPDATE documents SET title = 'for alice' WHERE id = $1", full("d3"))
+		l.endsWith(http.StatusConflict)
+	})
+}
+
+func TestNobodyWaitsPastTheGate(t *testing.T) {
+	eachKindOfWaiting(t, "board", alice, func(t *testing.T, l *heldLog) {
+		l.d.revoke("workspace:main#member@user:alice")
+		l.d.exec("UPDATE documents SET title = 'not for alice'")
+		l.endsWith(http.StatusForbidden)
+	})
+}
+
+func TestNobodyWaitsPastTheEndOfTheirToken(t *testing.T) {
+	eachKindOfWaiting(t, "documents", alice, func(t *testing.T, l *heldLog) {
+		l.d.clock.pass(2 * time.Hour)
+		l.d.exec("UPDATE documents SET title = 'not for alice any more'")
+		l.endsWith(http.StatusUnauthorized)
+	})
+}
+
+func TestNobodyWaitsPastTheEndOfTheirSession(t *testing.T) {
+	session := func(d *deployment) reader { return d.anybody().with("Cookie", d.as("alice").login()) }
+	eachKindOfWaiting(t, "documents", session, func(t *testing.T, l *heldLog) {
+		l.who.do(http.MethodDelete, "/v1/session", "").is(http.StatusNoContent)
+		l.d.exec("UPDATE documents SET title = 'not for alice any more'")
+		l.endsWith(http.StatusUnauthorized)
+	})
+}
+
+func TestASilentStreamEndsWhenItsGrantsDo(t *testing.T) {
+	for name, end := range map[string]func(*deployment){
+		"a revocation": func(d *deployment) { d.revoke(sees("alice", "d1")) },
+		"its token":    func(d *deployment) { d.clock.pass(2 * time.Hour) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := deploy(t, configured(func(c *proxy.Config) { c.KeepAlive = 20 * time.Millisecond }))
+			alice := d.as("alice")
+			first := alice.get("/v1/shapes/documents?offset=-1")
+			s := alice.stream("/v1/shapes/documents?live=true&live_sse=true&" + first.onward())
+			if got := s.next(); got != ": keep-alive" {
+				t.Fatalf("%q, want a keep-alive", got)
+			}
+			end(d)
+			s.ends()
+		})
+	}
+}
+
+func TestTheCaveatContextIsThatOfTheTokenAndTheConnection(t *testing.T) {
+	d := deploy(t, granting("document:"+full("d4")+`#viewer@user:dora[cleared:{"needed":3}]`))
+	path := "/v1/shapes/cleared?offset=-1"
+	d.asClaiming("dora", jwt.MapClaims{"clearance": 3}).get(path).holds("d4")
+	d.asClaiming("dora", jwt.MapClaims{"clearance": 2}).get(path).holds()
+	// What is missing makes the answer conditional, which is a denial.
+	d.as("dora").get(path).holds()
+	// Where a request comes from is what the connection says, and nothing else.
+	d.replica(nil)
+	d.asClaiming("dora", jwt.MapClaims{"clearance": 3, "address": "10.0.0.1"}).
+		with("X-Forwarded-For", "10.0.0.1").with("X-Real-Ip", "10.0.0.1").with("Forwarded", "for=10.0.0.1").
+		get(path).holds("d4")
+}

@@ -1,0 +1,151 @@
+package proxy
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+)
+
+// newRoutes builds the router: the one place where paths stand.
+func (h *Handler) newRoutes() http.Handler {
+	// Gin has one mode for the whole process, and its debug mode prints to
+	// standard output what is not for a library to print.
+	if gin.Mode() == gin.DebugMode {
+		gin.SetMode(gin.ReleaseMode)
+	}
+	e := gin.New()
+	e.HandleMethodNotAllowed = true
+	// A path is what it is: nothing is redirected to something similar.
+	e.RedirectTrailingSlash = false
+	e.RedirectFixedPath = false
+	e.ForwardedByClientIP = false
+
+	e.Use(h.observe, h.recover, h.common)
+	e.NoRoute(func(c *gin.Context) { h.fail(c, &problem{kind: notFound, message: "no such path"}) })
+	e.NoMethod(func(c *gin.Context) { h.fail(c, &problem{kind: methodNotAllowed, message: "no such method here"}) })
+
+	named := h.serveShape(func(c *gin.Context) string { return c.Param("name") })
+	e.GET("/v1/shapes/:name", named)
+	e.POST("/v1/shapes/:name", named)
+	byTable := h.serveShape(func(c *gin.Context) string { return c.Query("table") })
+	e.GET("/v1/shape", byTable)
+	e.POST("/v1/shape", byTable)
+
+	paths := []string{"/v1/shapes/:name", "/v1/shape"}
+	if h.sessions != nil {
+		e.POST("/v1/session", h.createSession)
+		e.GET("/v1/session", h.showSession)
+		e.DELETE("/v1/session", h.deleteSession)
+		paths = append(paths, "/v1/session")
+	}
+	for _, p := range paths {
+		e.OPTIONS(p, func(c *gin.Context) { h.cors.preflight(c.Writer, c.Request) })
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !hasOneReading(r) {
+			// The router must not see it: it would clean the path, and route it.
+			r = r.Clone(r.Context())
+			r.URL.Path, r.URL.RawPath = "/-", ""
+		}
+		e.ServeHTTP(w, r)
+	})
+}
+
+// common sets what every answer has: that nobody may keep it for anybody else.
+func (h *Handler) common(c *gin.Context) {
+	head := c.Writer.Header()
+	head.Set("Cache-Control", "private, no-store")
+	head.Set("Vary", "Authorization, Cookie, Origin")
+	head.Set("X-Content-Type-Options", "nosniff")
+	h.cors.write(head, c.Request)
+	// A deadline that an earlier answer on this connection left behind.
+	_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Time{})
+}
+
+// observe counts and logs the request, once it is answered.
+func (h *Handler) observe(c *gin.Context) {
+	start := time.Now()
+	defer func() {
+		route := c.FullPath()
+		if route == "" {
+			route = "none"
+		}
+		status := strconv.Itoa(c.Writer.Status())
+		h.metrics.requests.WithLabelValues(route, knownMethod(c.Request.Method), status).Inc()
+		h.log.LogAttrs(c.Request.Context(), slog.LevelDebug, "request",
+			slog.String("route", route), slog.String("method", knownMethod(c.Request.Method)),
+			slog.String("status", status), slog.Duration("took", time.Since(start)))
+	}()
+	c.Next()
+}
+
+// knownMethod keeps what clients make up out of labels and logs.
+func knownMethod(m string) string {
+	switch m {
+	case http.MethodGet, http.MethodPost, http.MethodDelete, http.MethodOptions, http.MethodHead, http.MethodPut, http.MethodPatch:
+		return m
+	}
+	return "other"
+}
+
+// recover answers a panic with 500. An abort is meant to cut the connection, and
+// passes.
+func (h *Handler) recover(c *gin.Context) {
+	defer func() {
+		v := recover()
+		if v == nil {
+			return
+		}
+		if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+			panic(http.ErrAbortHandler)
+		}
+		h.log.Error("panic", "value", v, "stack", string(debug.Stack()))
+		if c.Writer.Written() {
+			panic(http.ErrAbortHandler)
+		}
+		h.fail(c, &problem{kind: internal, message: "something went wrong here"})
+	}()
+	c.Next()
+}
+
+// fail answers a request that could not be served, or cuts its connection where
+// the answer had begun.
+func (h *Handler) fail(c *gin.Context, err error) {
+	if c.Request.Context().Err() != nil {
+		// Nobody is there to be answered; or somebody is, and the server gave up.
+		// Then the headers may be out, and a body that just ends would pass for all
+		// that there is.
+		panic(http.ErrAbortHandler)
+	}
+	p := problemOf(err)
+	h.logProblem(c, p, err)
+	if c.Writer.Written() {
+		panic(http.ErrAbortHandler)
+	}
+	head := c.Writer.Header()
+	for _, name := range []string{"Electric-Handle", "Electric-Offset", "Electric-Schema", "Electric-Cursor", "Electric-Up-To-Date", "Electric-Has-Data", "Electric-Snapshot"} {
+		head.Del(name)
+	}
+	switch p.kind {
+	case unauthenticated:
+		head.Set("WWW-Authenticate", `Bearer realm="shapegate"`)
+	case unavailable, tooMany:
+		head.Set("Retry-After", p.retryHeader())
+	}
+	c.AbortWithStatusJSON(p.status(), p.body())
+}
+
+func (h *Handler) logProblem(c *gin.Context, p *problem, err error) {
+	level := slog.LevelDebug
+	if p.status() >= http.StatusInternalServerError || errors.Is(err, errAborted) {
+		level = slog.LevelError
+	}
+	h.log.LogAttrs(c.Request.Context(), level, "request failed",
+		slog.String("route", c.FullPath()), slog.String("kind", string(p.kind)),
+		slog.String("field", p.field), slog.Any("cause", err))
+}

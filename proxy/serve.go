@@ -1,0 +1,176 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/proxy/subset"
+)
+
+// maxBody is the largest body that a client may send, in bytes.
+const maxBody = 1 << 20
+
+// bodyTime is how long a client may take to send its body.
+const bodyTime = 30 * time.Second
+
+// serveShape answers requests for the shape that name finds in them.
+func (h *Handler) serveShape(name func(*gin.Context) string) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		rd, err := h.newReading(c, name)
+		if err == nil {
+			err = rd.serve(c)
+		}
+		if err != nil {
+			h.fail(c, err)
+		}
+	}
+}
+
+// newReading reads everything of a request but its body.
+func (h *Handler) newReading(c *gin.Context, name func(*gin.Context) string) (*reading, error) {
+	if h.ready != nil && !h.ready() {
+		return nil, &problem{kind: unavailable, message: "starting"}
+	}
+	creds, err := credentialsOf(c.Request)
+	if err != nil {
+		return nil, err
+	}
+	// Whoever has no credentials that hold is told nothing of what there is.
+	subject, err := h.subject(c.Request.Context(), creds)
+	if err != nil {
+		return nil, err
+	}
+	q, err := parseQuery(c.Request.URL.RawQuery)
+	if err != nil {
+		return nil, err
+	}
+	shape, ok := h.shapes[name(c)]
+	if !ok {
+		return nil, &problem{kind: notFound, message: "no such shape", field: "table"}
+	}
+	rd := &reading{h: h, shape: shape, query: q, creds: creds, context: h.contextOf(c.Request)}
+	rd.subject = subject
+	if rd.logRequest, err = parseLogRequest(q); err != nil {
+		return nil, err
+	}
+	rd.params, err = shapeParams(shape.def, q)
+	return rd, err
+}
+
+// contextOf gathers what of a request may enter the caveat context.
+func (h *Handler) contextOf(r *http.Request) requestContext {
+	ip, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		ip = ""
+	}
+	return requestContext{ip: ip, time: h.now()}
+}
+
+// serve answers the request.
+func (rd *reading) serve(c *gin.Context) error {
+	ctx := c.Request.Context()
+	body, err := rd.readBody(c)
+	if err != nil {
+		return err
+	}
+	if rd.access, err = rd.decide(ctx, rd.subject); err != nil {
+		return err
+	}
+	log, err := rd.openLog(ctx)
+	if err != nil {
+		return err
+	}
+	asked, isSubset, err := rd.parseSubset(body)
+	switch {
+	case err != nil:
+		return err
+	case isSubset:
+		return rd.serveSubset(ctx, c.Writer, log, asked)
+	default:
+		err := rd.serveLog(ctx, c.Writer, log)
+		if errors.Is(err, errStaleHandle) && !c.Writer.Written() {
+			writeMustRefetch(c.Writer, rd.refetchHandle())
+			return nil
+		}
+		return err
+	}
+}
+
+func (rd *reading) readBody(c *gin.Context) ([]byte, error) {
+	if c.Request.Method != http.MethodPost {
+		return nil, nil
+	}
+	// A body is short: who takes long to send it holds a connection for nothing.
+	control := http.NewResponseController(c.Writer)
+	_ = control.SetReadDeadline(time.Now().Add(bodyTime))
+	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxBody))
+	_ = control.SetReadDeadline(time.Time{})
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, invalid("body", "did not arrive in time")
+	}
+	return body, err
+}
+
+// parseSubset reads what subset the client asks for, if it asks for one: in its
+// body, or in its query.
+func (rd *reading) parseSubset(body []byte) (*subset.Request, bool, error) {
+	columns := rd.shape.clientColumns()
+	asked, inBody, err := subset.ParseBody(body, columns)
+	if err != nil {
+		return nil, false, err
+	}
+	fromQuery, inQuery, err := subset.ParseQuery(rd.query, columns)
+	switch {
+	case err != nil:
+		return nil, false, err
+	case inBody && inQuery:
+		return nil, false, invalid("subset", "given both in the body and in the query")
+	case inQuery:
+		return fromQuery, true, nil
+	default:
+		return asked, inBody, nil
+	}
+}
+
+// serveLog answers a read of the reader's log.
+func (rd *reading) serveLog(ctx context.Context, w http.ResponseWriter, log shapeLog) error {
+	if err := rd.checkLog(); err != nil {
+		return err
+	}
+	switch {
+	case rd.offset == electric.Now, rd.offset == electric.BeforeAll && rd.log == electric.LogChangesOnly:
+		return rd.servePosition(ctx, w, log)
+	case rd.offset == electric.BeforeAll && rd.view.all:
+		return rd.serveWhole(ctx, w, log)
+	case rd.offset == electric.BeforeAll:
+		return rd.serveInitial(ctx, w, log)
+	}
+	h, ok := parseHandle(rd.handle)
+	if !ok || !rd.h.handleKey.holds(rd.scope(), h) || h.fingerprint != rd.fingerprint {
+		return errStaleHandle
+	}
+	if !rd.live {
+		return rd.serveCatchUp(ctx, w, log, h)
+	}
+	held := rd.h.metrics.held.WithLabelValues(rd.shape.def.Name)
+	held.Inc()
+	defer held.Dec()
+	if rd.sse {
+		return rd.serveEvents(ctx, w, log, h)
+	}
+	return rd.serveLive(ctx, w, log, h)
+}
+
+// refetchHandle is the handle of an answer that says must-refetch. It is new, and
+// good for nothing: Electric has no log of its name, so that it opens none.
+func (rd *reading) refetchHandle() handle {
+	return rd.mint(position{handle: "0"}, electric.Start)
+}

@@ -1,0 +1,103 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/shapegate/shapegate/authz"
+	"github.com/shapegate/shapegate/authz/session"
+)
+
+var errWantsJWT = errors.New("a session is got for a bearer JWT, not for a session or a cookie")
+
+// createSession exchanges a bearer JWT for a session: a token in the answer's
+// body, and the same one in a cookie that scripts cannot read.
+func (h *Handler) createSession(c *gin.Context) {
+	ctx := c.Request.Context()
+	creds, err := credentialsOf(c.Request)
+	if err == nil && creds.session {
+		err = authz.E(authz.Unauthenticated, "create session", errWantsJWT)
+	}
+	if err != nil {
+		h.fail(c, err)
+		return
+	}
+	who, err := h.tokens.Verify(ctx, creds.token)
+	if err != nil {
+		h.fail(c, err)
+		return
+	}
+	token, s, err := h.sessions.Create(ctx, who)
+	if err != nil {
+		h.fail(c, err)
+		return
+	}
+	http.SetCookie(c.Writer, newCookie(token, s.Expires, h.now()))
+	body := sessionBody(s)
+	body["token"] = token
+	c.JSON(http.StatusCreated, body)
+}
+
+// showSession tells a session whose it is, and for how long.
+func (h *Handler) showSession(c *gin.Context) {
+	s, err := h.sessionOf(c.Request.Context(), c.Request)
+	if err != nil {
+		h.fail(c, err)
+		return
+	}
+	c.JSON(http.StatusOK, sessionBody(s))
+}
+
+// deleteSession logs out. It succeeds where there is nothing to log out of: the
+// session is not there, which is what was asked for.
+func (h *Handler) deleteSession(c *gin.Context) {
+	creds, err := credentialsOf(c.Request)
+	if err == nil && !creds.session {
+		err = authz.E(authz.Unauthenticated, "delete session", errWantsSession)
+	}
+	if err == nil {
+		err = h.sessions.Delete(c.Request.Context(), creds.token)
+	}
+	if err != nil {
+		h.fail(c, err)
+		return
+	}
+	http.SetCookie(c.Writer, newCookie("", time.Unix(0, 0), h.now()))
+	c.Status(http.StatusNoContent)
+	c.Writer.WriteHeaderNow()
+}
+
+var errWantsSession = errors.New("neither a session token nor a session cookie")
+
+func (h *Handler) sessionOf(ctx context.Context, r *http.Request) (session.Session, error) {
+	creds, err := credentialsOf(r)
+	if err != nil {
+		return session.Session{}, err
+	}
+	if !creds.session {
+		return session.Session{}, authz.E(authz.Unauthenticated, "read session", errWantsSession)
+	}
+	return h.sessions.Get(ctx, creds.token)
+}
+
+func sessionBody(s session.Session) gin.H {
+	return gin.H{"subject": s.Subject.String(), "expires_at": s.Expires.UTC().Format(time.RFC3339)}
+}
+
+// newCookie returns the session cookie; an expiry in the past deletes it. Lax
+// keeps it out of requests that other sites' pages send.
+func newCookie(token string, expires, now time.Time) *http.Cookie {
+	maxAge := int(expires.Sub(now) / time.Second)
+	if maxAge <= 0 {
+		maxAge = -1
+	}
+	return &http.Cookie{
+		Name: sessionCookie, Value: token, Path: "/",
+		Expires: expires, MaxAge: maxAge,
+		HttpOnly: true, Secure: true, SameSite: http.SameSiteLaxMode,
+	}
+}

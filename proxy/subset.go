@@ -1,0 +1,93 @@
+package proxy
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+
+	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/proxy/subset"
+)
+
+// clientColumns are the columns that a client may name in a subset: those of the
+// shape, with the types that the table has.
+func (s *shape) clientColumns() subset.Columns {
+	table := s.table.Load()
+	columns := make(subset.Columns, len(s.def.Columns))
+	for _, name := range s.def.Columns {
+		if c, ok := table.Columns[name]; ok {
+			columns[name] = subset.Column{Type: c.Type, Dims: c.Dims}
+		}
+	}
+	return columns
+}
+
+// serveSubset answers a request for a subset: the rows that the client asked for
+// and may see, as they are now.
+//
+// The client takes the handle and the offset of the answer for its log. So they
+// are the ones that it came with, even where they are not good any more: a newer
+// offset would make it skip changes of other rows, and today's fingerprint would
+// keep its log from ever telling it what it lost since yesterday's. The next
+// read of the log says what is to be done. For the same reason a subset never
+// answers 409: the client would only swap its handle, and keep its rows.
+func (rd *reading) serveSubset(ctx context.Context, w http.ResponseWriter, log shapeLog, asked *subset.Request) error {
+	if err := rd.checkSubset(); err != nil {
+		return err
+	}
+	plan, err := rd.plan(asked)
+	if err != nil {
+		return err
+	}
+	rows, err := openRows(ctx, log, plan)
+	if err != nil {
+		return rd.explainSubset(err, asked)
+	}
+	defer rows.Close()
+	rd.shape.learn(rows.first.Schema)
+
+	head := shapeHeaders{handle: rd.handle, offset: rd.offset, schema: rows.first.Schema, snapshot: true}
+	if !rd.offset.IsPosition() {
+		at := position{rows.first.Handle, rows.first.Offset}
+		head.handle, head.offset = rd.mint(at, at.offset).String(), at.offset
+	}
+	head.write(w.Header())
+	w.Header().Set("Content-Type", jsonType)
+	w.WriteHeader(http.StatusOK)
+	if err := rd.writeSnapshot(w, rows); err != nil {
+		return aborted(err)
+	}
+	return nil
+}
+
+// writeSnapshot writes the answer's object. Its rows may be many; they are
+// written as they are read, and the metadata after them, where it is known
+// whatever the order in which Electric wrote the two.
+func (rd *reading) writeSnapshot(w http.ResponseWriter, rows *rows) error {
+	b := bufio.NewWriterSize(newPatientWriter(w), writeBuffer)
+	_, _ = io.WriteString(b, `{"data":`)
+	out := newArrayWriter(b)
+	if err := rd.writeRows(out, rows); err != nil {
+		return err
+	}
+	_ = out.end()
+	_, _ = io.WriteString(b, `,"metadata":`)
+	_, _ = b.Write(rows.metadata.Raw)
+	_ = b.WriteByte('}')
+	return b.Flush()
+}
+
+// explainSubset tells a client whose where was refused so. The filter's part of
+// it is known to be good, so what Electric refuses is the client's: most often a
+// value that its column's type cannot hold.
+func (rd *reading) explainSubset(err error, asked *subset.Request) error {
+	if errors.Is(err, electric.ErrRefused) && (asked.Where != nil || asked.OrderBy != nil) {
+		return &problem{
+			kind: badRequest, field: "where", cause: err,
+			message: "the table cannot be asked this: a value may not be of its column's type",
+		}
+	}
+	return rd.explain(err)
+}
