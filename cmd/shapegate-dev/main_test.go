@@ -1,0 +1,125 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/shapegate/shapegate/schema/demo"
+)
+
+// screen is an output that can be waited for.
+type screen struct {
+	mu    sync.Mutex
+	text  bytes.Buffer
+	ready chan struct{}
+	once  sync.Once
+}
+
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n, err := s.text.Write(p)
+	if strings.Contains(s.text.String(), "Ctrl-C") {
+		s.once.Do(func() { close(s.ready) })
+	}
+	return n, err
+}
+
+func (s *screen) lines() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
+
+func TestThePrintedLinesWorkWhenPasted(t *testing.T) {
+	for _, program := range []string{"curl", "sh"} {
+		if _, err := exec.LookPath(program); err != nil {
+			if os.Getenv("SHAPEGATE_TEST_REQUIRE_ALL") != "" {
+				t.Fatalf("no %s", program)
+			}
+			t.Skipf("no %s", program)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	out := &screen{ready: make(chan struct{})}
+	done := make(chan error, 1)
+	env := map[string]string{"SHAPEGATE_LISTEN": "127.0.0.1:0"}
+	go func() { done <- run(ctx, func(name string) string { return env[name] }, out) }()
+	select {
+	case <-out.ready:
+	case err := <-done:
+		t.Fatalf("ended before it was ready: %v", err)
+	}
+
+	answers := paste(t, out.lines())
+	const atlas, comet = demo.SharedLater, "d0c00000-0000-4000-8000-000000000007"
+	for i, want := range []struct {
+		command  string
+		has, not []string
+	}{
+		{"alice", []string{atlas, comet, "up-to-date"}, []string{"000000000005"}},
+		{"bob", []string{"000000000004", "up-to-date"}, []string{atlas, comet}},
+		{"grant", []string{"written at"}, nil},
+		{"bob", []string{atlas, "000000000004"}, []string{comet}},
+		{"take away", []string{"written at"}, nil},
+		{"bob", []string{"000000000004"}, []string{atlas, comet}},
+		{"subset", []string{"Borealis plan", "metadata"}, []string{"Atlas charter"}},
+		{"session", []string{"sgs_", "user:alice"}, nil},
+		{"sql", []string{"committed as"}, nil},
+	} {
+		for _, text := range want.has {
+			if !strings.Contains(answers[i], text) {
+				t.Errorf("%d, %s: no %q in %s", i, want.command, text, answers[i])
+			}
+		}
+		for _, text := range want.not {
+			if strings.Contains(answers[i], text) {
+				t.Errorf("%d, %s: %q in %s", i, want.command, text, answers[i])
+			}
+		}
+	}
+
+	cancel()
+	if err := <-done; err != nil {
+		t.Errorf("the end: %v", err)
+	}
+}
+
+// paste runs the printed tokens and commands in a shell, and returns what each
+// command printed.
+func paste(t *testing.T, printed string) []string {
+	t.Helper()
+	const mark = "---- next ----"
+	var script strings.Builder
+	commands := 0
+	for line := range strings.Lines(printed) {
+		switch {
+		case strings.HasPrefix(line, "curl "):
+			if commands > 0 {
+				script.WriteString("echo; echo '" + mark + "'\n")
+			}
+			commands++
+			script.WriteString(line)
+		case strings.HasPrefix(line, "ALICE="), strings.HasPrefix(line, "BOB="), strings.HasPrefix(line, "CAROL="), strings.HasPrefix(line, "  -d "):
+			script.WriteString(line)
+		}
+	}
+	shell := exec.CommandContext(t.Context(), "sh", "-e")
+	shell.Stdin = strings.NewReader(script.String())
+	output, err := shell.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+	answers := strings.Split(string(output), mark)
+	if len(answers) != commands || commands != 9 {
+		t.Fatalf("%d answers to %d commands: %s", len(answers), commands, output)
+	}
+	return answers
+}

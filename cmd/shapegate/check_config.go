@@ -1,0 +1,66 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shapegate/shapegate/authz"
+	"github.com/shapegate/shapegate/authz/spicedb"
+	"github.com/shapegate/shapegate/schema"
+)
+
+func newCheckConfigCommand(s *settings) *cobra.Command {
+	var offline bool
+	cmd := &cobra.Command{
+		Use:   "check-config",
+		Short: "Check the shape definitions, for themselves and against SpiceDB's schema",
+		Args:  usage(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			shapes, err := schema.Load(s.ShapesFile)
+			if err != nil {
+				return reject(cmd, err)
+			}
+			if !offline {
+				compare := func(cmd *cobra.Command, client *spicedb.Client, _ []string) error {
+					return compareShapes(cmd, client, shapes)
+				}
+				if err := withSpiceDB(s, compare)(cmd, args); err != nil {
+					return err
+				}
+			}
+			cmd.Printf("ok: %d shapes\n", len(shapes))
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&offline, "offline", false, "do not ask SpiceDB")
+	return cmd
+}
+
+// reject prints what is wrong as it is, each on a line that begins with its
+// place, so that editors can follow it.
+func reject(cmd *cobra.Command, err error) error {
+	cmd.PrintErrln(err)
+	return &exitError{code: exitNo}
+}
+
+func compareShapes(cmd *cobra.Command, client *spicedb.Client, shapes []schema.Shape) error {
+	found, err := client.Reflect(cmd.Context())
+	if authz.KindOf(err) == authz.Unavailable {
+		return &exitError{exitNoAnswer, fmt.Errorf("the shape definitions are good by themselves, and SpiceDB does not answer (--offline leaves it out): %w", err)}
+	}
+	if err != nil {
+		return &exitError{exitNoAnswer, err}
+	}
+	definitions := make([]schema.Definition, len(found))
+	for i, d := range found {
+		definitions[i] = schema.Definition(d)
+	}
+	if err := schema.Validate(shapes, definitions); err != nil {
+		return reject(cmd, err)
+	}
+	for _, hint := range schema.Hints(shapes, definitions) {
+		cmd.PrintErrln("hint:", hint)
+	}
+	return nil
+}

@@ -1,0 +1,253 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/shapegate/shapegate/integration/spicedbtest"
+	"github.com/shapegate/shapegate/schema/demo"
+)
+
+// result is what a command left behind.
+type result struct {
+	code           int
+	stdout, stderr string
+}
+
+// shapegate runs a command in this process, with nothing in its environment but
+// env.
+func shapegate(t *testing.T, env map[string]string, stdin string, args ...string) result {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	getenv := func(name string) string { return env[name] }
+	code := run(t.Context(), args, getenv, strings.NewReader(stdin), &stdout, &stderr)
+	return result{code, stdout.String(), stderr.String()}
+}
+
+// startSpiceDB starts the real engine on a TCP port and returns the environment
+// that leads to it.
+func startSpiceDB(t *testing.T, config spicedbtest.Config) map[string]string {
+	t.Helper()
+	config.ListenAddr = "127.0.0.1:0"
+	server := spicedbtest.Start(t, config)
+	return map[string]string{
+		"SPICEDB_ENDPOINT": server.Addr(),
+		"SPICEDB_TOKEN":    server.Token(),
+		"SPICEDB_INSECURE": "true",
+	}
+}
+
+func write(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func with(env map[string]string, name, value string) map[string]string {
+	env = maps.Clone(env)
+	env[name] = value
+	return env
+}
+
+func (r result) expect(t *testing.T, code int, stdout, stderr string) {
+	t.Helper()
+	if r.code != code || !strings.Contains(r.stdout, stdout) || !strings.Contains(r.stderr, stderr) {
+		t.Errorf("got exit code %d\nstdout: %s\nstderr: %s\nwant %d, %q, %q", r.code, r.stdout, r.stderr, code, stdout, stderr)
+	}
+}
+
+// freePort returns an address where nothing listens.
+func freePort(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	return listener.Addr().String()
+}
+
+// The demo is brought into an empty SpiceDB by the commands that the compose
+// file's seed job uses.
+func TestSeedAnEmptySpiceDB(t *testing.T) {
+	env := startSpiceDB(t, spicedbtest.Config{})
+
+	shapegate(t, env, "", "schema", "read").expect(t, 0, "", "no schema yet")
+	shapegate(t, env, "", "schema", "write", "../../schema/demo/demo.zed").expect(t, 0, "ZedToken", "")
+	shapegate(t, env, "", "schema", "read").expect(t, 0, "definition document", "")
+	shapegate(t, env, "", "relationship", "touch", "-f", "../../schema/demo/demo.relationships").
+		expect(t, 0, fmt.Sprintf("wrote %d relationships, ZedToken", len(demo.RelationshipLines())), "")
+	shapegate(t, env, "", "check-config", "--shapes", "../../schema/shapes.yaml").expect(t, 0, "ok: 5 shapes", "")
+
+	got := shapegate(t, env, "", "relationship", "read", "document")
+	var want []string
+	for _, line := range demo.RelationshipLines() {
+		if strings.HasPrefix(line, "document:") {
+			want = append(want, line)
+		}
+	}
+	lines := strings.Split(strings.TrimSpace(got.stdout), "\n")
+	slices.Sort(lines)
+	slices.Sort(want)
+	if !slices.Equal(lines, want) {
+		t.Errorf("read\n%s\nwant\n%s", strings.Join(lines, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestGrantAndRevoke(t *testing.T) {
+	env := startSpiceDB(t, spicedbtest.Config{Schema: demo.Schema, Relationships: demo.RelationshipLines()})
+	document := "document:" + demo.SharedLater
+	grant := document + "#viewer@user:bob"
+
+	shapegate(t, env, "", "check", "user:bob", "view", document).expect(t, 1, "denied\n", "")
+	shapegate(t, env, "", "relationship", "touch", grant).expect(t, 0, "wrote 1 relationships", "")
+	shapegate(t, env, "", "check", "user:bob", "view", document).expect(t, 0, "permitted\n", "")
+	shapegate(t, env, "", "relationship", "read", document+"#viewer").expect(t, 0, grant+"\n", "")
+	shapegate(t, env, "", "relationship", "read", "document@user:bob").expect(t, 0, grant+"\n", "")
+	shapegate(t, env, "// bye\n\n"+grant+"\r\n", "relationship", "delete").expect(t, 0, "deleted 1 relationships", "")
+	shapegate(t, env, "", "check", "user:bob", "view", document).expect(t, 1, "denied\n", "")
+}
+
+func TestCheckWithContext(t *testing.T) {
+	env := startSpiceDB(t, spicedbtest.Config{Schema: demo.Schema, Relationships: demo.RelationshipLines()})
+	ask := []string{"check", "user:alice", "view", "document:d0c00000-0000-4000-8000-000000000006"}
+
+	shapegate(t, env, "", ask...).expect(t, 1, "denied", "")
+	shapegate(t, env, "", append(ask, "--context", `{"clearance": 1}`)...).expect(t, 1, "denied", "")
+	shapegate(t, env, "", append(ask, "--context", `{"clearance": 2}`)...).expect(t, 0, "permitted", "")
+	shapegate(t, env, "", append(ask, "--context", `2`)...).expect(t, 2, "", "not a JSON object")
+}
+
+// A failure to answer must not look like a denial, nor the other way round.
+func TestCheckWithoutAnAnswer(t *testing.T) {
+	env := startSpiceDB(t, spicedbtest.Config{Schema: demo.Schema})
+
+	shapegate(t, env, "", "check", "user:alice", "viw", "document:1").expect(t, 2, "", "viw")
+	shapegate(t, env, "", "check", "alice", "view", "document:1").expect(t, 2, "", "subject")
+	shapegate(t, env, "", "check", "user:*", "view", "document:1").expect(t, 2, "", "subject")
+	shapegate(t, env, "", "check", "user:alice", "view", "document").expect(t, 2, "", "resource")
+	shapegate(t, env, "", "check", "user:alice").expect(t, 2, "", "accepts 3 arg(s)")
+	shapegate(t, with(env, "SPICEDB_TOKEN", "not-the-token"), "", "check", "user:alice", "view", "document:1").expect(t, 2, "", "preshared key")
+}
+
+func TestRelationshipInputIsCheckedBeforeAnyIsWritten(t *testing.T) {
+	env := startSpiceDB(t, spicedbtest.Config{Schema: demo.Schema})
+	file := write(t, "r", "document:1#viewer@user:alice\nnonsense\n\ndocument:*#viewer@user:bob\n")
+
+	got := shapegate(t, env, "", "relationship", "touch", "-f", file)
+	got.expect(t, 1, "", "r:2: ")
+	got.expect(t, 1, "", "r:4: ")
+	if read := shapegate(t, env, "", "relationship", "read", "document"); read.stdout != "" {
+		t.Errorf("written all the same: %s", read.stdout)
+	}
+
+	shapegate(t, env, "", "relationship", "touch").expect(t, 1, "", "no relationships")
+	shapegate(t, env, "", "relationship", "touch", "-f", file, "document:1#viewer@user:alice").expect(t, 2, "", "not both")
+	shapegate(t, env, "", "relationship", "touch", "-f", "none").expect(t, 1, "", "none")
+	for _, filter := range []string{"", "Document", "document:", "document#", "document@", "document@user:", "document:*"} {
+		shapegate(t, env, "", "relationship", "read", filter).expect(t, 2, "", "not of the form")
+	}
+}
+
+func TestManyRelationshipsAreWrittenInBatches(t *testing.T) {
+	env := startSpiceDB(t, spicedbtest.Config{Schema: demo.Schema})
+	var lines strings.Builder
+	for i := range batch + 1 {
+		fmt.Fprintf(&lines, "document:%d#viewer@user:alice\n", i)
+	}
+	shapegate(t, env, lines.String(), "relationship", "touch", "-f", "-").expect(t, 0, "wrote 1001 relationships", "")
+	shapegate(t, env, "", "check", "user:alice", "view", "document:1000").expect(t, 0, "permitted", "")
+}
+
+func TestSchemaThatSpiceDBRefuses(t *testing.T) {
+	env := startSpiceDB(t, spicedbtest.Config{})
+	shapegate(t, env, "definition {", "schema", "write", "-").expect(t, 1, "", "schema")
+	shapegate(t, env, "", "schema", "write", "none.zed").expect(t, 1, "", "none.zed")
+}
+
+func TestCheckConfig(t *testing.T) {
+	env := startSpiceDB(t, spicedbtest.Config{Schema: demo.Schema})
+	wrong := strings.Replace(demo.Shapes, "permission: sync", "permission: snyc", 1)
+	relation := strings.Replace(demo.Shapes, "permission: sync", "permission: member", 1)
+
+	shapegate(t, env, "", "check-config", "--shapes", write(t, "shapes.yaml", demo.Shapes)).expect(t, 0, "ok: 5 shapes", "")
+	shapegate(t, env, "", "check-config", "--shapes", write(t, "wrong.yaml", wrong)).
+		expect(t, 1, "", `authorize.gate.permission: the definition workspace has no permission "snyc", did you mean "sync"?`)
+	shapegate(t, with(env, "SHAPEGATE_SHAPES", write(t, "relation.yaml", relation)), "", "check-config").expect(t, 0, "ok: 5 shapes", "hint: ")
+	shapegate(t, nil, "", "check-config", "--offline", "--shapes", write(t, "wrong.yaml", wrong)).expect(t, 0, "ok: 5 shapes", "")
+	shapegate(t, nil, "", "check-config", "--offline", "--shapes", write(t, "bad.yaml", "shapes: {A: {}, b: 1}")).
+		expect(t, 1, "", "bad.yaml:1:10: shapes.A: ")
+	shapegate(t, nil, "", "check-config", "--offline", "--shapes", "none.yaml").expect(t, 1, "", "none.yaml")
+}
+
+func TestCheckConfigWhileSpiceDBIsAway(t *testing.T) {
+	env := map[string]string{"SPICEDB_ENDPOINT": freePort(t), "SPICEDB_TOKEN": "key", "SPICEDB_INSECURE": "1"}
+	shapegate(t, env, "", "check-config", "--shapes", "../../schema/shapes.yaml").
+		expect(t, 2, "", "SpiceDB does not answer (--offline leaves it out)")
+	shapegate(t, nil, "", "check-config", "--shapes", "../../schema/shapes.yaml").
+		expect(t, 2, "", "not set: SPICEDB_ENDPOINT (--spicedb-endpoint), SPICEDB_TOKEN (--spicedb-token)")
+}
+
+func TestReady(t *testing.T) {
+	status := http.StatusOK
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/readyz" {
+			t.Errorf("asked for %s", r.URL.Path)
+		}
+		w.WriteHeader(status)
+	}))
+	defer server.Close()
+	env := map[string]string{"SHAPEGATE_ADMIN_LISTEN": server.Listener.Addr().String()}
+
+	shapegate(t, env, "", "ready").expect(t, 0, "ready\n", "")
+	_, port, _ := net.SplitHostPort(server.Listener.Addr().String())
+	shapegate(t, nil, "", "ready", "--admin-listen", "0.0.0.0:"+port).expect(t, 0, "ready\n", "")
+	status = http.StatusServiceUnavailable
+	shapegate(t, env, "", "ready").expect(t, 1, "", "not ready (status 503)")
+	shapegate(t, nil, "", "ready", "--admin-listen", freePort(t)).expect(t, 2, "", "refused")
+}
+
+func TestReadyDoesNotWaitForever(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0") // never accepts
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	begin := time.Now()
+	shapegate(t, nil, "", "ready", "--timeout", "50ms", "--admin-listen", listener.Addr().String()).expect(t, 2, "", "deadline")
+	if took := time.Since(begin); took > 5*time.Second {
+		t.Errorf("took %v", took)
+	}
+}
+
+func TestVersion(t *testing.T) {
+	shapegate(t, nil, "", "version").expect(t, 0, "shapegate ", "")
+	info := &debug.BuildInfo{GoVersion: "go1.26", Settings: []debug.BuildSetting{
+		{Key: "vcs.revision", Value: "abc"}, {Key: "vcs.modified", Value: "true"},
+	}}
+	if got, want := version(info, true), "shapegate (devel), commit abc with changes, go1.26"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestWrongUsage(t *testing.T) {
+	for _, args := range [][]string{{}, {"surf"}, {"--nope"}, {"schema"}, {"schema", "surf"}, {"relationship"}, {"version", "x"}, {"check-config", "x"}, {"schema", "write"}} {
+		if got := shapegate(t, nil, "", args...); got.code != 2 || got.stderr == "" {
+			t.Errorf("%v: exit code %d, %q; want 2 and a reason", args, got.code, got.stderr)
+		}
+	}
+}

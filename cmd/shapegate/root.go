@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shapegate/shapegate/authz"
+)
+
+// The exit codes; see the package's documentation.
+const (
+	exitNo       = 1
+	exitNoAnswer = 2
+)
+
+// exitError is an error that knows its exit code. Without a cause it is silent:
+// what there was to say has been said.
+type exitError struct {
+	code  int
+	cause error
+}
+
+func (e *exitError) Error() string {
+	if e.cause == nil {
+		return fmt.Sprintf("exit code %d", e.code)
+	}
+	return e.cause.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.cause }
+
+// run is main with everything that a process has passed in. It returns the exit
+// code.
+func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := newRootCommand(getenv) //nolint:contextcheck // each command gets it from ExecuteContext
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	exit := &exitError{code: exitNo, cause: err}
+	switch {
+	case errors.As(err, &exit):
+	case authz.KindOf(err) == authz.Unavailable:
+		exit.code = exitNoAnswer
+	}
+	if exit.cause != nil {
+		root.PrintErrln("shapegate:", exit.cause)
+	}
+	return exit.code
+}
+
+func newRootCommand(getenv func(string) string) *cobra.Command {
+	var s settings
+	root := &cobra.Command{
+		Use:   "shapegate",
+		Short: "Authorize ElectricSQL shapes with SpiceDB",
+		Long: `shapegate decides on every request for a shape, from relationships in SpiceDB,
+which rows of it a person may sync from Electric.
+
+Every setting is an environment variable; a flag of the same name wins.`,
+		Args:          usage(cobra.NoArgs),
+		RunE:          needsSubcommand,
+		SilenceErrors: true, // run prints them
+		SilenceUsage:  true,
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			if err := s.load(getenv); err != nil {
+				return &exitError{exitNoAnswer, err}
+			}
+			return nil
+		},
+	}
+	s.bind(root.PersistentFlags())
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return &exitError{exitNoAnswer, err}
+	})
+	root.AddCommand(
+		newServeCommand(&s),
+		newCheckConfigCommand(&s),
+		newSchemaCommand(&s),
+		newRelationshipCommand(&s),
+		newCheckCommand(&s),
+		newReadyCommand(&s),
+		newVersionCommand(),
+	)
+	return root
+}
+
+// usage makes what a command says of its arguments an error of the caller.
+func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return &exitError{exitNoAnswer, err}
+		}
+		return nil
+	}
+}

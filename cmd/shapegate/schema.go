@@ -1,0 +1,73 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shapegate/shapegate/authz/spicedb"
+)
+
+func newSchemaCommand(s *settings) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "schema",
+		Short: "Read or write SpiceDB's schema",
+		Args:  usage(cobra.NoArgs),
+		RunE:  needsSubcommand,
+	}
+	cmd.AddCommand(
+		&cobra.Command{
+			Use:   "read",
+			Short: "Print the schema",
+			Args:  usage(cobra.NoArgs),
+			RunE: withSpiceDB(s, func(cmd *cobra.Command, client *spicedb.Client, _ []string) error {
+				text, err := client.ReadSchema(cmd.Context())
+				if err != nil {
+					return err
+				}
+				if text == "" {
+					cmd.PrintErrln("shapegate: there is no schema yet")
+					return nil
+				}
+				_, err = fmt.Fprintln(cmd.OutOrStdout(), text)
+				return err
+			}),
+		},
+		&cobra.Command{
+			Use:   "write FILE",
+			Short: "Replace the schema by that of a file (- is the standard input)",
+			Args:  usage(cobra.ExactArgs(1)),
+			RunE: withSpiceDB(s, func(cmd *cobra.Command, client *spicedb.Client, args []string) error {
+				_, text, err := readInput(cmd, args[0])
+				if err != nil {
+					return err
+				}
+				token, err := client.WriteSchema(cmd.Context(), string(text))
+				if err != nil {
+					return err
+				}
+				cmd.Println("wrote the schema, ZedToken", token)
+				return nil
+			}),
+		},
+	)
+	return cmd
+}
+
+// needsSubcommand is the body of a command that has none.
+func needsSubcommand(cmd *cobra.Command, _ []string) error {
+	return &exitError{exitNoAnswer, fmt.Errorf("%s needs a subcommand: see --help", cmd.CommandPath())}
+}
+
+// readInput reads a file, or the standard input if it is called "-". The name
+// is for errors about its contents.
+func readInput(cmd *cobra.Command, file string) (name string, data []byte, err error) {
+	if file == "-" {
+		data, err = io.ReadAll(cmd.InOrStdin())
+		return "standard input", data, err
+	}
+	data, err = os.ReadFile(file) //nolint:gosec // whoever calls the command names the file
+	return file, data, err
+}
