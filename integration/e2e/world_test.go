@@ -1,0 +1,270 @@
+package e2e_test
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/shapegate/shapegate/authz"
+	"github.com/shapegate/shapegate/authz/identity"
+	"github.com/shapegate/shapegate/authz/session"
+	"github.com/shapegate/shapegate/authz/spicedb"
+	"github.com/shapegate/shapegate/integration/electrictest"
+	"github.com/shapegate/shapegate/integration/spicedbtest"
+	"github.com/shapegate/shapegate/proxy"
+	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/schema"
+	"github.com/shapegate/shapegate/schema/demo"
+)
+
+// Everything waits for a short time here, so that what is noticed at the end of a
+// wait, such as a change of grants, is noticed soon. A client takes an event
+// stream of less than a second for a broken one.
+const (
+	longPoll  = 500 * time.Millisecond
+	stream    = 2500 * time.Millisecond
+	keepAlive = 400 * time.Millisecond
+)
+
+const (
+	electricSecret = "the secret of the Electric stand-in"
+	spicedbKey     = "the preshared key of the end-to-end tests"
+)
+
+// worldOptions say how the proxy of a world reaches its parts.
+type worldOptions struct {
+	SpiceDB  string `json:"spicedb"`  // "tcp": over the network; "": in process
+	Sessions string `json:"sessions"` // "redis": a real server; "": miniredis
+}
+
+// world is one deployment of everything, with the demo's data, for one test.
+type world struct {
+	tables *electrictest.Server
+	spice  *spicedbtest.Server
+
+	engine   *spicedb.Client
+	redis    redis.UniversalClient
+	electric *electric.Client
+
+	front   *httptest.Server
+	handler atomic.Pointer[proxy.Handler] // what front serves
+	secret  []byte
+
+	ends []func() error
+
+	mu   sync.Mutex // one change at a time
+	ever everSeen
+}
+
+// newWorld opens a world. If it fails, what was opened is closed again.
+func newWorld(ctx context.Context, o worldOptions, servers redisServers) (*world, error) {
+	w := &world{ever: make(everSeen), secret: newSecret()}
+	if err := w.start(ctx, o, servers); err != nil {
+		return nil, errors.Join(err, w.close())
+	}
+	return w, nil
+}
+
+func (w *world) start(ctx context.Context, o worldOptions, servers redisServers) error {
+	if err := w.startElectric(); err != nil {
+		return fmt.Errorf("electric: %w", err)
+	}
+	if err := w.startSpiceDB(ctx, o.SpiceDB == "tcp"); err != nil {
+		return fmt.Errorf("spicedb: %w", err)
+	}
+	address := servers.mini
+	if o.Sessions == "redis" {
+		address = servers.real
+	}
+	var err error
+	if w.redis, err = session.Dial("redis://" + address); err != nil {
+		return err
+	}
+	w.atEnd(w.redis.Close)
+	h, err := w.newHandler() //nolint:contextcheck // it serves requests, which have contexts of their own
+	if err != nil {
+		return err
+	}
+	w.handler.Store(h)
+	w.front = w.serve(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.handler.Load().ServeHTTP(rw, r)
+	}))
+	w.atEnd(func() error { w.handler.Load().Drain(); return nil })
+	return w.remember(ctx)
+}
+
+func (w *world) startElectric() error {
+	w.tables = electrictest.New(electrictest.Options{
+		Secret: electricSecret, LongPollTimeout: longPoll, KeepAlive: keepAlive, SSETimeout: stream,
+	})
+	if _, err := w.tables.Exec(demo.SQL); err != nil {
+		return err
+	}
+	upstream := w.serve(w.tables)
+	w.atEnd(func() error { w.tables.Close(); return nil })
+	pool := &http.Transport{MaxIdleConnsPerHost: 64}
+	w.atEnd(func() error { pool.CloseIdleConnections(); return nil })
+	var err error
+	w.electric, err = electric.NewClient(electric.Config{
+		URL: upstream.URL, Secret: electricSecret, Transport: pool,
+	})
+	return err
+}
+
+func (w *world) startSpiceDB(ctx context.Context, overTCP bool) error {
+	cfg := spicedbtest.Config{Schema: demo.Schema, Token: spicedbKey}
+	for line := range strings.Lines(demo.Relationships) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "//") {
+			cfg.Relationships = append(cfg.Relationships, line)
+		}
+	}
+	if overTCP {
+		cfg.ListenAddr = "127.0.0.1:0"
+	}
+	var err error
+	if w.spice, err = spicedbtest.New(ctx, cfg); err != nil {
+		return err
+	}
+	w.atEnd(w.spice.Close)
+	client := spicedb.Config{Endpoint: "spicedb", Token: spicedbKey, Insecure: true, Logger: quiet()}
+	if overTCP {
+		client.Endpoint = w.spice.Addr()
+	} else {
+		client.Dialer = w.spice.DialContext
+	}
+	if w.engine, err = spicedb.Dial(client); err != nil {
+		return err
+	}
+	w.atEnd(w.engine.Close)
+	return nil
+}
+
+// newHandler makes a proxy as a new process would: it shares nothing with the one
+// before but its configuration.
+func (w *world) newHandler() (*proxy.Handler, error) {
+	shapes, err := schema.Parse("shapes.yaml", []byte(demo.Shapes))
+	if err != nil {
+		return nil, err
+	}
+	verifier, err := identity.New(context.Background(), identity.Config{Secret: []byte(jwtSecret)})
+	if err != nil {
+		return nil, err
+	}
+	return proxy.New(proxy.Config{
+		Shapes:          shapes,
+		Authorizer:      authz.NewAuthorizer(w.engine, authz.NewFingerprintKey(w.secret)),
+		Tokens:          verifier,
+		Electric:        w.electric,
+		Secret:          w.secret,
+		Sessions:        session.NewManager(session.NewRedis(w.redis, ""), 10*time.Minute),
+		LongPollTimeout: longPoll,
+		StreamTimeout:   stream,
+		KeepAlive:       keepAlive,
+		Logger:          quiet(),
+	})
+}
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+func newSecret() []byte {
+	secret := make([]byte, 32)
+	_, _ = rand.Read(secret)
+	return secret
+}
+
+// url is where clients find the proxy. It outlives restarts.
+func (w *world) url() string { return w.front.URL }
+
+// close ends everything that was started, the last first.
+func (w *world) close() error {
+	var errs []error
+	for _, end := range slices.Backward(w.ends) {
+		errs = append(errs, end())
+	}
+	w.ends = nil
+	return errors.Join(errs...)
+}
+
+// atEnd has end called by close.
+func (w *world) atEnd(end func() error) { w.ends = append(w.ends, end) }
+
+// serve serves h until the end, at which requests that are still held are cut.
+func (w *world) serve(h http.Handler) *httptest.Server {
+	s := httptest.NewServer(h)
+	w.atEnd(func() error {
+		s.CloseClientConnections()
+		s.Close()
+		return nil
+	})
+	return s
+}
+
+// restart ends the proxy as a crash does, and puts a new one in its place.
+func (w *world) restart(r *http.Request) (any, error) {
+	var o struct {
+		NewSecret bool `json:"newSecret"` // the new one knows no handle of the old one's
+	}
+	if err := readJSON(r, &o); err != nil {
+		return nil, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if o.NewSecret {
+		w.secret = newSecret()
+	}
+	h, err := w.newHandler()
+	if err != nil {
+		return nil, err
+	}
+	old := w.handler.Swap(h)
+	w.front.CloseClientConnections()
+	old.Drain()
+	return nil, nil
+}
+
+func (w *world) pauseSpiceDB(*http.Request) (any, error) {
+	w.spice.Pause()
+	return nil, nil
+}
+
+func (w *world) resumeSpiceDB(*http.Request) (any, error) { return nil, w.spice.Resume() }
+
+// change writes relationships and rows. Deletes come first and touches last, so
+// that what is permitted in between was permitted before or is permitted after.
+func (w *world) change(r *http.Request) (any, error) {
+	var c struct {
+		Delete []string `json:"delete"`
+		SQL    string   `json:"sql"`
+		Touch  []string `json:"touch"`
+	}
+	if err := readJSON(r, &c); err != nil {
+		return nil, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.spice.Delete(r.Context(), c.Delete...); err != nil {
+		return nil, err
+	}
+	var txid int64
+	if c.SQL != "" {
+		var err error
+		if txid, err = w.tables.Exec(c.SQL); err != nil {
+			return nil, err
+		}
+	}
+	if err := w.spice.Touch(r.Context(), c.Touch...); err != nil {
+		return nil, err
+	}
+	return map[string]int64{"txid": txid}, w.remember(r.Context())
+}
