@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { forEach } from './lib/each.mjs'
 import { collectionKinds } from './lib/readers.mjs'
+import { deadline } from './lib/wait.mjs'
 import { doc, inProject, insertDoc, newWorld } from './lib/world.mjs'
 
 forEach(collectionKinds, (kind) => {
@@ -59,7 +60,7 @@ forEach(collectionKinds, (kind) => {
     const { world, alice } = await watch(t, (world) => ({
       onInsert: async ({ transaction }) => {
         const { title } = transaction.mutations[0].modified
-        return { txid: await world.sql(insertDoc(9, { title })) }
+        return { txid: await world.sql(insertDoc(9, { title })), timeout: deadline }
       },
     }))
     const written = alice.collection.insert({

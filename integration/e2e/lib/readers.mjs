@@ -8,7 +8,7 @@ import { Shape, ShapeStream } from '@electric-sql/client'
 import { electricCollectionOptions } from '@tanstack/electric-db-collection'
 import { BasicIndex, createCollection, createLiveQueryCollection } from '@tanstack/db'
 import { Recorder } from './recorder.mjs'
-import { eventually } from './wait.mjs'
+import { deadline, eventually } from './wait.mjs'
 
 /** How to open a reader of each kind. */
 export const readerKinds = {
@@ -111,7 +111,7 @@ class CollectionReader extends Reader {
 
   isReady = () => this.live.isReady()
   rows = () => this.live.toArray.map(withoutVirtual)
-  awaitTxId = (txid) => this.collection.utils.awaitTxId(txid)
+  awaitTxId = (txid) => this.collection.utils.awaitTxId(txid, deadline)
 
   async close() {
     await super.close()

@@ -1,7 +1,7 @@
 // Waiting for what has to happen, instead of for a time to pass.
 
 /** How long anything may take, in milliseconds: ample for a busy machine. */
-export const deadline = 20_000
+export const deadline = 30_000
 
 /**
  * Resolves with check()'s value as soon as that is truthy. It is asked now and
