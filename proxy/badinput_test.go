@@ -252,12 +252,12 @@ func (d *deployment) raw(line string) int {
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(d.context(), "tcp", strings.TrimPrefix(d.url, "http://"))
 	d.check(err)
-	defer conn.Close()
+	defer closing(conn)
 	_, err = fmt.Fprintf(conn, "%s\r\nHost: shapegate\r\nAuthorization: Bearer %s\r\nConnection: close\r\n\r\n", line, d.token("alice", nil))
 	d.check(err)
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	d.check(err)
-	defer resp.Body.Close()
+	defer closing(resp.Body)
 	_, err = io.Copy(io.Discard, resp.Body)
 	d.check(err)
 	return resp.StatusCode

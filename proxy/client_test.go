@@ -75,12 +75,14 @@ func (r reader) answer(resp *http.Response, err error) *answer {
 	if err != nil {
 		return a
 	}
-	defer resp.Body.Close()
+	defer closing(resp.Body)
 	a.status, a.header = resp.StatusCode, resp.Header
 	a.body, a.err = io.ReadAll(resp.Body)
 	a.tellsNoSecrets()
 	return a
 }
+
+func closing(c io.Closer) { _ = c.Close() } // what was read is what counts
 
 // held is a request that is under way.
 type held struct {
@@ -229,15 +231,15 @@ func (m message) String() string {
 	if m.Headers.Control != "" {
 		return m.Headers.Control
 	}
-	text := m.Headers.Operation + " " + m.id()
+	words := []string{m.Headers.Operation, m.id()}
 	if m.Headers.Operation == "update" {
 		for _, name := range []string{"project", "title", "role", "body"} {
 			if v, ok := m.Value[name]; ok {
-				text += " " + name + "=" + textOf(v)
+				words = append(words, name+"="+textOf(v))
 			}
 		}
 	}
-	return text
+	return strings.Join(words, " ")
 }
 
 func (m message) id() string {
@@ -366,7 +368,7 @@ func (r reader) stream(path string) *stream {
 	go func() {
 		defer close(ended)
 		defer close(s.events)
-		defer resp.Body.Close()
+		defer closing(resp.Body)
 		lines := bufio.NewReader(resp.Body)
 		for {
 			line, err := lines.ReadString('\n')

@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"log"
 	"net/http"
 	"net/http/httptest"
@@ -16,8 +17,27 @@ import (
 )
 
 // A Go program that has a server of its own mounts the handler beside its other
-// routes. Nothing is connected to before the first request needs it.
+// routes.
 func ExampleNew() {
+	handler, err := newHandler(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/sync/", http.StripPrefix("/sync", handler))
+	mux.HandleFunc("/hello", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") })
+
+	// At its end a server calls handler.Drain before its own Shutdown, so that
+	// requests which wait for changes are answered rather than cut.
+	recorder := httptest.NewRecorder() // a server, here
+	mux.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/sync/v1/shapes/documents?offset=-1", nil))
+	fmt.Println(recorder.Code, recorder.Header().Get("WWW-Authenticate"))
+	handler.Drain()
+	// Output: 401 Bearer realm="shapegate"
+}
+
+// newHandler connects to nobody: that happens at the first request that needs it.
+func newHandler(ctx context.Context) (*proxy.Handler, error) {
 	secret := []byte("32 random bytes, the same for all")
 	shapes, err := schema.Parse("shapes.yaml", []byte(`
 shapes:
@@ -28,47 +48,25 @@ shapes:
       filter: [{resource: document, permission: view, column: id}]
 `))
 	if err != nil {
-		log.Fatal(err)
+		return nil, err
 	}
-	tokens, err := identity.New(context.Background(), identity.Config{Secret: secret})
+	tokens, err := identity.New(ctx, identity.Config{Secret: secret})
 	if err != nil {
-		log.Fatal(err)
+		return nil, err
 	}
 	engine, err := spicedb.Dial(spicedb.Config{Endpoint: "spicedb:50051", Token: "preshared key", Insecure: true})
 	if err != nil {
-		log.Fatal(err)
+		return nil, err
 	}
-	defer engine.Close()
 	upstream, err := electric.NewClient(electric.Config{URL: "http://electric:3000", Secret: "electric's secret"})
 	if err != nil {
-		log.Fatal(err)
+		return nil, err
 	}
-
-	handler, err := proxy.New(proxy.Config{
+	return proxy.New(proxy.Config{
 		Shapes:     shapes,
 		Authorizer: authz.NewAuthorizer(engine, authz.NewFingerprintKey(secret)),
 		Tokens:     tokens,
 		Electric:   upstream,
 		Secret:     secret,
 	})
-	if err != nil {
-		log.Fatal(err)
-	}
-	mux := http.NewServeMux()
-	mux.Handle("/sync/", http.StripPrefix("/sync", handler))
-	mux.HandleFunc("/hello", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "hello") })
-
-	// A server of its own calls handler.Drain before its Shutdown, so that requests
-	// that wait for changes are answered rather than cut.
-	server := httptest.NewServer(mux)
-	defer server.Close()
-	defer handler.Drain()
-
-	resp, err := http.Get(server.URL + "/sync/v1/shapes/documents?offset=-1")
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer resp.Body.Close()
-	fmt.Println(resp.Status, resp.Header.Get("WWW-Authenticate"))
-	// Output: 401 Unauthorized Bearer realm="shapegate"
 }

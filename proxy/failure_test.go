@@ -46,18 +46,17 @@ func TestWithoutSpiceDBNothingIsAnswered(t *testing.T) {
 		t.Errorf("Electric was asked %v", asked[0].query)
 	}
 	d.check(d.spicedb.Resume())
-	ctx := d.context()
-	for a := at; ; {
-		if a = alice.get("/v1/shapes/documents?" + at.onward()); a.status == http.StatusOK {
+	for ctx := d.context(); ; d.check(ctx.Err()) {
+		a := alice.get("/v1/shapes/documents?" + at.onward())
+		if a.status == http.StatusOK {
 			break
 		}
 		a.isAway()
-		d.check(ctx.Err())
 	}
 }
 
 func TestWhatIsHeldIsNotDeliveredWithoutSpiceDB(t *testing.T) {
-	eachKindOfWaiting(t, "documents", alice, func(t *testing.T, l *heldLog) {
+	eachKindOfWaiting(t, "documents", alice, func(l *heldLog) {
 		l.d.spicedb.Pause()
 		l.d.exec("UPDATE documents SET title = 'nobody knows whose'")
 		l.endsWith(http.StatusServiceUnavailable)

@@ -27,22 +27,24 @@ type heldLog struct {
 
 // eachKindOfWaiting runs a test for a long-poll and for an event stream of alice's
 // on the shape, each of which waits at Electric when the test begins.
-func eachKindOfWaiting(t *testing.T, shape string, who func(*deployment) reader, test func(*testing.T, *heldLog)) {
+func eachKindOfWaiting(t *testing.T, shape string, who func(*deployment) reader, test func(*heldLog)) {
+	t.Helper()
 	t.Run("long-poll", func(t *testing.T) {
 		l := openLog(t, shape, who)
 		l.poll = l.who.hold(l.path + "live=true&" + l.first.onward())
 		l.d.waitHeld(1)
-		test(t, l)
+		test(l)
 	})
 	t.Run("event stream", func(t *testing.T) {
 		l := openLog(t, shape, who)
 		l.stream = l.who.stream(l.path + "live=true&live_sse=true&" + l.first.onward())
 		l.d.waitHeld(1)
-		test(t, l)
+		test(l)
 	})
 }
 
 func openLog(t *testing.T, shape string, who func(*deployment) reader) *heldLog {
+	t.Helper()
 	l := &heldLog{d: deploy(t), path: "/v1/shapes/" + shape + "?"}
 	l.who = who(l.d)
 	l.first = l.who.get(l.path + "offset=-1")
@@ -71,7 +73,7 @@ func (l *heldLog) endsWith(status int) {
 }
 
 func TestWhatIsWrittenAfterARevocationIsNotDelivered(t *testing.T) {
-	eachKindOfWaiting(t, "documents", alice, func(t *testing.T, l *heldLog) {
+	eachKindOfWaiting(t, "documents", alice, func(l *heldLog) {
 		l.d.revoke(sees("alice", "d1"))
 		l.d.exec("UPDATE documents SET title = 'not for alice' WHERE id = $1", full("d1"))
 		l.endsWith(http.StatusConflict)
@@ -79,7 +81,7 @@ func TestWhatIsWrittenAfterARevocationIsNotDelivered(t *testing.T) {
 }
 
 func TestWhatIsWrittenAfterAGrantIsNotDeliveredUnderTheOldHandle(t *testing.T) {
-	eachKindOfWaiting(t, "documents", alice, func(t *testing.T, l *heldLog) {
+	eachKindOfWaiting(t, "documents", alice, func(l *heldLog) {
 		l.d.grant(sees("alice", "d3"))
 		l.d.exec("UPDATE documents SET title = 'for alice' WHERE id = $1", full("d3"))
 		l.endsWith(http.StatusConflict)
@@ -87,7 +89,7 @@ func TestWhatIsWrittenAfterAGrantIsNotDeliveredUnderTheOldHandle(t *testing.T) {
 }
 
 func TestNobodyWaitsPastTheGate(t *testing.T) {
-	eachKindOfWaiting(t, "board", alice, func(t *testing.T, l *heldLog) {
+	eachKindOfWaiting(t, "board", alice, func(l *heldLog) {
 		l.d.revoke("workspace:main#member@user:alice")
 		l.d.exec("UPDATE documents SET title = 'not for alice'")
 		l.endsWith(http.StatusForbidden)
@@ -95,7 +97,7 @@ func TestNobodyWaitsPastTheGate(t *testing.T) {
 }
 
 func TestNobodyWaitsPastTheEndOfTheirToken(t *testing.T) {
-	eachKindOfWaiting(t, "documents", alice, func(t *testing.T, l *heldLog) {
+	eachKindOfWaiting(t, "documents", alice, func(l *heldLog) {
 		l.d.clock.pass(2 * time.Hour)
 		l.d.exec("UPDATE documents SET title = 'not for alice any more'")
 		l.endsWith(http.StatusUnauthorized)
@@ -104,7 +106,7 @@ func TestNobodyWaitsPastTheEndOfTheirToken(t *testing.T) {
 
 func TestNobodyWaitsPastTheEndOfTheirSession(t *testing.T) {
 	session := func(d *deployment) reader { return d.anybody().with("Cookie", d.as("alice").login()) }
-	eachKindOfWaiting(t, "documents", session, func(t *testing.T, l *heldLog) {
+	eachKindOfWaiting(t, "documents", session, func(l *heldLog) {
 		l.who.do(http.MethodDelete, "/v1/session", "").is(http.StatusNoContent)
 		l.d.exec("UPDATE documents SET title = 'not for alice any more'")
 		l.endsWith(http.StatusUnauthorized)
@@ -142,4 +144,26 @@ func TestTheCaveatContextIsThatOfTheTokenAndTheConnection(t *testing.T) {
 	d.asClaiming("dora", jwt.MapClaims{"clearance": 3, "address": "10.0.0.1"}).
 		with("X-Forwarded-For", "10.0.0.1").with("X-Real-Ip", "10.0.0.1").with("Forwarded", "for=10.0.0.1").
 		get(path).holds("d4")
+}
+
+// A read that does not wait takes its time, too.
+func TestWhatIsWrittenWhileACatchUpIsOnItsWayIsNotDelivered(t *testing.T) {
+	for _, kind := range []string{"", sse} {
+		d := deploy(t)
+		alice, path := d.as("alice"), "/v1/shapes/documents?"
+		first := alice.get(path + "offset=-1")
+		d.upstream.failing(func(asked) error {
+			d.upstream.back()
+			d.revoke(sees("alice", "d1"))
+			d.exec("UPDATE documents SET title = 'not for alice' WHERE id = $1", full("d1"))
+			return nil
+		})
+		if kind == "" {
+			alice.get(path + first.onward()).mustRefetch(first)
+			continue
+		}
+		if rest := alice.stream(path + kind + first.onward()).ends(); len(rest) > 0 {
+			t.Errorf("the stream delivers %q", rest)
+		}
+	}
 }

@@ -30,6 +30,9 @@ func (rd *reading) serveInitial(ctx context.Context, w http.ResponseWriter, log 
 		return err
 	}
 	defer rows.Close()
+	if err := rd.unchanged(ctx); err != nil {
+		return err
+	}
 
 	out := beginArray(w, shapeHeaders{
 		handle:   rd.mint(at, at.offset).String(),
@@ -47,12 +50,12 @@ func (rd *reading) serveInitial(ctx context.Context, w http.ResponseWriter, log 
 }
 
 // writeRows writes the rows that the reader may see. The query asked for no
-// others; a row that comes all the same is withheld, and is a defect to be
-// heard of.
+// others: a row that comes all the same is withheld and, unless grants have
+// changed since, it is a defect to be heard of.
 func (rd *reading) writeRows(out *arrayWriter, rows *rows) error {
 	withheld := 0
 	defer func() {
-		if withheld > 0 {
+		if withheld > 0 && !rd.revoked {
 			rd.h.metrics.rowsWithheld.WithLabelValues(rd.shape.def.Name).Add(float64(withheld))
 			rd.h.log.Error("a subset held rows that its filter does not permit; they were withheld",
 				"shape", rd.shape.def.Name, "count", withheld)
@@ -105,6 +108,9 @@ func (rd *reading) serveWhole(ctx context.Context, w http.ResponseWriter, log sh
 		return rd.explain(err)
 	}
 	defer b.Close()
+	if err := rd.unchanged(ctx); err != nil {
+		return err
+	}
 	rd.shape.learn(b.schema)
 	return rd.deliver(w, b, rd.mint(b.end, electric.Start), found{})
 }

@@ -75,7 +75,8 @@ func TestEitherOfTwoFiltersWillDo(t *testing.T) {
 	d := deploy(t)
 	alice := d.as("alice") // sees a2 by itself, and what is in p1
 	first := alice.get("/v1/shapes/mixed?offset=-1").holds("a1", "a2", "a4")
-	alice.post("/v1/shapes/mixed", `{"where":"\"title\" > 'o'"}`).holds("a1", "a2")
+	alice.post("/v1/shapes/mixed", `{"where":"\"title\" = 'one'"}`).holds("a1")
+	alice.post("/v1/shapes/mixed", `{"where":"\"title\" = 'two' OR \"title\" = 'three'"}`).holds("a2")
 
 	d.exec("UPDATE tasks SET project = 'p1' WHERE id = $1", full("a2")) // by both now
 	d.exec("UPDATE tasks SET project = 'p9' WHERE id = $1", full("a2")) // by itself again

@@ -8,6 +8,7 @@ import (
 
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/schema"
 )
 
 // reading is one request of one person for one shape.
@@ -21,6 +22,7 @@ type reading struct {
 	params map[string]string
 
 	access
+	revoked bool // grants have changed since rows were asked for
 }
 
 // access is what one reader may see, as of the last time it was asked.
@@ -45,6 +47,26 @@ func (rd *reading) decide(ctx context.Context, subject authz.Subject) (access, e
 		view:        rd.shape.visibility(d),
 		fingerprint: authz.CombineFingerprints(rd.h.fingerprintKey, rd.shape.rule, d.Fingerprint(rd.h.fingerprintKey)),
 	}, nil
+}
+
+// recheck asks once more, for a strict shape, what the subject may see: the rows
+// that are about to be sent were read after it was asked before. For a bounded
+// shape, what was decided when the request came is recent enough.
+func (rd *reading) recheck(ctx context.Context) (access, error) {
+	if rd.shape.def.Consistency != schema.Strict {
+		return rd.access, nil
+	}
+	return rd.decide(ctx, rd.subject)
+}
+
+// unchanged is recheck for a read of the log, whose handle names the grants that
+// it was read with: it returns errStaleHandle if they are others by now.
+func (rd *reading) unchanged(ctx context.Context) error {
+	now, err := rd.recheck(ctx)
+	if err == nil && now.fingerprint != rd.fingerprint {
+		err = errStaleHandle
+	}
+	return err
 }
 
 // scope is what handles of this reading are good for.

@@ -53,6 +53,13 @@ func (rd *reading) serveSubset(ctx context.Context, w http.ResponseWriter, log s
 		at := position{rows.first.Handle, rows.first.Offset}
 		head.handle, head.offset = rd.mint(at, at.offset).String(), at.offset
 	}
+	// Rows that were revoked meanwhile are withheld. The handle still names the
+	// grants that the rows were asked for with, so that the log says what changed.
+	now, err := rd.recheck(ctx)
+	if err != nil {
+		return err
+	}
+	rd.view, rd.revoked = now.view, now.fingerprint != rd.fingerprint
 	head.write(w.Header())
 	w.Header().Set("Content-Type", jsonType)
 	w.WriteHeader(http.StatusOK)
@@ -86,7 +93,7 @@ func (rd *reading) explainSubset(err error, asked *subset.Request) error {
 	if errors.Is(err, electric.ErrRefused) && (asked.Where != nil || asked.OrderBy != nil) {
 		return &problem{
 			kind: badRequest, field: "where", cause: err,
-			message: "the table cannot be asked this: a value may not be of its column's type",
+			message: "Electric does not take this: a value may not be of its column's type, or a function may be one that Electric does not have",
 		}
 	}
 	return rd.explain(err)

@@ -100,6 +100,13 @@ shapes:
     authorize:
       gate: {resource: "project:$project", permission: view}
 
+  vault:                    # as documents, without a moment's delay
+    table: documents
+    columns: [id, project, title]
+    authorize:
+      filter: [{resource: document, permission: view, column: id}]
+    consistency: strict
+
   talks:                    # scoped by a param whose column is no text
     table: talks
     columns: [id, room, topic]
