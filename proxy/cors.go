@@ -60,8 +60,8 @@ func (c cors) write(h http.Header, r *http.Request) {
 	h.Set("Access-Control-Expose-Headers", exposedHeaders)
 }
 
-// preflight answers OPTIONS.
-func (c cors) preflight(w http.ResponseWriter, r *http.Request) {
+// preflight answers OPTIONS, after write.
+func (c cors) preflight(w http.ResponseWriter) {
 	h := w.Header()
 	if h.Get("Access-Control-Allow-Origin") != "" {
 		h.Set("Access-Control-Allow-Methods", allowedMethods)

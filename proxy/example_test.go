@@ -19,7 +19,7 @@ import (
 // A Go program that has a server of its own mounts the handler beside its other
 // routes.
 func ExampleNew() {
-	handler, err := newHandler(context.Background())
+	handler, err := newHandler()
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func ExampleNew() {
 }
 
 // newHandler connects to nobody: that happens at the first request that needs it.
-func newHandler(ctx context.Context) (*proxy.Handler, error) {
+func newHandler() (*proxy.Handler, error) {
 	secret := []byte("32 random bytes, the same for all")
 	shapes, err := schema.Parse("shapes.yaml", []byte(`
 shapes:
@@ -50,7 +50,7 @@ shapes:
 	if err != nil {
 		return nil, err
 	}
-	tokens, err := identity.New(ctx, identity.Config{Secret: secret})
+	tokens, err := identity.New(context.Background(), identity.Config{Secret: secret})
 	if err != nil {
 		return nil, err
 	}

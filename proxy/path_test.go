@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"testing"
@@ -8,7 +9,7 @@ import (
 
 func TestOnlyPathsWithOneReadingAreServed(t *testing.T) {
 	for _, target := range []string{"/", "/v1/shape", "/v1/shapes/documents", "/v1/shapes/a-b_c.d", "/v1/shape?table=a%2Fb", "/v1/shape?x=../.."} {
-		if !hasOneReading(httptest.NewRequest("GET", target, nil)) {
+		if !hasOneReading(httptest.NewRequest(http.MethodGet, target, nil)) {
 			t.Errorf("%s is not served", target)
 		}
 	}
@@ -17,7 +18,7 @@ func TestOnlyPathsWithOneReadingAreServed(t *testing.T) {
 		"/v1/shapes/documents%00", "/v1/shapes/a%2e%2e", "/v1/shapes/a;b", "/v1/shapes/a%20b", "/v1/shapes/%C3%A4",
 		"/v1/shapes/..", "/v1/shapes/a\\b",
 	} {
-		r := httptest.NewRequest("GET", "/", nil)
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		u, err := url.ParseRequestURI(target)
 		if err != nil {
 			continue

@@ -44,7 +44,7 @@ func (h *Handler) newRoutes() http.Handler {
 		paths = append(paths, "/v1/session")
 	}
 	for _, p := range paths {
-		e.OPTIONS(p, func(c *gin.Context) { h.cors.preflight(c.Writer, c.Request) })
+		e.OPTIONS(p, func(c *gin.Context) { h.cors.preflight(c.Writer) })
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !hasOneReading(r) {

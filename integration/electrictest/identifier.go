@@ -77,7 +77,7 @@ func splitOutsideQuotes(s string, sep byte) []string {
 
 // parseIdentifier folds or unquotes one name, by Postgres' rules.
 func parseIdentifier(s string) (string, error) {
-	name := s
+	var name string
 	switch {
 	case s == "" || s == `""`:
 		return "", answerTextf("Invalid zero-length delimited identifier")

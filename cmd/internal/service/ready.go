@@ -42,21 +42,21 @@ const (
 
 // run validates the shapes, again and again until they are found good, or ctx
 // ends.
-func (r *readiness) run(ctx context.Context) error {
+func (r *readiness) run(ctx context.Context) {
 	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
 		err := r.validate(ctx)
 		if err == nil {
 			r.validated.Store(true)
 			r.log.Info("ready", "shapes", len(r.shapes))
-			return nil
+			return
 		}
 		if ctx.Err() != nil {
-			return nil
+			return
 		}
 		r.log.Warn("not ready: the shapes could not be validated", "cause", err)
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-time.After(wait/2 + rand.N(wait/2)): //nolint:gosec // spreading, not guarding
 		}
 	}

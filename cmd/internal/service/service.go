@@ -153,7 +153,10 @@ func (s *Service) Run(ctx context.Context) error {
 		servers = append(servers, admin)
 		group.Go(func() error { return admin.Serve(l) })
 	}
-	group.Go(func() error { return s.readiness.run(groupCtx) })
+	group.Go(func() error {
+		s.readiness.run(groupCtx)
+		return nil
+	})
 	group.Go(func() error {
 		<-groupCtx.Done()
 		return s.shutdown(context.WithoutCancel(ctx), servers)
