@@ -100,6 +100,9 @@ func TestAStreamThatResumesBeforeItsBaseBeginsAtTheBase(t *testing.T) {
 	first := alice.get("/v1/shapes/documents?offset=-1")
 	lsn, _, _ := strings.Cut(first.offset(), "_")
 	s := alice.stream("/v1/shapes/documents?" + sse + "handle=" + first.handle() + "&offset=" + lsn + "_0")
+	if got := s.header.Get("Electric-Offset"); got != lsn+"_0" {
+		t.Errorf("the client is told the offset %s, and came with %s_0", got, lsn)
+	}
 	d.waitHeld(1)
 	d.exec("UPDATE documents SET title = 'new' WHERE id = $1", full("d1"))
 	s.says("update d1 title=new", "up-to-date")
