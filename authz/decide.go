@@ -1,7 +1,5 @@
 package authz
 
-import "context"
-
 // Requirement is a permission that the subject must hold on one object.
 type Requirement struct {
 	Resource   ObjectRef
@@ -21,14 +19,17 @@ type Rule struct {
 	Gate         *Requirement // must hold, or the answer is Denied
 	Unrestricted *Requirement // holders see every row, whatever the filters say
 	Filters      []Filter     // a row is visible if any filter reaches it
+
+	// Label says what the positions of Filters mean to whoever asks. Equal grants
+	// under another label are another decision.
+	Label string
 }
 
-// Consistency is how fresh SpiceDB's answer has to be.
+// Consistency is what a decision rests on.
 type Consistency uint8
 
-// Until grant sets are kept current by a watch, both are answered at full
-// consistency. SpiceDB's minimize_latency is never used: it may be as old as
-// the revision quantization, 5 s by default.
+// Bounded decisions rest on what the watch keeps current, within the staleness
+// bound. Strict ones are asked for anew, at full consistency, each time.
 const (
 	Bounded Consistency = iota
 	Strict
@@ -36,10 +37,32 @@ const (
 
 // Question is one decision to make.
 type Question struct {
-	Subject     Subject
-	Rule        Rule
-	Context     map[string]any // caveat context; a missing key makes a caveat conditional, so denied
-	Consistency Consistency
+	Subject Subject
+	Rule    Rule
+	Context map[string]any // caveat context; a missing key makes a caveat conditional, so denied
+
+	// Clock names values of the caveat context that are the time at which
+	// SpiceDB is asked, in RFC 3339.
+	Clock []string
+}
+
+// Validate reports whether the question can be asked. Errors are Invalid.
+func (q *Question) Validate() error {
+	if _, err := NewObjectRef(q.Subject.Type, q.Subject.ID); err != nil {
+		return err
+	}
+	if q.Rule.Gate == nil && len(q.Rule.Filters) == 0 {
+		return E(Invalid, "decide", errUnguarded)
+	}
+	for _, r := range []*Requirement{q.Rule.Gate, q.Rule.Unrestricted} {
+		if r == nil {
+			continue
+		}
+		if _, err := NewObjectRef(r.Resource.Type, r.Resource.ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Decision is who may see which rows, as a value: it holds no connection, does
@@ -51,18 +74,68 @@ type Decision struct {
 
 	// Grants[i] holds the ids that Rule.Filters[i] reaches. Nil if Unrestricted.
 	Grants []*GrantSet
+
+	// Name is the same for decisions that say the same under the same rule, on
+	// every replica, and differs otherwise.
+	Name Fingerprint
+
+	// Mark is when it was made.
+	Mark Mark
 }
 
-// Engine answers single questions about permissions. Package authz/spicedb has
-// the one that asks a SpiceDB server.
-type Engine interface {
-	// CheckPermission reports whether subject holds permission on resource. A
-	// conditional result is false. Errors are Unavailable, Invalid or Internal.
-	CheckPermission(ctx context.Context, subject Subject, resource ObjectRef, permission string, caveatContext map[string]any) (bool, error)
+// Mark is a moment in the life of one keeper of decisions, for one question. It
+// means nothing to any other keeper, and nothing for any other question.
+type Mark struct {
+	Lineage uint64 // of the question, and of the keeper, which draws it when it starts
+	Version uint64 // how many changes the keeper had seen
+}
 
-	// LookupResources calls yield with every id of resourceType on which
-	// subject holds permission, each at least once, in no order. Conditional
-	// results are left out. If it returns an error, what was yielded is a part
-	// of the answer and must not be used.
-	LookupResources(ctx context.Context, subject Subject, resourceType, permission string, caveatContext map[string]any, yield func(id string)) error
+// Change is how one decision differs from an earlier one of the same subject
+// under the same rule, by filter.
+//
+// Grants that came and went in between count: what was revoked and granted again
+// is both lost and gained, since what was written meanwhile was not for its
+// subject.
+type Change struct {
+	Kept   []*GrantSet // held at both ends and all the time between them
+	Lost   []*GrantSet // taken away at some time in between
+	Gained []*GrantSet // held now, and not all the time
+
+	// Exact is whether the time in between is known; if not, the ends were
+	// compared.
+	Exact bool
+}
+
+// Empty reports whether nothing changed.
+func (c *Change) Empty() bool {
+	for i := range c.Lost {
+		if c.Lost[i].Len() > 0 || c.Gained[i].Len() > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// Compare returns how d differs from what was granted before, if nothing is known
+// of the time in between.
+func (d *Decision) Compare(before []*GrantSet) Change {
+	c := newChange(len(d.Grants))
+	for i, now := range d.Grants {
+		c.Lost[i] = before[i].Difference(now)
+		c.Gained[i] = now.Difference(before[i])
+		c.Kept[i] = now.Difference(c.Gained[i])
+	}
+	return c
+}
+
+// Unchanged returns the change from d to itself.
+func (d *Decision) Unchanged() Change {
+	c := newChange(len(d.Grants))
+	copy(c.Kept, d.Grants)
+	return c
+}
+
+func newChange(filters int) Change {
+	sets := make([]*GrantSet, 3*filters)
+	return Change{Kept: sets[:filters], Lost: sets[filters : 2*filters], Gained: sets[2*filters:]}
 }

@@ -51,6 +51,8 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+var errUnguarded = errors.New("the rule has neither a gate nor a filter")
+
 // KindOf returns the kind of the outermost Error in err's chain, or Internal.
 func KindOf(err error) Kind {
 	var e *Error

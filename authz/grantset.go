@@ -91,6 +91,16 @@ func (s *GrantSet) Len() int {
 	return int(s.numbers.GetCardinality())
 }
 
+// Size returns how much memory the set takes, in bytes, about; the ids themselves
+// are in the table.
+func (s *GrantSet) Size() int {
+	const overhead = 128
+	if s == nil {
+		return 0
+	}
+	return int(s.numbers.GetSizeInBytes()) + overhead
+}
+
 // All returns the ids, each once. Their order is the same for every call on sets
 // of one table, and otherwise means nothing.
 func (s *GrantSet) All() iter.Seq[string] {

@@ -20,6 +20,10 @@ type Session struct {
 	// Created and Expires are exact to the millisecond. A session holds until
 	// Expires, and no longer.
 	Created, Expires time.Time
+
+	// ZedToken is a revision that whatever is decided for the session must have
+	// seen, or empty.
+	ZedToken authz.ZedToken
 }
 
 // Manager makes, reads and ends sessions. It is safe for concurrent use.
@@ -63,12 +67,12 @@ var (
 
 // Create makes a session for a verified identity and returns its token, which
 // exists nowhere else. It lasts for the manager's TTL, but never longer than the
-// identity.
+// identity. at is the session's ZedToken, or empty.
 //
 // Errors are Unauthenticated if the identity is expired, Invalid if its subject
 // is none or its claims are larger than MaxClaims, and Unavailable if the store
 // is away.
-func (m *Manager) Create(ctx context.Context, id identity.Identity) (token string, s Session, err error) {
+func (m *Manager) Create(ctx context.Context, id identity.Identity, at authz.ZedToken) (token string, s Session, err error) {
 	// The store counts in milliseconds. Both ends are rounded down, so that what
 	// is said here is what is stored.
 	created := m.now().Truncate(time.Millisecond)
@@ -83,7 +87,7 @@ func (m *Manager) Create(ctx context.Context, id identity.Identity) (token strin
 	if _, err := authz.NewObjectRef(id.Subject.Type, id.Subject.ID); err != nil {
 		return "", Session{}, fmt.Errorf("%s: %w", opCreate, err)
 	}
-	s = Session{Subject: id.Subject, Created: created, Expires: expires}
+	s = Session{Subject: id.Subject, Created: created, Expires: expires, ZedToken: at}
 	data, err := encode(s)
 	if err != nil {
 		return "", Session{}, authz.E(authz.Invalid, opCreate, err)

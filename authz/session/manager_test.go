@@ -99,7 +99,7 @@ func TestASessionIsItsSubjectUntilItEnds(t *testing.T) {
 	m := session.NewManager(store, 15*time.Minute, session.WithClock(clock.Now))
 	id := alice(clock.in(time.Hour))
 
-	token, created, err := m.Create(t.Context(), id)
+	token, created, err := m.Create(t.Context(), id, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func TestASessionNeverOutlivesItsIdentity(t *testing.T) {
 			if tt.left == -math.MaxInt64 {
 				id.Expires = time.Time{}
 			}
-			token, s, err := m.Create(t.Context(), id)
+			token, s, err := m.Create(t.Context(), id, "")
 			if tt.want == 0 {
 				assertKind(t, err, authz.Unauthenticated, "expired")
 				if token != "" || len(store.data) != 0 {
@@ -177,7 +177,7 @@ func TestASessionNeverOutlivesItsIdentity(t *testing.T) {
 		clock := newClock() // which has nanoseconds
 		m := session.NewManager(newMemory(), time.Hour, session.WithClock(clock.Now))
 		id := alice(clock.in(10*time.Millisecond + time.Microsecond))
-		_, s, err := m.Create(t.Context(), id)
+		_, s, err := m.Create(t.Context(), id, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -187,7 +187,7 @@ func TestASessionNeverOutlivesItsIdentity(t *testing.T) {
 	})
 	t.Run("default", func(t *testing.T) {
 		store := newMemory()
-		if _, _, err := session.NewManager(store, 0).Create(t.Context(), alice(time.Now().Add(time.Hour))); err != nil {
+		if _, _, err := session.NewManager(store, 0).Create(t.Context(), alice(time.Now().Add(time.Hour)), ""); err != nil {
 			t.Fatal(err)
 		}
 		if store.ttl != session.DefaultTTL {
@@ -198,11 +198,11 @@ func TestASessionNeverOutlivesItsIdentity(t *testing.T) {
 
 func TestDeleteEndsASession(t *testing.T) {
 	m := session.NewManager(newMemory(), time.Minute)
-	token, _, err := m.Create(t.Context(), alice(time.Now().Add(time.Hour)))
+	token, _, err := m.Create(t.Context(), alice(time.Now().Add(time.Hour)), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, _, err := m.Create(t.Context(), alice(time.Now().Add(time.Hour)))
+	other, _, err := m.Create(t.Context(), alice(time.Now().Add(time.Hour)), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,7 +220,7 @@ func TestDeleteEndsASession(t *testing.T) {
 
 func TestGetRefusesWhatIsNoToken(t *testing.T) {
 	m := session.NewManager(newMemory(), time.Minute)
-	token, _, err := m.Create(t.Context(), alice(time.Now().Add(time.Hour)))
+	token, _, err := m.Create(t.Context(), alice(time.Now().Add(time.Hour)), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,7 +251,7 @@ func TestTokensNeverRepeat(t *testing.T) {
 	m := session.NewManager(newMemory(), time.Minute)
 	seen := make(map[string]bool)
 	for range 1000 {
-		token, _, err := m.Create(t.Context(), alice(time.Now().Add(time.Hour)))
+		token, _, err := m.Create(t.Context(), alice(time.Now().Add(time.Hour)), "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -279,7 +279,7 @@ func TestCreateRefusesWhatCannotBeStored(t *testing.T) {
 			store := newMemory()
 			id := alice(time.Now().Add(time.Hour))
 			tt.change(&id.Subject)
-			_, _, err := session.NewManager(store, time.Minute).Create(t.Context(), id)
+			_, _, err := session.NewManager(store, time.Minute).Create(t.Context(), id, "")
 			assertKind(t, err, authz.Invalid, tt.why)
 			if len(store.data) != 0 {
 				t.Error("something was stored")
@@ -290,7 +290,7 @@ func TestCreateRefusesWhatCannotBeStored(t *testing.T) {
 		m := session.NewManager(newMemory(), time.Minute)
 		id := alice(time.Now().Add(time.Hour))
 		id.Subject.Claims = nil
-		token, _, err := m.Create(t.Context(), id)
+		token, _, err := m.Create(t.Context(), id, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -316,7 +316,7 @@ func TestGetDoesNotTrustTheStore(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			store := newMemory()
 			m := session.NewManager(store, time.Minute)
-			token, _, err := m.Create(t.Context(), alice(time.Now().Add(time.Hour)))
+			token, _, err := m.Create(t.Context(), alice(time.Now().Add(time.Hour)), "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -334,7 +334,7 @@ func TestGetDoesNotTrustTheStore(t *testing.T) {
 func TestStoredForm(t *testing.T) {
 	clock, store := newClock(), newMemory()
 	m := session.NewManager(store, time.Minute, session.WithClock(clock.Now))
-	if _, _, err := m.Create(t.Context(), alice(clock.in(time.Hour))); err != nil {
+	if _, _, err := m.Create(t.Context(), alice(clock.in(time.Hour)), ""); err != nil {
 		t.Fatal(err)
 	}
 	const want = `{"v":1,"type":"user","id":"alice",` +
@@ -363,7 +363,7 @@ func TestAnyFailureOfTheStoreIsUnavailable(t *testing.T) {
 		authz.E(authz.Unavailable, "store", nil),
 	} {
 		m := session.NewManager(broken{cause}, time.Minute)
-		_, _, err := m.Create(t.Context(), alice(time.Now().Add(time.Hour)))
+		_, _, err := m.Create(t.Context(), alice(time.Now().Add(time.Hour)), "")
 		assertKind(t, err, authz.Unavailable, "create session")
 		_, err = m.Get(t.Context(), token)
 		assertKind(t, err, authz.Unavailable, "read session")

@@ -19,6 +19,10 @@ type record struct {
 	Claims  map[string]any `json:"claims,omitempty"`
 	Created int64          `json:"created"` // milliseconds since 1970
 	Expires int64          `json:"expires"` // milliseconds since 1970
+
+	// ZedToken came later. A replica that does not know it serves the session as
+	// one without.
+	ZedToken authz.ZedToken `json:"at_least_as_fresh,omitempty"`
 }
 
 const recordVersion = 1
@@ -43,6 +47,8 @@ func encode(s Session) ([]byte, error) {
 		Claims:  s.Subject.Claims,
 		Created: s.Created.UnixMilli(),
 		Expires: s.Expires.UnixMilli(),
+
+		ZedToken: s.ZedToken,
 	})
 }
 
@@ -66,5 +72,7 @@ func decode(data []byte) (Session, error) {
 		Subject: authz.Subject{ObjectRef: ref, Claims: r.Claims},
 		Created: time.UnixMilli(r.Created),
 		Expires: time.UnixMilli(r.Expires),
+
+		ZedToken: r.ZedToken,
 	}, nil
 }

@@ -40,7 +40,7 @@ func TestRedisHoldsNothingButHashedKeysWithATTL(t *testing.T) {
 			m := session.NewManager(session.NewRedis(client, ""), ttl)
 			var tokens []string
 			for range 3 {
-				token, _, err := m.Create(t.Context(), alice(time.Now().Add(time.Hour)))
+				token, _, err := m.Create(t.Context(), alice(time.Now().Add(time.Hour)), "")
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -133,7 +133,7 @@ func TestRedisDownIsUnavailableSoonAndRecovers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := start(t)
 			m := session.NewManager(session.NewRedis(dial(t, b.url), ""), time.Minute)
-			token, _, err := m.Create(t.Context(), alice(time.Now().Add(time.Hour)))
+			token, _, err := m.Create(t.Context(), alice(time.Now().Add(time.Hour)), "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -146,7 +146,7 @@ func TestRedisDownIsUnavailableSoonAndRecovers(t *testing.T) {
 
 			b.start()
 			eventually(t, func() error {
-				token, _, err = m.Create(t.Context(), alice(time.Now().Add(time.Hour)))
+				token, _, err = m.Create(t.Context(), alice(time.Now().Add(time.Hour)), "")
 				return err
 			})
 			if _, err := m.Get(t.Context(), token); err != nil {
@@ -167,7 +167,7 @@ func TestRedisAwayAtStart(t *testing.T) {
 	assertUnavailableSoon(t, m, "sgs_"+strings.Repeat("A", 43))
 	b.start()
 	eventually(t, func() error {
-		_, _, err := m.Create(t.Context(), alice(time.Now().Add(time.Hour)))
+		_, _, err := m.Create(t.Context(), alice(time.Now().Add(time.Hour)), "")
 		return err
 	})
 }
@@ -203,7 +203,7 @@ func assertUnavailableSoon(t *testing.T, m *session.Manager, token string) {
 	t.Helper()
 	operations := map[string]func(context.Context) error{
 		"Create": func(ctx context.Context) error {
-			token, s, err := m.Create(ctx, alice(time.Now().Add(time.Hour)))
+			token, s, err := m.Create(ctx, alice(time.Now().Add(time.Hour)), "")
 			if token != "" || s.Subject.ID != "" {
 				t.Error("Create returned a session with an error")
 			}

@@ -110,9 +110,9 @@ func TestWhatTheSchemaLacksIsInternal(t *testing.T) {
 	for _, permission := range []string{"veiw", "Not A Name"} {
 		_, err := c.CheckPermission(t.Context(), user("alice"), document("direct"), permission, nil)
 		wantKind(t, err, authz.Internal)
-		err = c.LookupResources(t.Context(), user("alice"), "document", permission, nil, func(string) { t.Error("an id") })
+		err = c.LookupResources(t.Context(), user("alice").ObjectRef, "document", permission, nil, func(string) { t.Error("an id") })
 		wantKind(t, err, authz.Internal)
 	}
-	err := c.LookupResources(t.Context(), user("alice"), "folder", "view", nil, func(string) { t.Error("an id") })
+	err := c.LookupResources(t.Context(), user("alice").ObjectRef, "folder", "view", nil, func(string) { t.Error("an id") })
 	wantKind(t, err, authz.Internal)
 }

@@ -22,6 +22,7 @@ type Client struct {
 	conn        *grpc.ClientConn
 	permissions authzedv1.PermissionsServiceClient
 	schema      authzedv1.SchemaServiceClient
+	watch       authzedv1.WatchServiceClient
 	cfg         Config
 	complaints  complaints
 }
@@ -33,6 +34,7 @@ func newClient(conn *grpc.ClientConn, cfg Config) *Client {
 		conn:        conn,
 		permissions: authzedv1.NewPermissionsServiceClient(conn),
 		schema:      authzedv1.NewSchemaServiceClient(conn),
+		watch:       authzedv1.NewWatchServiceClient(conn),
 		cfg:         cfg,
 	}
 }
@@ -47,19 +49,15 @@ func (c *Client) Ready(ctx context.Context) error {
 	const op = "ask SpiceDB whether it is ready"
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
-	_, err := c.schema.ReflectSchema(ctx, &authzedv1.ReflectSchemaRequest{
-		Consistency: fullyConsistent(),
-		OptionalFilters: []*authzedv1.ReflectionSchemaFilter{
-			{OptionalDefinitionNameFilter: "shapegate/no_such_definition"},
-		},
-	})
+	_, err := c.schema.ReflectSchema(ctx, reflectNothing(fullyConsistent()))
 	if err == nil || answered(err) {
 		return nil
 	}
 	return c.failed(ctx, op, err)
 }
 
-// CheckPermission implements authz.Engine.
+// CheckPermission reports whether a subject holds a permission on one object, at
+// full consistency.
 func (c *Client) CheckPermission(ctx context.Context, subject authz.Subject, resource authz.ObjectRef, permission string, caveatContext map[string]any) (bool, error) {
 	const op = "check permission"
 	if err := validRefs(subject.ObjectRef, resource); err != nil {
@@ -84,9 +82,7 @@ func (c *Client) CheckPermission(ctx context.Context, subject authz.Subject, res
 	if err != nil {
 		return false, c.failed(ctx, op, err)
 	}
-	// Only an unconditional yes: CONDITIONAL_PERMISSION is a caveat that lacked
-	// context, and a denial.
-	return res.GetPermissionship() == authzedv1.CheckPermissionResponse_PERMISSIONSHIP_HAS_PERMISSION, nil
+	return permitted(res.GetPermissionship()), nil
 }
 
 // validRefs refuses what SpiceDB would read differently from what is meant, "*"
@@ -102,10 +98,6 @@ func validRefs(refs ...authz.ObjectRef) error {
 
 func objectReference(r authz.ObjectRef) *authzedv1.ObjectReference {
 	return &authzedv1.ObjectReference{ObjectType: r.Type, ObjectId: r.ID}
-}
-
-func fullyConsistent() *authzedv1.Consistency {
-	return &authzedv1.Consistency{Requirement: &authzedv1.Consistency_FullyConsistent{FullyConsistent: true}}
 }
 
 var errNotJSON = errors.New("caveat context has a value that JSON does not")

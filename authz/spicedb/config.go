@@ -41,12 +41,14 @@ type Config struct {
 	// certificate. Empty means the system's.
 	CAFile string
 
-	// Timeout bounds a check, its retries included, within what the caller's
-	// context allows. A single attempt may take half of it. 3 s by default.
+	// Timeout bounds a check, or some hundreds in one call, the question for the
+	// newest revision and a beat of the canary, retries included, within what the
+	// caller's context allows. A single attempt may take half of it. 3 s by
+	// default.
 	Timeout time.Duration
 
-	// LookupTimeout bounds a lookup with all its resumptions, and every call that
-	// is neither check nor lookup. 30 s by default.
+	// LookupTimeout bounds a lookup with all its resumptions, and every other call
+	// but the watch, which has no end. 30 s by default.
 	LookupTimeout time.Duration
 
 	// Dialer replaces the network: it opens a connection to Endpoint, which is

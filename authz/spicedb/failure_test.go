@@ -127,7 +127,7 @@ func TestACancelledContextIsPassedThrough(t *testing.T) {
 	c = dial(t, testConfig(s))
 	ctx, cancel = context.WithCancel(t.Context())
 	defer cancel()
-	err = c.LookupResources(ctx, user("alice"), "document", "view", nil, func(string) { cancel() })
+	err = c.LookupResources(ctx, user("alice").ObjectRef, "document", "view", nil, func(string) { cancel() })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("lookup under way: %v", err)
 	}

@@ -104,7 +104,7 @@ func document(id string) authz.ObjectRef { return authz.ObjectRef{Type: "documen
 
 func lookup(ctx context.Context, c *Client, subject authz.Subject, caveatContext map[string]any) ([]string, error) {
 	var ids []string
-	err := c.LookupResources(ctx, subject, "document", "view", caveatContext, func(id string) { ids = append(ids, id) })
+	err := c.LookupResources(ctx, subject.ObjectRef, "document", "view", caveatContext, func(id string) { ids = append(ids, id) })
 	slices.Sort(ids)
 	return slices.Compact(ids), err
 }

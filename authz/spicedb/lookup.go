@@ -11,7 +11,7 @@ import (
 )
 
 // LookupResources implements authz.Engine. The ids are those at one revision,
-// the newest when the lookup began.
+// which SpiceDB chose when the lookup began.
 //
 // The answer is one stream, without a limit. A limit would cut it into pages, of
 // at most 1,000 on a server with default settings, each of which starts the
@@ -23,9 +23,9 @@ import (
 // times without progress; and within Config.LookupTimeout. A server that sends no
 // cursors (SpiceDB's experimental "lr3" sends none without a limit) cannot make
 // progress: there, the lookup begins again.
-func (c *Client) LookupResources(ctx context.Context, subject authz.Subject, resourceType, permission string, caveatContext map[string]any, yield func(id string)) error {
+func (c *Client) LookupResources(ctx context.Context, subject authz.ObjectRef, resourceType, permission string, caveatContext map[string]any, yield func(id string)) error {
 	const op = "look up resources"
-	if err := validRefs(subject.ObjectRef); err != nil {
+	if err := validRefs(subject); err != nil {
 		return err
 	}
 	values, err := asStruct(caveatContext)
@@ -36,7 +36,7 @@ func (c *Client) LookupResources(ctx context.Context, subject authz.Subject, res
 		Consistency:        fullyConsistent(),
 		ResourceObjectType: resourceType,
 		Permission:         permission,
-		Subject:            &authzedv1.SubjectReference{Object: objectReference(subject.ObjectRef)},
+		Subject:            &authzedv1.SubjectReference{Object: objectReference(subject)},
 		Context:            values,
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.LookupTimeout)
@@ -68,16 +68,15 @@ type place struct {
 // anything else differs, the consistency included, and takes the revision from
 // it, whatever the consistency says. So with a cursor the request stays as it
 // is. Without one, but with results, it must ask for their revision by name, or
-// the answer would be made of two.
+// the answer would be made of two: both full consistency and at_least_as_fresh
+// mean another revision each time.
 func resumeAfter(req *authzedv1.LookupResourcesRequest, last place) (progress bool) {
 	switch {
 	case last.cursor != nil:
 		req.OptionalCursor = last.cursor
 		return true
 	case last.revision != nil && req.GetOptionalCursor() == nil:
-		req.Consistency = &authzedv1.Consistency{
-			Requirement: &authzedv1.Consistency_AtExactSnapshot{AtExactSnapshot: last.revision},
-		}
+		req.Consistency = exactly(last.revision)
 	}
 	return false
 }

@@ -2,6 +2,7 @@ package spicedb
 
 import (
 	"context"
+	"time"
 
 	authzedv1 "github.com/authzed/authzed-go/proto/authzed/api/v1"
 	"google.golang.org/grpc/codes"
@@ -19,11 +20,7 @@ type Definition struct {
 // schema. It needs a SpiceDB that has ReflectSchema.
 func (c *Client) Reflect(ctx context.Context) ([]Definition, error) {
 	const op = "reflect schema"
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.LookupTimeout)
-	defer cancel()
-	res, err := retry(ctx, c.cfg.LookupTimeout/2, func(ctx context.Context) (*authzedv1.ReflectSchemaResponse, error) {
-		return c.schema.ReflectSchema(ctx, &authzedv1.ReflectSchemaRequest{Consistency: fullyConsistent()})
-	})
+	res, err := c.reflect(ctx, c.cfg.LookupTimeout, &authzedv1.ReflectSchemaRequest{Consistency: fullyConsistent()})
 	if status.Code(err) == codes.NotFound {
 		return nil, nil
 	}
@@ -42,6 +39,26 @@ func (c *Client) Reflect(ctx context.Context) ([]Definition, error) {
 		definitions = append(definitions, def)
 	}
 	return definitions, nil
+}
+
+// reflect asks for the schema, again where that may help, within a time.
+func (c *Client) reflect(ctx context.Context, within time.Duration, req *authzedv1.ReflectSchemaRequest) (*authzedv1.ReflectSchemaResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	return retry(ctx, within/2, func(ctx context.Context) (*authzedv1.ReflectSchemaResponse, error) {
+		return c.schema.ReflectSchema(ctx, req)
+	})
+}
+
+// reflectNothing asks for a part of the schema that does not exist, which is
+// answered whenever anything is at that consistency.
+func reflectNothing(at *authzedv1.Consistency) *authzedv1.ReflectSchemaRequest {
+	return &authzedv1.ReflectSchemaRequest{
+		Consistency: at,
+		OptionalFilters: []*authzedv1.ReflectionSchemaFilter{
+			{OptionalDefinitionNameFilter: "shapegate/no_such_definition"},
+		},
+	}
 }
 
 // ReadSchema returns the text of the newest schema, "" if there is none.

@@ -4,9 +4,9 @@
 //
 // Server is one engine with its own data. It answers in process, over a
 // connection that never leaves memory, and on a TCP address if one is asked for,
-// with a preshared key as any SpiceDB server. Its connections can be broken, and
-// it can be away for a while and come back with its data, which is what the
-// users of a SpiceDB server have to live with.
+// with a preshared key as any SpiceDB server. Its connections can be broken or
+// fall silent, and it can be away for a while and come back with its data, which
+// is what the users of a SpiceDB server have to live with.
 //
 // ValidationFile is SpiceDB's own file format for a schema, relationships and
 // what must be true of them; RunValidationFile is a test of such a file.

@@ -24,25 +24,63 @@ type front struct {
 	address  string       // of TCP, "" if there is none
 	listener net.Listener // nil while away
 	conns    map[*frontConn]struct{}
+	flow     chan struct{} // closed unless stalled
 
 	relays sync.WaitGroup // the accept loop and what it started
 }
 
 func newFront(engine *bufconn.Listener, config *tls.Config) *front {
-	return &front{engine: engine, tls: config, conns: make(map[*frontConn]struct{})}
+	f := &front{engine: engine, tls: config, conns: make(map[*frontConn]struct{}), flow: make(chan struct{})}
+	close(f.flow)
+	return f
 }
 
-// frontConn is a connection to the engine that the front can cut.
+// frontConn is a connection to the engine that the front can cut and can stall.
 type frontConn struct {
 	net.Conn
 	front *front
+
+	closing sync.Once
+	closed  chan struct{}
 }
 
 func (c *frontConn) Close() error {
+	c.closing.Do(func() { close(c.closed) })
 	c.front.mu.Lock()
 	delete(c.front.conns, c)
 	c.front.mu.Unlock()
 	return c.Conn.Close()
+}
+
+// Read returns what it has read when the front is not stalled: whoever reads has
+// been waiting since before the stall.
+func (c *frontConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if held := c.hold(); held != nil {
+		return 0, held
+	}
+	return n, err
+}
+
+func (c *frontConn) Write(p []byte) (int, error) {
+	if err := c.hold(); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(p)
+}
+
+// hold waits while the front is stalled. It fails if the connection is closed
+// meanwhile.
+func (c *frontConn) hold() error {
+	c.front.mu.Lock()
+	flow := c.front.flow
+	c.front.mu.Unlock()
+	select {
+	case <-flow:
+		return nil
+	case <-c.closed:
+		return net.ErrClosed
+	}
 }
 
 var errAway = errors.New("spicedbtest: the server is paused or closed")
@@ -63,7 +101,7 @@ func (f *front) admit(conn net.Conn) (net.Conn, error) {
 	if f.away {
 		return nil, errors.Join(errAway, conn.Close())
 	}
-	c := &frontConn{Conn: conn, front: f}
+	c := &frontConn{Conn: conn, front: f, closed: make(chan struct{})}
 	f.conns[c] = struct{}{}
 	return c, nil
 }
@@ -148,11 +186,32 @@ func (f *front) pause() {
 	f.breakConnections()
 }
 
+func (f *front) stall() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.flowing() {
+		f.flow = make(chan struct{})
+	}
+}
+
+// flowing reports whether the front is not stalled. The caller holds the lock.
+func (f *front) flowing() bool {
+	select {
+	case <-f.flow:
+		return true
+	default:
+		return false
+	}
+}
+
 func (f *front) resume() error {
 	f.mu.Lock()
 	if f.closed {
 		f.mu.Unlock()
 		return errAway
+	}
+	if !f.flowing() {
+		close(f.flow)
 	}
 	address, paused := f.address, f.away
 	f.away = false

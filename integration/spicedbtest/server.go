@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -47,6 +48,14 @@ type Config struct {
 	// LookupResourcesVersion selects the implementation of LookupResources, as
 	// SpiceDB's --experimental-lookup-resources-version does: "" or "lr3".
 	LookupResourcesVersion string
+
+	// GCWindow is how long the engine can be asked about a revision after the next
+	// one was written, 24 hours if zero.
+	GCWindow time.Duration
+
+	// ReadOnly has the engine refuse every write once it has started, as SpiceDB's
+	// --datastore-readonly does.
+	ReadOnly bool
 }
 
 // Server is a running engine. It is safe for concurrent use.
@@ -54,6 +63,7 @@ type Server struct {
 	token string
 	front *front
 	admin *grpc.ClientConn
+	calls *calls
 
 	stop context.CancelFunc
 	done chan struct{} // closed when the engine has ended
@@ -70,12 +80,13 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 
 	// The engine's context outlives ctx: it ends with Close.
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	engine, listeners, err := engineConfig(token, cfg).CompleteForTesting(running)
+	calls := newCalls()
+	engine, listeners, err := engineConfig(token, cfg, calls).CompleteForTesting(running)
 	if err != nil {
 		stop()
 		return nil, fmt.Errorf("spicedbtest: configure the engine: %w", err)
 	}
-	s := &Server{token: token, stop: stop, done: make(chan struct{})}
+	s := &Server{token: token, calls: calls, stop: stop, done: make(chan struct{})}
 	go func() {
 		defer close(s.done)
 		s.err = engine.Run(running)
@@ -86,7 +97,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	if err == nil && cfg.ListenAddr != "" {
 		err = s.front.listen(ctx, cfg.ListenAddr)
 	}
-	if err == nil {
+	if err == nil && !cfg.ReadOnly {
 		err = s.load(ctx, cfg)
 	}
 	if err != nil {
@@ -98,10 +109,10 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 // engineConfig is the engine in memory and alone: no ports of its own, no
 // telemetry, no dispatch to other nodes, and no caches whose metrics would be
 // registered for the whole process, so that several engines can run in one.
-func engineConfig(token string, cfg Config) *server.Config {
+func engineConfig(token string, cfg Config, calls *calls) *server.Config {
 	const updatesPerWrite = 1000 // SpiceDB's default
 	off := server.CacheConfig{Enabled: false, Metrics: false}
-	return server.NewConfigWithOptionsAndDefaults(
+	return server.NewConfigWithOptionsAndDefaults(append(calls.options(),
 		server.WithGRPCServer(util.GRPCServerConfig{
 			Network:    util.BufferedNetwork,
 			Enabled:    true,
@@ -124,16 +135,35 @@ func engineConfig(token string, cfg Config) *server.Config {
 		server.WithClusterDispatchCacheConfig(off),
 		server.WithLR3ResourceChunkCacheConfig(off),
 		server.WithStoredSchemaCacheConfig(off),
-		server.WithDatastoreConfig(*datastore.NewConfigWithOptionsAndDefaults().WithOptions(
-			datastore.WithEngine(datastore.MemoryEngine),
-			datastore.WithRequestHedgingEnabled(false),
-			datastore.WithGCWindow(24*time.Hour),
-		)),
-	)
+		server.WithDatastoreConfig(*datastore.NewConfigWithOptionsAndDefaults().WithOptions(datastoreOptions(cfg)...)),
+	)...)
+}
+
+func datastoreOptions(cfg Config) []datastore.ConfigOption {
+	gcWindow := cmp.Or(cfg.GCWindow, 24*time.Hour)
+	options := []datastore.ConfigOption{
+		datastore.WithEngine(datastore.MemoryEngine),
+		datastore.WithRequestHedgingEnabled(false),
+		datastore.WithGCWindow(gcWindow),
+		datastore.WithRevisionQuantization(min(revisionQuantization, gcWindow/2)), // or the engine refuses the window
+	}
+	if cfg.ReadOnly {
+		options = append(options, datastore.WithReadOnly(true),
+			datastore.SetBootstrapFileContents(map[string][]byte{"start.yaml": cfg.validationFile()}))
+	}
+	return options
+}
+
+// validationFile is what the engine is to hold at the start in SpiceDB's format
+// for that.
+func (cfg Config) validationFile() []byte {
+	return fmt.Appendf(nil, "schema: %q\nrelationships: %q\n", cfg.Schema, strings.Join(cfg.Relationships, "\n"))
 }
 
 const (
 	bufferSize = 1 << 20
+
+	revisionQuantization = 5 * time.Second // SpiceDB's default
 
 	// Close breaks the connections of clients first, so nothing is left that
 	// would need longer.
@@ -141,10 +171,10 @@ const (
 )
 
 func dialAdmin(engine *bufconn.Listener, token string) (*grpc.ClientConn, error) {
-	return grpc.NewClient("passthrough:///spicedbtest",
+	return grpc.NewClient("passthrough:///spicedbtest", append(asAdmin(),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return engine.DialContext(ctx) }),
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpcutil.WithInsecureBearerToken(token))
+		grpcutil.WithInsecureBearerToken(token))...)
 }
 
 func (s *Server) load(ctx context.Context, cfg Config) error {
@@ -164,7 +194,7 @@ func (s *Server) Token() string { return s.token }
 func (s *Server) Addr() string { return s.front.addr() }
 
 // DialContext opens a connection in process. Its address is ignored, which makes
-// it fit for grpc.WithContextDialer. Pause and BreakConnections apply to it.
+// it fit for grpc.WithContextDialer. Pause, Stall and BreakConnections apply to it.
 func (s *Server) DialContext(ctx context.Context, _ string) (net.Conn, error) {
 	return s.front.dial(ctx)
 }
@@ -181,20 +211,32 @@ func (s *Server) DialOptions() []grpc.DialOption {
 }
 
 // Conn returns the server's own connection to the engine. It works while the
-// server is paused, and ends with Close.
+// server is paused or stalled, its calls are not counted, and it ends with Close.
 func (s *Server) Conn() *grpc.ClientConn { return s.admin }
 
 // Pause makes the server unreachable: it closes the TCP port, breaks every
 // connection but its own, and refuses new ones until Resume. The data stay.
 func (s *Server) Pause() { s.front.pause() }
 
-// Resume makes a paused server reachable again, at the same address. It fails if
-// another process has taken the port meanwhile.
+// Stall makes the server fall silent: until Resume, what clients send and what is
+// sent to them is held back, on every connection but the server's own. None is
+// broken, and new ones are accepted; with TLS, not more than a handshake comes of
+// them.
+func (s *Server) Stall() { s.front.stall() }
+
+// Resume makes a paused server reachable again, at the same address, and delivers
+// what a stalled one has held back. It fails if another process has taken the
+// port meanwhile.
 func (s *Server) Resume() error { return s.front.resume() }
 
 // BreakConnections cuts every connection but the server's own. New ones are
 // accepted at once.
 func (s *Server) BreakConnections() { s.front.breakConnections() }
+
+// Calls returns how many calls of a method, such as "LookupResources", have
+// reached the engine, whether it answered them or not. The server's own do not
+// count.
+func (s *Server) Calls(method string) int { return s.calls.of(method) }
 
 // Close ends the engine and all its connections, and waits until it has ended.
 func (s *Server) Close() error {

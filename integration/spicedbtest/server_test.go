@@ -2,6 +2,7 @@ package spicedbtest_test
 
 import (
 	"context"
+	"errors"
 	"net"
 	"testing"
 	"time"
@@ -99,9 +100,7 @@ func TestAPausedServerIsUnreachableAndComesBackWithItsData(t *testing.T) {
 
 func TestBreakConnectionsEndsAStreamAndLetsTheNextOneIn(t *testing.T) {
 	s := spicedbtest.Start(t, spicedbtest.Config{Schema: schema})
-	conn, err := grpc.NewClient("passthrough:///spicedb", s.DialOptions()...)
-	must(t, err)
-	t.Cleanup(func() { must(t, conn.Close()) })
+	conn := dialInProcess(t, s)
 	watch, err := authzedv1.NewWatchServiceClient(conn).Watch(t.Context(), &authzedv1.WatchRequest{})
 	must(t, err)
 	view(t, conn, "alice") // the connection is up
@@ -112,6 +111,129 @@ func TestBreakConnectionsEndsAStreamAndLetsTheNextOneIn(t *testing.T) {
 	}
 	if _, err := check(t.Context(), conn, "alice", grpc.WaitForReady(true)); err != nil {
 		t.Errorf("after the cut: %v", err)
+	}
+}
+
+func TestAStalledServerIsSilentAndGoesOnWhereItWas(t *testing.T) {
+	for name, dial := range map[string]func(*testing.T, *spicedbtest.Server) *grpc.ClientConn{
+		"in process": dialInProcess,
+		"TCP":        func(t *testing.T, s *spicedbtest.Server) *grpc.ClientConn { return dialTCP(t, s.Addr(), s.Token()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := spicedbtest.Start(t, spicedbtest.Config{Schema: schema, ListenAddr: "127.0.0.1:0"})
+			conn, late := dial(t, s), dial(t, s)
+			watch := watch(t, s, conn)
+			view(t, conn, "alice") // the connection is up
+
+			s.Stall()
+			s.Stall() // once more changes nothing
+			must(t, s.Touch(t.Context(), "document:readme#viewer@user:alice"))
+			if !view(t, s.Conn(), "alice") {
+				t.Error("the server's own connection does not see a grant")
+			}
+			for _, conn := range []*grpc.ClientConn{conn, late} {
+				ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+				if _, err := check(ctx, conn, "alice", grpc.WaitForReady(true)); status.Code(err) != codes.DeadlineExceeded {
+					t.Errorf("a stalled server answers: %v", err)
+				}
+				cancel()
+			}
+
+			must(t, s.Resume())
+			res, err := watch.Recv()
+			must(t, err)
+			if len(res.GetUpdates()) != 1 {
+				t.Errorf("the stream brought %v", res)
+			}
+			if !view(t, conn, "alice") || !view(t, late, "alice") {
+				t.Error("denied after the stall")
+			}
+		})
+	}
+}
+
+func TestConnectionsBreakWhileTheServerIsStalled(t *testing.T) {
+	for name, cut := range map[string]func(*spicedbtest.Server){
+		"break": (*spicedbtest.Server).BreakConnections,
+		"pause": (*spicedbtest.Server).Pause,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := spicedbtest.Start(t, spicedbtest.Config{Schema: schema})
+			conn := dialInProcess(t, s)
+			watch := watch(t, s, conn)
+			view(t, conn, "alice")
+			s.Stall()
+			cut(s)
+			if _, err := watch.Recv(); status.Code(err) != codes.Unavailable {
+				t.Errorf("the stream ended with %v", err)
+			}
+			must(t, s.Resume())
+			if _, err := check(t.Context(), conn, "alice", grpc.WaitForReady(true)); err != nil {
+				t.Errorf("after the stall: %v", err)
+			}
+		})
+	}
+}
+
+func TestCallsAreCounted(t *testing.T) {
+	s := spicedbtest.Start(t, spicedbtest.Config{Schema: schema, Token: "right", ListenAddr: "127.0.0.1:0"})
+	view(t, s.Conn(), "alice") // the server's own
+	conn := dialInProcess(t, s)
+	for range 3 {
+		view(t, conn, "alice")
+	}
+	if _, err := check(t.Context(), dialTCP(t, s.Addr(), "wrong"), "alice"); err == nil {
+		t.Error("a wrong key got an answer")
+	}
+	watch := watch(t, s, conn)
+	must(t, s.Touch(t.Context(), "document:readme#viewer@user:alice"))
+	if _, err := watch.Recv(); err != nil {
+		t.Error(err)
+	}
+	got := map[string]int{}
+	for _, method := range []string{"CheckPermission", "Watch", "WriteRelationships", "WriteSchema", "LookupResources"} {
+		got[method] = s.Calls(method)
+	}
+	want := map[string]int{"CheckPermission": 4, "Watch": 1, "WriteRelationships": 0, "WriteSchema": 0, "LookupResources": 0}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestARevisionExpiresAfterTheGCWindow(t *testing.T) {
+	s := spicedbtest.Start(t, spicedbtest.Config{Schema: schema, GCWindow: 200 * time.Millisecond})
+	at := revision(t, s)
+	must(t, s.Touch(t.Context(), "document:readme#viewer@user:alice"))
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for {
+		_, err := authzedv1.NewSchemaServiceClient(s.Conn()).ReflectSchema(ctx, &authzedv1.ReflectSchemaRequest{
+			Consistency: &authzedv1.Consistency{Requirement: &authzedv1.Consistency_AtExactSnapshot{AtExactSnapshot: at}},
+		})
+		if err != nil {
+			if status.Code(err) != codes.OutOfRange {
+				t.Error(err)
+			}
+			return
+		}
+	}
+}
+
+func TestAReadOnlyServerHoldsWhatItWasStartedWith(t *testing.T) {
+	s := spicedbtest.Start(t, spicedbtest.Config{
+		Schema:        schema + "\n// \"quoted\" and 'quoted'",
+		Relationships: []string{"document:readme#viewer@user:alice", "document:readme#viewer@user:carol"},
+		ReadOnly:      true,
+	})
+	if !view(t, s.Conn(), "alice") || view(t, s.Conn(), "bob") {
+		t.Error("it does not hold what it was started with")
+	}
+	if err := s.Touch(t.Context(), "document:readme#viewer@user:bob"); status.Code(errors.Unwrap(err)) != codes.Unavailable {
+		t.Errorf("a write was answered with %v", err)
+	}
+	empty := spicedbtest.Start(t, spicedbtest.Config{ReadOnly: true})
+	if err := empty.WriteSchema(t.Context(), schema); err == nil {
+		t.Error("a schema was written")
 	}
 }
 
@@ -225,6 +347,30 @@ func view(t *testing.T, conn *grpc.ClientConn, user string) bool {
 	held, err := check(t.Context(), conn, user)
 	must(t, err)
 	return held
+}
+
+// revision returns the newest one.
+func revision(t *testing.T, s *spicedbtest.Server) *authzedv1.ZedToken {
+	t.Helper()
+	res, err := authzedv1.NewSchemaServiceClient(s.Conn()).ReadSchema(t.Context(), &authzedv1.ReadSchemaRequest{})
+	must(t, err)
+	return res.GetReadAt()
+}
+
+// watch opens a stream of what is written from now on.
+func watch(t *testing.T, s *spicedbtest.Server, conn *grpc.ClientConn) authzedv1.WatchService_WatchClient {
+	t.Helper()
+	stream, err := authzedv1.NewWatchServiceClient(conn).Watch(t.Context(), &authzedv1.WatchRequest{OptionalStartCursor: revision(t, s)})
+	must(t, err)
+	return stream
+}
+
+func dialInProcess(t *testing.T, s *spicedbtest.Server) *grpc.ClientConn {
+	t.Helper()
+	conn, err := grpc.NewClient("passthrough:///spicedb", s.DialOptions()...)
+	must(t, err)
+	t.Cleanup(func() { must(t, conn.Close()) })
+	return conn
 }
 
 func dialTCP(t *testing.T, addr, token string) *grpc.ClientConn {

@@ -1,0 +1,260 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/shapegate/shapegate/authz"
+)
+
+// position is how far the watch has come. The keeper's lock guards it, but for the
+// channel.
+type position struct {
+	// newest is the revision of the last event. resume is one that is surely told
+	// in full, to watch from again: a revision may come in several events. Neither
+	// is good to ask at, see authz.WatchEvent.
+	newest, resume authz.ZedToken
+
+	watching bool                    // a stream was asked for, and has not broken
+	opened   time.Time               // when it was asked for
+	cut      context.CancelCauseFunc // breaks it
+	beatNow  chan struct{}           // a beat is due now: there is a new stream
+}
+
+const (
+	firstPause = 50 * time.Millisecond
+	lastPause  = 2 * time.Second
+	// wellAfter is how long a stream has to live for the pauses to begin anew.
+	wellAfter = 5 * time.Second
+)
+
+// watch follows SpiceDB until ctx ends. A stream that breaks is resumed where it
+// was; where that cannot be, everything that is held is looked up again.
+func (k *Keeper) watch(ctx context.Context) error {
+	pause := firstPause
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := k.watchOnce(ctx)
+		if ctx.Err() != nil {
+			break
+		}
+		k.broken(ctx, err)
+		if time.Since(began) > wellAfter {
+			pause = firstPause
+		}
+		timer := time.NewTimer(pause/2 + rand.N(pause/2)) //nolint:gosec // spreading, not guarding
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+		}
+		pause = min(2*pause, lastPause)
+	}
+	return nil
+}
+
+func (k *Keeper) watchOnce(ctx context.Context) error {
+	k.mu.Lock()
+	from := k.position.resume
+	k.mu.Unlock()
+	if from == "" {
+		var err error
+		if from, err = k.startAnew(ctx); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	k.opened(cancel)
+	err := k.engine.Watch(ctx, from, func(e authz.WatchEvent) {
+		if err := k.event(ctx, e); err != nil {
+			cancel(err)
+		}
+	})
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return err
+}
+
+// startAnew begins at the newest revision: whatever was kept so far is looked up
+// again, and what happened to it before is not known.
+func (k *Keeper) startAnew(ctx context.Context) (authz.ZedToken, error) {
+	at, canary, err := k.engine.Head(ctx)
+	if err != nil {
+		return "", err
+	}
+	k.mu.Lock()
+	k.generation++
+	k.currency.canary = canary
+	k.position.newest, k.position.resume = at, at
+	k.metrics.watchStarts.Inc()
+	for _, h := range k.holdings {
+		if h.valid {
+			k.forgetPast(h)
+		}
+	}
+	k.mu.Unlock()
+	return at, k.reload(ctx)
+}
+
+// askAll has everything asked for anew: at once where somebody waits for changes,
+// and otherwise when somebody decides. The caller holds the lock.
+func (k *Keeper) askAll() {
+	for _, h := range k.holdings {
+		h.ask()
+		if h.inUse() {
+			k.refresh(h)
+		}
+	}
+}
+
+// opened notes that a stream is asked for.
+func (k *Keeper) opened(cut context.CancelCauseFunc) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.currency.canary && !k.currency.open {
+		// What was missed comes with the stream, but nothing says when it has come.
+		k.askAll()
+	}
+	k.position.watching, k.position.opened, k.position.cut = true, time.Now(), cut
+	k.currency.open = true
+	select {
+	case k.position.beatNow <- struct{}{}:
+	default:
+	}
+}
+
+// broken notes that the stream has ended.
+func (k *Keeper) broken(ctx context.Context, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.position.watching = false
+	k.currency.open = false
+	if errors.Is(err, authz.ErrRevisionGone) {
+		k.position.resume = ""
+	}
+	k.metrics.watchBreaks.Inc()
+	level := slog.LevelWarn
+	if authz.KindOf(err) != authz.Unavailable {
+		level = slog.LevelError
+	}
+	k.log.LogAttrs(ctx, level, "the watch of SpiceDB broke", slog.Any("cause", err))
+}
+
+// event takes in one event. An error ends the stream.
+func (k *Keeper) event(ctx context.Context, e authz.WatchEvent) error {
+	if err := k.takeIn(ctx, e); err != nil {
+		return err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if n, ok := e.Beats[k.process]; ok {
+		k.currency.returned(n)
+	}
+	return nil
+}
+
+func (k *Keeper) takeIn(ctx context.Context, e authz.WatchEvent) error {
+	k.mu.Lock()
+	if e.Through != k.position.newest {
+		k.position.resume, k.position.newest = k.position.newest, e.Through
+	}
+	if e.Checkpoint {
+		k.position.resume = e.Through
+	}
+	if e.SchemaChanged {
+		k.generation++
+		for _, h := range k.holdings {
+			h.ask()
+		}
+	}
+	for i := range e.Updates {
+		k.update(&e.Updates[i])
+	}
+	k.mu.Unlock()
+	if e.SchemaChanged {
+		// Until it is known what permissions rest on now, no event can be told what
+		// it concerns: the stream waits.
+		return k.reload(ctx)
+	}
+	return nil
+}
+
+// reload asks anew what every permission rests on, and whether there is a canary.
+// A permission that the schema does not have any more rests on nothing: asking for
+// it is an error from now on.
+func (k *Keeper) reload(ctx context.Context) error {
+	_, canary, err := k.engine.Head(ctx)
+	if err != nil {
+		return err
+	}
+	k.mu.Lock()
+	k.currency.canary = canary
+	all := k.loaded()
+	k.mu.Unlock()
+	for _, p := range all {
+		deps, err := k.engine.Dependencies(ctx, p.definition, p.name)
+		if err != nil && authz.KindOf(err) == authz.Unavailable {
+			return err
+		}
+		k.mu.Lock()
+		k.rest(p, deps)
+		k.mu.Unlock()
+	}
+	// What was asked for while this was not known may rest on more than was
+	// watched for.
+	k.mu.Lock()
+	k.queue.away = nil // SpiceDB answers
+	k.askAll()
+	k.mu.Unlock()
+	return nil
+}
+
+// update marks whatever a change of a relationship may change. The caller holds
+// the lock.
+func (k *Keeper) update(u *authz.RelationshipUpdate) {
+	for _, p := range k.relations[authz.Relation{Definition: u.Resource.Type, Name: u.Relation}] {
+		// One object of the permission's own definition, none of which rests on
+		// another one.
+		one := u.Resource.Type == p.definition && !p.deps.Subjects[p.definition]
+		if p.concernsOne(u) {
+			for h := range p.holders[u.Subject] {
+				k.touched(h, u, one)
+			}
+			continue
+		}
+		for _, holdings := range p.holders {
+			for h := range holdings {
+				k.touched(h, u, one)
+			}
+		}
+	}
+}
+
+// concernsOne reports whether a change of a relationship can change the permission
+// for nobody but the relationship's subject.
+func (p *permission) concernsOne(u *authz.RelationshipUpdate) bool {
+	return u.SubjectRelation == "" && u.Subject.ID != authz.Wildcard && !p.deps.Walked[u.Subject.Type]
+}
+
+// touched has a holding asked for anew, as far as it needs to be. The caller holds
+// the lock.
+func (k *Keeper) touched(h *holding, u *authz.RelationshipUpdate, one bool) {
+	if one && !h.isLookup() && h.resource != u.Resource.ID {
+		return
+	}
+	h.wanted++
+	h.flicker.note(u, one)
+	if one && h.isLookup() {
+		h.askOne(u.Resource.ID)
+	} else {
+		h.whole = true
+	}
+	if h.inUse() {
+		k.refresh(h)
+	}
+}

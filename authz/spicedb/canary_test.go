@@ -1,0 +1,116 @@
+package spicedb
+
+import (
+	"context"
+	"testing"
+
+	authzedv1 "github.com/authzed/authzed-go/proto/authzed/api/v1"
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/shapegate/shapegate/authz"
+	"github.com/shapegate/shapegate/integration/spicedbtest"
+)
+
+func TestBeatsComeBack(t *testing.T) {
+	s := spicedbtest.Start(t, spicedbtest.Config{Schema: testSchema + CanarySchema})
+	c := dial(t, testConfig(s))
+	w := startWatch(t, c, head(t, c))
+	const beats = 5
+	for n := range uint64(beats + 1) {
+		must(t, c.Beat(t.Context(), "one", n))
+		must(t, c.Beat(t.Context(), "two", 100+n))
+	}
+	must(t, c.EndBeats(t.Context(), "two"))
+	must(t, s.Touch(t.Context(), "document:last#viewer@user:alice"))
+	events := w.until(t, with("last"))
+	told := make(map[string][]uint64)
+	for _, e := range events {
+		for process, n := range e.Beats {
+			told[process] = append(told[process], n)
+		}
+	}
+	want := map[string][]uint64{"one": {0, 1, 2, 3, 4, 5}, "two": {100, 101, 102, 103, 104, 105}}
+	if diff := cmp.Diff(want, told); diff != "" {
+		t.Errorf("beats (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"+document:last#viewer@user:alice"}, describe(events)); diff != "" {
+		t.Errorf("other updates (-want +got):\n%s", diff)
+	}
+
+	left := read(t, c, RelationshipFilter{ResourceType: canaryDefinition})
+	if diff := cmp.Diff([]string{"shapegate_canary:one#beat@shapegate_canary:5"}, left); diff != "" {
+		t.Errorf("what is left (-want +got):\n%s", diff)
+	}
+	must(t, c.EndBeats(t.Context(), "one"))
+	must(t, c.EndBeats(t.Context(), "one")) // there is nothing left to delete
+	if left := read(t, c, RelationshipFilter{ResourceType: canaryDefinition}); len(left) != 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+func TestTheLastBeatOfARevisionCounts(t *testing.T) {
+	update := func(op authzedv1.RelationshipUpdate_Operation, rel *authzedv1.Relationship) *authzedv1.RelationshipUpdate {
+		return &authzedv1.RelationshipUpdate{Operation: op, Relationship: rel}
+	}
+	const touch, create, remove = authzedv1.RelationshipUpdate_OPERATION_TOUCH,
+		authzedv1.RelationshipUpdate_OPERATION_CREATE, authzedv1.RelationshipUpdate_OPERATION_DELETE
+	foreign := beatOf("one", 0)
+	foreign.Subject.Object.ObjectId = "somebody"
+	e := asEvent(&authzedv1.WatchResponse{Updates: []*authzedv1.RelationshipUpdate{
+		update(touch, beatOf("one", 7)), update(remove, beatOf("one", 9)), update(create, beatOf("one", 8)),
+		update(touch, beatOf("one", 6)), update(remove, beatOf("two", 3)), update(touch, foreign),
+	}})
+	if diff := cmp.Diff(authz.WatchEvent{Beats: map[string]uint64{"one": 8}}, e); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// refusing answers writes with an error.
+type refusing struct {
+	authzedv1.PermissionsServiceClient
+	err error
+}
+
+func (r *refusing) WriteRelationships(context.Context, *authzedv1.WriteRelationshipsRequest, ...grpc.CallOption) (*authzedv1.WriteRelationshipsResponse, error) {
+	return nil, r.err
+}
+
+func TestKindsOfABeatThatFails(t *testing.T) {
+	with := spicedbtest.Config{Schema: testSchema + CanarySchema}
+	readOnly := with
+	readOnly.ReadOnly = true
+	away := spicedbtest.Start(t, with)
+	away.Pause()
+	client := func(cfg spicedbtest.Config) *Client { return dial(t, testConfig(spicedbtest.Start(t, cfg))) }
+	refused := func(code codes.Code) *Client {
+		c := client(with)
+		return withPermissions(c, &refusing{c.permissions, status.Error(code, "no")})
+	}
+	wrongKey := testConfig(spicedbtest.Start(t, with))
+	wrongKey.Token = "wrong"
+	for name, tt := range map[string]struct {
+		c    *Client
+		want authz.Kind
+	}{
+		"away":                     {dial(t, testConfig(away)), authz.Unavailable},
+		"a wrong key":              {dial(t, wrongKey), authz.Unavailable},
+		"a conflict":               {refused(codes.Aborted), authz.Unavailable},
+		"no schema":                {client(spicedbtest.Config{}), authz.Internal},
+		"no canary":                {client(spicedbtest.Config{Schema: testSchema}), authz.Internal},
+		"a canary of another kind": {client(spicedbtest.Config{Schema: "definition user {}\ndefinition shapegate_canary {\nrelation beat: user\n}"}), authz.Internal},
+		"read-only":                {client(readOnly), authz.Internal},
+		"a key that may not write": {refused(codes.PermissionDenied), authz.Internal},
+		"a key that may only read": {refused(codes.Unauthenticated), authz.Internal},
+	} {
+		t.Run(name, func(t *testing.T) {
+			wantKind(t, tt.c.Beat(t.Context(), "one", 1), tt.want)
+		})
+	}
+	for _, process := range []string{"", "*", "a b"} {
+		wantKind(t, client(with).Beat(t.Context(), process, 1), authz.Invalid)
+		wantKind(t, client(with).EndBeats(t.Context(), process), authz.Invalid)
+	}
+}
