@@ -3,9 +3,9 @@ package proxy
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
 
+	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/proxy/electric"
 )
 
@@ -20,11 +20,14 @@ func (rd *reading) serveCatchUp(ctx context.Context, w http.ResponseWriter, log 
 	}
 	defer b.Close()
 	rd.shape.learn(b.schema)
-	found, err := rd.firstVisible(ctx, b, h)
-	if err != nil {
+	c, err := rd.reauthorize(ctx, h)
+	switch {
+	case err != nil:
 		return err
+	case !c.Empty():
+		return rd.deliverDelta(ctx, w, log, b, h, c)
 	}
-	return rd.deliver(w, b, h, found)
+	return rd.deliver(ctx, w, b, rd.current(h, c), found{}, rd.view.steady())
 }
 
 // resume returns where the client's reading goes on. A handle is good from its
@@ -54,9 +57,59 @@ func staleHandle(err error) error {
 	return err
 }
 
+// deliverDelta answers a read of the log by a reader whose grants have changed: with
+// the part of the log as far as it is the reader's, the rows that go and those
+// that come, and a handle that names today's grants.
+//
+// A part that does not reach the end of the log comes alone, under the handle that
+// the client holds: the rows are as of now, and the log has to be told up to then
+// first.
+func (rd *reading) deliverDelta(ctx context.Context, w http.ResponseWriter, log shapeLog, b *batch, h handle, c authz.Change) error {
+	d := rd.newDelta(c)
+	if !b.upToDate {
+		return rd.deliver(ctx, w, b, h, found{}, d.window)
+	}
+	if err := d.ask(ctx, log); err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := rd.narrow(ctx); err != nil {
+		return err
+	}
+	head := shapeHeaders{
+		handle:   rd.mint(b.end, b.end.offset).String(),
+		offset:   b.end.offset,
+		schema:   b.schema,
+		upToDate: true,
+		hasData:  true,
+	}
+	if rd.live {
+		head.schema, head.cursor = nil, nextCursor(rd.h.now(), rd.cursor)
+	}
+	out := beginArray(w, head)
+	var upToDate []byte
+	if err := rd.forEachVisible(ctx, b, &d.window, func(m *electric.Message, element []byte) error {
+		if m.Operation == electric.Control && m.Control == electric.ControlUpToDate {
+			upToDate = append(upToDate, element...) // it comes last
+			return nil
+		}
+		return out.add(element)
+	}); err != nil {
+		return aborted(err)
+	}
+	if err := d.write(out.add); err != nil {
+		return aborted(err)
+	}
+	if upToDate == nil {
+		upToDate = upToDateMessage(b.end.offset.LSN())
+	}
+	_ = out.add(upToDate)
+	return out.end()
+}
+
 // deliver writes what the reader may see of a batch: what was found when it was
 // looked into, then the messages that are still unread.
-func (rd *reading) deliver(w http.ResponseWriter, b *batch, h handle, f found) error {
+func (rd *reading) deliver(ctx context.Context, w http.ResponseWriter, b *batch, h handle, f found, through window) error {
 	out := beginArray(w, shapeHeaders{
 		handle:   h.String(),
 		offset:   b.end.offset,
@@ -68,50 +121,8 @@ func (rd *reading) deliver(w http.ResponseWriter, b *batch, h handle, f found) e
 	for _, message := range f.control {
 		_ = out.add(message)
 	}
-	if f.element != nil {
-		_ = out.add(f.element)
+	if err := rd.forEachVisible(ctx, b, &through, func(_ *electric.Message, element []byte) error { return out.add(element) }); err != nil {
+		return aborted(err)
 	}
-	for {
-		element, err := rd.nextVisible(b, out.buf)
-		if errors.Is(err, io.EOF) {
-			return out.end()
-		}
-		if err != nil {
-			return aborted(err)
-		}
-		out.buf = element[:0]
-		if err := out.add(element); err != nil {
-			return err
-		}
-	}
-}
-
-// nextMessage returns the next message of a batch. That a log must be read anew
-// is a status, and never a message: passed on as one, it would have every reader
-// drop its rows.
-func nextMessage(b *batch) (*electric.Message, error) {
-	m, err := b.Next()
-	if err == nil && m.Operation == electric.Control && m.Control == electric.ControlMustRefetch {
-		return nil, &electric.ProtocolError{Reason: "must-refetch in a log"}
-	}
-	return m, err
-}
-
-// nextVisible returns the next message of a batch as the reader may see it, built
-// in buf.
-func (rd *reading) nextVisible(b *batch, buf []byte) ([]byte, error) {
-	keys := rd.shape.keys()
-	for {
-		m, err := nextMessage(b)
-		if err != nil {
-			return nil, err
-		}
-		element, visible, err := rd.view.apply(buf[:0], m, keys)
-		if err != nil {
-			return nil, err
-		}
-		if visible {
-			return element, nil
-		}
-	}
+	return out.end()
 }

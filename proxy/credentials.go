@@ -20,7 +20,7 @@ type TokenVerifier interface {
 
 // Sessions keeps sessions. *session.Manager is one.
 type Sessions interface {
-	Create(ctx context.Context, who identity.Identity) (token string, s session.Session, err error)
+	Create(ctx context.Context, who identity.Identity, at authz.ZedToken) (token string, s session.Session, err error)
 	Get(ctx context.Context, token string) (session.Session, error)
 	Delete(ctx context.Context, token string) error
 }
@@ -61,15 +61,16 @@ func credentialsOf(r *http.Request) (credentials, error) {
 	return credentials{}, authz.E(authz.Unauthenticated, "read credentials", errNoCredentials)
 }
 
-// subject verifies the credentials.
-func (h *Handler) subject(ctx context.Context, c credentials) (authz.Subject, error) {
+// identify verifies the credentials. It returns whose they are and, of a session,
+// the revision that its decisions must have seen.
+func (h *Handler) identify(ctx context.Context, c credentials) (authz.Subject, authz.ZedToken, error) {
 	if !c.session {
 		who, err := h.tokens.Verify(ctx, c.token)
-		return who.Subject, err
+		return who.Subject, "", err
 	}
 	if h.sessions == nil {
-		return authz.Subject{}, authz.E(authz.Unauthenticated, "read session", errNoSessions)
+		return authz.Subject{}, "", authz.E(authz.Unauthenticated, "read session", errNoSessions)
 	}
 	s, err := h.sessions.Get(ctx, c.token)
-	return s.Subject, err
+	return s.Subject, s.ZedToken, err
 }

@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/authz/identity"
+	"github.com/shapegate/shapegate/authz/live"
 	"github.com/shapegate/shapegate/authz/session"
 	"github.com/shapegate/shapegate/authz/spicedb"
 	"github.com/shapegate/shapegate/integration/electrictest"
@@ -57,6 +59,9 @@ var (
 type deployment struct {
 	t        *testing.T
 	spicedb  *spicedbtest.Server
+	engine   authz.Engine
+	keeper   *live.Keeper
+	sentinel sentinel
 	electric *electrictest.Server
 	upstream *upstream
 	redis    *miniredis.Miniredis
@@ -78,6 +83,7 @@ type setup struct {
 	electric      electrictest.Options
 	relationships []string
 	withoutEngine bool
+	keeper        func(*live.Config)
 }
 
 type option func(*setup)
@@ -94,6 +100,9 @@ func configured(change func(*proxy.Config)) option { return func(s *setup) { cha
 func deciding(a proxy.Authorizer) option {
 	return func(s *setup) { s.config.Authorizer, s.withoutEngine = a, true }
 }
+
+// keeping changes how the keeper of decisions works.
+func keeping(change func(*live.Config)) option { return func(s *setup) { s.keeper = change } }
 
 // standIn changes how the Electric stand-in works.
 func standIn(change func(*electrictest.Options)) option {
@@ -155,7 +164,32 @@ func (d *deployment) startEngine(s *setup) {
 	})
 	d.check(err)
 	d.end(func() { _ = client.Close() })
-	s.config.Authorizer = authz.NewAuthorizer(client, authz.NewFingerprintKey(handleSecret))
+	d.engine = client
+	d.keeper = d.keep(s.keeper)
+	s.config.Authorizer = d.keeper
+}
+
+// keep runs a keeper of decisions, as one process has it.
+func (d *deployment) keep(change func(*live.Config)) *live.Keeper {
+	d.t.Helper()
+	c := live.Config{
+		Engine: d.engine, Key: authz.NewFingerprintKey(handleSecret), Beat: 50 * time.Millisecond,
+		Logger: slog.New(slog.DiscardHandler),
+	}
+	if change != nil {
+		change(&c)
+	}
+	keeper, err := live.New(c)
+	d.check(err)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- keeper.Run(ctx) }()
+	d.end(func() {
+		cancel()
+		d.check(errors.Join(<-done, keeper.Close()))
+	})
+	d.post(keeper)
+	return keeper
 }
 
 func (d *deployment) startRedis() {
@@ -213,6 +247,10 @@ func (d *deployment) serve(c proxy.Config) (*proxy.Handler, string) {
 func (d *deployment) replica(change func(*proxy.Config)) {
 	d.t.Helper()
 	c := d.config
+	if d.engine != nil {
+		d.keeper = d.keep(nil)
+		c.Authorizer = d.keeper
+	}
 	d.metrics = prometheus.NewRegistry()
 	c.Registerer = d.metrics
 	if change != nil {
@@ -234,18 +272,6 @@ func (d *deployment) exec(sql string, args ...any) int64 {
 	txid, err := d.electric.Exec(sql, args...)
 	d.check(err)
 	return txid
-}
-
-// grant writes relationships.
-func (d *deployment) grant(relationships ...string) {
-	d.t.Helper()
-	d.check(d.spicedb.Touch(d.t.Context(), relationships...))
-}
-
-// revoke deletes relationships.
-func (d *deployment) revoke(relationships ...string) {
-	d.t.Helper()
-	d.check(d.spicedb.Delete(d.t.Context(), relationships...))
 }
 
 // context ends when the test is over or has waited for too long.

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"time"
 
@@ -17,22 +16,35 @@ import (
 //
 // The headers go out before any message, and the client takes the handle and the
 // offset from them at once. So both are the ones that it came with: they promise
-// nothing that was not delivered. When what the reader may see changes, the
-// stream ends, and the client's next request is told what to do with a status.
+// nothing that was not delivered. A change of what the reader may see is told in
+// the stream; but as the handle cannot be changed in it, the next request is told
+// once more of everything that changed since the handle was made. Two copies of an
+// insert or a delete are harmless.
 func (rd *reading) serveEvents(ctx context.Context, w http.ResponseWriter, log shapeLog, h handle) error {
+	changed := rd.lease.Changed()
+	c, err := rd.reauthorize(ctx, h)
+	if err != nil {
+		return err
+	}
 	// A read that does not wait shows whether the position is there, while a
 	// refusal can still be a status.
 	b, err := log.Read(ctx, rd.resume(h), false, "")
 	if err != nil {
 		return staleHandle(err)
 	}
+	if c.Empty() {
+		h = rd.current(h, c)
+	}
 	s := rd.openStream(w, h)
-	err = s.write(ctx, b)
+	err = s.write(ctx, log, b)
 	for !s.over(err) {
-		b, err = s.next(ctx, log)
+		b, err = s.next(ctx, log, changed)
 		switch {
 		case err == nil:
-			err = s.write(ctx, b)
+			err = s.write(ctx, log, b)
+		case errors.Is(err, errGrantsChanged):
+			changed = rd.lease.Changed()
+			err = s.tellChange(ctx, log)
 		case errors.Is(err, errKeepAlive):
 			err = s.comment(ctx)
 		}
@@ -43,7 +55,7 @@ func (rd *reading) serveEvents(ctx context.Context, w http.ResponseWriter, log s
 // eventStream is one open stream.
 type eventStream struct {
 	rd      *reading
-	h       handle
+	h       handle // what the client was told, in all: the handle's grants at first
 	w       *bufio.Writer
 	control *http.ResponseController
 
@@ -53,7 +65,6 @@ type eventStream struct {
 	cursor  string
 	until   time.Time // the stream ends
 	silent  time.Time // something was last sent
-	buf     []byte
 }
 
 func (rd *reading) openStream(w http.ResponseWriter, h handle) *eventStream {
@@ -81,13 +92,13 @@ func (rd *reading) openStream(w http.ResponseWriter, h handle) *eventStream {
 // errKeepAlive says that it is time to send a sign of life.
 var errKeepAlive = errors.New("time for a keep-alive")
 
-// next waits for the next batch, until the stream ends or has been silent for
-// too long.
-func (s *eventStream) next(ctx context.Context, log shapeLog) (*batch, error) {
+// next waits for the next batch, until the stream ends, grants change, or it has
+// been silent for too long.
+func (s *eventStream) next(ctx context.Context, log shapeLog, changed <-chan struct{}) (*batch, error) {
 	now := s.rd.h.now()
 	left := s.until.Sub(now)
 	quiet := s.silent.Add(s.rd.h.keepAlive).Sub(now)
-	b, err := s.rd.await(ctx, log, s.at, s.cursor, max(0, min(left, quiet)))
+	b, err := s.rd.await(ctx, log, s.at, s.cursor, max(0, min(left, quiet)), changed)
 	if errors.Is(err, errWaitOver) && s.rd.h.draining.Err() == nil && s.rd.h.now().Before(s.until) {
 		return nil, errKeepAlive
 	}
@@ -99,10 +110,9 @@ func (s *eventStream) over(err error) bool {
 	return err != nil || !s.rd.h.now().Before(s.until)
 }
 
-// comment sends a sign of life, to somebody who may still see what the handle
-// says.
+// comment sends a sign of life, to somebody who may still read.
 func (s *eventStream) comment(ctx context.Context) error {
-	if err := s.rd.reauthorize(ctx, s.h); err != nil {
+	if _, err := s.rd.reauthorize(ctx, s.h); err != nil {
 		return err
 	}
 	_, _ = s.w.WriteString(": keep-alive\n\n")
@@ -118,25 +128,25 @@ func (s *eventStream) flush() error {
 }
 
 // write sends what the reader may see of a batch, and closes it.
-func (s *eventStream) write(ctx context.Context, b *batch) error {
-	err := s.writeMessages(ctx, b)
-	return errors.Join(err, b.Close())
-}
-
-func (s *eventStream) writeMessages(ctx context.Context, b *batch) error {
-	first, err := s.rd.firstVisible(ctx, b, s.h)
-	if err != nil {
-		return err
+func (s *eventStream) write(ctx context.Context, log shapeLog, b *batch) error {
+	first, c, err := s.rd.firstVisible(ctx, b, s.h)
+	if err == nil && !c.Empty() {
+		err = errGrantsChanged // before there was a change of rows
 	}
-	if first.element != nil {
-		if err := s.writeVisible(b, first.element); err != nil {
+	switch {
+	case errors.Is(err, errGrantsChanged):
+		if err := b.Close(); err != nil {
 			return err
 		}
+		return s.tellChange(ctx, log) // which reads the batch again
+	case err == nil && first.visible:
+		through := s.rd.view.steady()
+		err = s.messages(ctx, b, &through)
 	}
-	s.at = b.end
-	if b.cursor != "" {
-		s.cursor = b.cursor
+	if err := errors.Join(err, b.Close()); err != nil {
+		return err
 	}
+	s.passed(b)
 	// A client keeps messages to itself until up-to-date. The end of a long log may
 	// hold nothing visible, so what counts is what was written, not this batch.
 	if !s.pending || !b.upToDate {
@@ -145,40 +155,90 @@ func (s *eventStream) writeMessages(ctx context.Context, b *batch) error {
 	return s.tell()
 }
 
-func (s *eventStream) writeVisible(b *batch, element []byte) error {
-	keys := s.rd.shape.keys()
-	s.event(element)
-	for {
-		m, err := nextMessage(b)
-		if errors.Is(err, io.EOF) {
-			return nil
+func (s *eventStream) passed(b *batch) {
+	s.at = b.end
+	if b.cursor != "" {
+		s.cursor = b.cursor
+	}
+}
+
+func (s *eventStream) messages(ctx context.Context, b *batch, through *window) error {
+	return s.rd.forEachVisible(ctx, b, through, func(m *electric.Message, element []byte) error {
+		if m.Operation == electric.Control {
+			return nil // the stream has its own, see tell
 		}
+		return s.event(element)
+	})
+}
+
+// tellChange tells the reader of a change of its grants, if there is one: what of
+// the log was written up to now, and then the rows that go and come.
+func (s *eventStream) tellChange(ctx context.Context, log shapeLog) error {
+	for {
+		b, err := log.Read(ctx, s.at, false, "")
 		if err != nil {
 			return err
 		}
-		if m.Operation == electric.Control {
-			continue // the stream has its own, see tell
-		}
-		var visible bool
-		if s.buf, visible, err = s.rd.view.apply(s.buf[:0], m, keys); err != nil {
+		end, err := s.tellPart(ctx, log, b)
+		if err := errors.Join(err, b.Close()); err != nil || end {
 			return err
-		}
-		if visible {
-			s.event(s.buf)
 		}
 	}
 }
 
-func (s *eventStream) event(message []byte) {
+// tellPart tells of one part of the log and, if it is the last, of the change.
+func (s *eventStream) tellPart(ctx context.Context, log shapeLog, b *batch) (end bool, err error) {
+	c, err := s.rd.reauthorize(ctx, s.h)
+	if err != nil {
+		return false, err
+	}
+	d := s.rd.newDelta(c)
+	defer d.Close()
+	if err := s.messages(ctx, b, &d.window); err != nil {
+		return false, err
+	}
+	s.passed(b)
+	if !b.upToDate {
+		return false, nil
+	}
+	if !c.Empty() {
+		if err := s.change(ctx, log, d); err != nil {
+			return false, err
+		}
+	}
+	if !s.pending {
+		return true, nil
+	}
+	return true, s.tell()
+}
+
+func (s *eventStream) change(ctx context.Context, log shapeLog, d *delta) error {
+	if err := d.ask(ctx, log); err != nil {
+		return err
+	}
+	if err := s.rd.narrow(ctx); err != nil {
+		return err
+	}
+	if err := d.write(s.event); err != nil {
+		return err
+	}
+	s.h.mark, s.h.fingerprint = s.rd.decision.Mark, s.rd.decision.Name
+	return nil
+}
+
+func (s *eventStream) event(message []byte) error {
 	s.pending = true
 	_, _ = s.w.WriteString("data: ")
 	_, _ = s.w.Write(message)
-	_, _ = s.w.WriteString("\n\n") // bufio keeps the first error for Flush
+	_, err := s.w.WriteString("\n\n") // bufio keeps the first error
+	return err
 }
 
 // tell ends a batch: the client has everything up to here.
 func (s *eventStream) tell() error {
-	s.event(upToDateMessage(s.at.offset.LSN()))
+	if err := s.event(upToDateMessage(s.at.offset.LSN())); err != nil {
+		return err
+	}
 	s.told, s.pending = s.at.offset, false
 	return s.flush()
 }

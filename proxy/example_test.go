@@ -10,6 +10,7 @@ import (
 
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/authz/identity"
+	"github.com/shapegate/shapegate/authz/live"
 	"github.com/shapegate/shapegate/authz/spicedb"
 	"github.com/shapegate/shapegate/proxy"
 	"github.com/shapegate/shapegate/proxy/electric"
@@ -62,9 +63,14 @@ shapes:
 	if err != nil {
 		return nil, err
 	}
+	keeper, err := live.New(live.Config{Engine: engine, Key: authz.NewFingerprintKey(secret)})
+	if err != nil {
+		return nil, err
+	}
+	// The server also runs keeper.Run, which watches SpiceDB for changes.
 	return proxy.New(proxy.Config{
 		Shapes:     shapes,
-		Authorizer: authz.NewAuthorizer(engine, authz.NewFingerprintKey(secret)),
+		Authorizer: keeper,
 		Tokens:     tokens,
 		Electric:   upstream,
 		Secret:     secret,

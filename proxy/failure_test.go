@@ -10,7 +10,9 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/shapegate/shapegate/authz/live"
 	"github.com/shapegate/shapegate/integration/electrictest"
 	"github.com/shapegate/shapegate/proxy"
 )
@@ -35,11 +37,15 @@ func eachKindOfRequest(r reader, at *answer, test func(kind string, a *answer)) 
 	test("subset", r.post(path, `{"where":"true"}`))
 }
 
+// soonStale makes grants too old soon after SpiceDB went away.
+var soonStale = keeping(func(c *live.Config) { c.MaxStaleness = 300 * time.Millisecond })
+
 func TestWithoutSpiceDBNothingIsAnswered(t *testing.T) {
-	d := deploy(t)
+	d := deploy(t, soonStale)
 	alice := d.as("alice")
 	at := alice.get("/v1/shapes/documents?offset=-1")
 	d.spicedb.Pause()
+	d.lost()
 	d.upstream.forget()
 	eachKindOfRequest(alice, at, func(_ string, a *answer) { a.isAway() })
 	if asked := d.upstream.requests(); len(asked) > 0 {
@@ -58,9 +64,10 @@ func TestWithoutSpiceDBNothingIsAnswered(t *testing.T) {
 func TestWhatIsHeldIsNotDeliveredWithoutSpiceDB(t *testing.T) {
 	eachKindOfWaiting(t, "documents", alice, func(l *heldLog) {
 		l.d.spicedb.Pause()
+		l.d.lost()
 		l.d.exec("UPDATE documents SET title = 'nobody knows whose'")
 		l.endsWith(http.StatusServiceUnavailable)
-	})
+	}, soonStale)
 }
 
 func TestWithoutElectricNothingIsAnswered(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"strconv"
 	"strings"
 
 	"github.com/shapegate/shapegate/authz"
@@ -14,10 +15,14 @@ import (
 
 // handle is what a client holds instead of Electric's handle. It is spelled
 //
-//	<upstream handle>~<fingerprint>~<base offset>.<nonce><seal>
+//	<upstream handle>~<fingerprint>~<base offset>.<mark>.<nonce><seal>
 //
 // and says: this client was served the log <upstream handle>, filtered by the
-// grants that <fingerprint> names, from <base offset> on.
+// grants that <fingerprint> names, as they were at <mark>, from <base offset> on.
+//
+// The mark tells two times apart at which the grants were the same: what was
+// written between them, while they were others, is nobody's to read. Only the
+// process that made it understands it; for another one, the fingerprint counts.
 //
 // The nonce makes it new: after a 409 a client never again accepts the handle it
 // held. The seal makes it ours, and the subject's: without it, a client could
@@ -28,6 +33,7 @@ type handle struct {
 	upstream    string
 	fingerprint authz.Fingerprint
 	base        electric.Offset
+	mark        authz.Mark
 	nonce       string // nonce and seal, as they are spelled
 }
 
@@ -56,8 +62,8 @@ type scope struct {
 }
 
 // mint returns a new handle.
-func (k handleKey) mint(s scope, upstream string, fp authz.Fingerprint, base electric.Offset) handle {
-	h := handle{upstream: upstream, fingerprint: fp, base: base}
+func (k handleKey) mint(s scope, upstream string, d *authz.Decision, base electric.Offset) handle {
+	h := handle{upstream: upstream, fingerprint: d.Name, base: base, mark: d.Mark}
 	var nonce [nonceBytes]byte
 	_, _ = rand.Read(nonce[:]) // never fails, by its documentation
 	h.nonce = base64.RawURLEncoding.EncodeToString(append(nonce[:], k.seal(s, h, nonce[:])...))
@@ -87,6 +93,7 @@ func (k handleKey) seal(s scope, h handle, nonce []byte) []byte {
 	write(h.upstream)
 	write(h.fingerprint.String())
 	write(h.base.String())
+	write(spellMark(h.mark))
 	write(string(nonce))
 	for _, p := range s.params {
 		write(p)
@@ -96,7 +103,25 @@ func (k handleKey) seal(s scope, h handle, nonce []byte) []byte {
 
 // String spells the handle as clients hold it.
 func (h handle) String() string {
-	return h.upstream + "~" + h.fingerprint.String() + "~" + h.base.String() + "." + h.nonce
+	return h.upstream + "~" + h.fingerprint.String() + "~" + h.base.String() + "." + spellMark(h.mark) + "." + h.nonce
+}
+
+const markRadix = 36
+
+func spellMark(m authz.Mark) string {
+	return strconv.FormatUint(m.Lineage, markRadix) + "-" + strconv.FormatUint(m.Version, markRadix)
+}
+
+// parseMark reads what spellMark wrote, in that spelling alone.
+func parseMark(s string) (m authz.Mark, ok bool) {
+	lineage, version, ok := strings.Cut(s, "-")
+	if !ok {
+		return m, false
+	}
+	var err, err2 error
+	m.Lineage, err = strconv.ParseUint(lineage, markRadix, 64)
+	m.Version, err2 = strconv.ParseUint(version, markRadix, 64)
+	return m, err == nil && err2 == nil && spellMark(m) == s
 }
 
 // parseHandle reads a handle. It says nothing of who minted it: see holds.
@@ -105,15 +130,20 @@ func parseHandle(s string) (handle, bool) {
 		return handle{}, false
 	}
 	parts := strings.Split(s, "~")
-	if len(parts) != 3 || parts[0] == "" {
+	ok := len(parts) == 3
+	if !ok || parts[0] == "" {
 		return handle{}, false
 	}
-	base, nonce, ok := strings.Cut(parts[2], ".")
-	if !ok {
+	rest := strings.Split(parts[2], ".")
+	if len(rest) != 3 {
 		return handle{}, false
 	}
+	base, mark, nonce := rest[0], rest[1], rest[2]
 	h := handle{upstream: parts[0], nonce: nonce}
 	var err error
+	if h.mark, ok = parseMark(mark); !ok {
+		return handle{}, false
+	}
 	if h.fingerprint, err = authz.ParseFingerprint(parts[1]); err != nil {
 		return handle{}, false
 	}

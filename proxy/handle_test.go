@@ -25,13 +25,15 @@ func offsetOf(s string) electric.Offset {
 	return o
 }
 
-func fingerprintOf(ids ...string) authz.Fingerprint {
-	return authz.Decision{Grants: []*authz.GrantSet{grantsOf(ids...)}}.Fingerprint(authz.NewFingerprintKey(testSecret))
+func decided(ids ...string) *authz.Decision {
+	d := authz.Decision{Grants: []*authz.GrantSet{grantsOf(ids...)}, Mark: authz.Mark{Lineage: 1 << 60, Version: 7}}
+	d.Name = d.Fingerprint(authz.NewFingerprintKey(testSecret))
+	return &d
 }
 
 func TestAHandleIsReadBackAsItWasMinted(t *testing.T) {
 	key := newHandleKey(testSecret)
-	h := key.mint(testScope, "104252396-1795463873759360", fingerprintOf("d1"), offsetOf("27029048_1"))
+	h := key.mint(testScope, "104252396-1795463873759360", decided("d1"), offsetOf("27029048_1"))
 	got, ok := parseHandle(h.String())
 	if !ok || got != h {
 		t.Fatalf("parseHandle(%s) = %+v, %v", h, got, ok)
@@ -46,8 +48,8 @@ func TestAHandleIsReadBackAsItWasMinted(t *testing.T) {
 
 func TestNoTwoHandlesAreTheSame(t *testing.T) {
 	key := newHandleKey(testSecret)
-	a := key.mint(testScope, "1-1", fingerprintOf("d1"), electric.Start)
-	b := key.mint(testScope, "1-1", fingerprintOf("d1"), electric.Start)
+	a := key.mint(testScope, "1-1", decided("d1"), electric.Start)
+	b := key.mint(testScope, "1-1", decided("d1"), electric.Start)
 	if a.String() == b.String() {
 		t.Error("a client that was told 409 would refuse the new handle")
 	}
@@ -55,14 +57,16 @@ func TestNoTwoHandlesAreTheSame(t *testing.T) {
 
 func TestAHandleHoldsForNothingButWhatItWasMintedFor(t *testing.T) {
 	key := newHandleKey(testSecret)
-	h := key.mint(testScope, "1-1", fingerprintOf("d1"), offsetOf("5_0"))
+	h := key.mint(testScope, "1-1", decided("d1"), offsetOf("5_0"))
 	for name, forge := range map[string]func(*handle, *scope){
 		"another shape":       func(_ *handle, s *scope) { s.shape = "projects" },
 		"another param":       func(_ *handle, s *scope) { s.params = []string{"p2"} },
 		"no params":           func(_ *handle, s *scope) { s.params = nil },
 		"another subject":     func(_ *handle, s *scope) { s.subject = subjectNamed("bob") },
 		"an earlier base":     func(h *handle, _ *scope) { h.base = electric.Start },
-		"another fingerprint": func(h *handle, _ *scope) { h.fingerprint = fingerprintOf("d1", "d2") },
+		"another fingerprint": func(h *handle, _ *scope) { h.fingerprint = decided("d1", "d2").Name },
+		"another time":        func(h *handle, _ *scope) { h.mark.Version++ },
+		"another keeper":      func(h *handle, _ *scope) { h.mark.Lineage++ },
 		"another log":         func(h *handle, _ *scope) { h.upstream = "2-2" },
 		"another nonce":       func(h *handle, _ *scope) { h.nonce = strings.Repeat("A", len(h.nonce)) },
 		"no nonce":            func(h *handle, _ *scope) { h.nonce = "" },
@@ -83,7 +87,7 @@ func TestAHandleHoldsForNothingButWhatItWasMintedFor(t *testing.T) {
 
 func FuzzParseHandle(f *testing.F) {
 	key := newHandleKey(testSecret)
-	f.Add(key.mint(testScope, "104252396-1795463873759360", fingerprintOf("d1"), offsetOf("27029048_1")).String())
+	f.Add(key.mint(testScope, "104252396-1795463873759360", decided("d1"), offsetOf("27029048_1")).String())
 	f.Add("1~2~3")
 	f.Add("~~")
 	f.Add("a\r\nSet-Cookie: x~b~0_0.c")

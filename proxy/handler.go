@@ -15,11 +15,12 @@ import (
 	"github.com/shapegate/shapegate/schema"
 )
 
-// Authorizer answers who may see what. *authz.Authorizer is one.
+// Authorizer answers who may see what, and says when the answer changes.
+// *live.Keeper is one.
 type Authorizer interface {
-	// Decide answers as of now, at no revision from before the call. Errors are
-	// Denied, Unavailable, Invalid or Internal.
-	Decide(ctx context.Context, q authz.Question) (authz.Decision, error)
+	// Open returns a lease on a question, which asks nobody anything yet. Errors
+	// are Invalid. The caller releases the lease.
+	Open(q authz.Question) (authz.Lease, error)
 }
 
 // Config is what a Handler is made of. Shapes, Authorizer, Tokens, Electric and
@@ -30,9 +31,9 @@ type Config struct {
 	Tokens     TokenVerifier
 	Electric   *electric.Client
 
-	// Secret keys the handles and fingerprints that clients hold. Replicas that
-	// serve the same clients must share it; with another one, every client begins
-	// anew. Keys of their own are derived from it.
+	// Secret keys the handles that clients hold. Replicas that serve the same
+	// clients must share it; with another one, every client begins anew. A key of
+	// its own is derived from it.
 	Secret []byte
 
 	// Sessions serves /v1/session; nil: there are none.
@@ -68,8 +69,7 @@ type Handler struct {
 	cors       cors
 	ready      func() bool
 
-	fingerprintKey authz.FingerprintKey
-	handleKey      handleKey
+	handleKey handleKey
 
 	longPollTimeout, sseTimeout, keepAlive time.Duration
 
@@ -102,7 +102,6 @@ func New(cfg Config) (*Handler, error) {
 		tokens:          cfg.Tokens,
 		sessions:        cfg.Sessions,
 		electric:        cfg.Electric,
-		fingerprintKey:  authz.NewFingerprintKey(cfg.Secret),
 		handleKey:       newHandleKey(cfg.Secret),
 		longPollTimeout: orDefault(cfg.LongPollTimeout, 20*time.Second),
 		sseTimeout:      orDefault(cfg.StreamTimeout, 60*time.Second),

@@ -1,7 +1,6 @@
 package proxy_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -9,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/shapegate/shapegate/authz"
+	"github.com/shapegate/shapegate/authz/authztest"
 	"github.com/shapegate/shapegate/integration/electrictest"
 	"github.com/shapegate/shapegate/proxy/electric"
 )
@@ -35,13 +35,6 @@ func TestIdsThatTheColumnCannotHoldAreLeftOut(t *testing.T) {
 	}
 }
 
-// granted is an authorizer that grants everybody the same ids.
-type granted struct{ set *authz.GrantSet }
-
-func (g granted) Decide(context.Context, authz.Question) (authz.Decision, error) {
-	return authz.Decision{Grants: []*authz.GrantSet{g.set}}, nil
-}
-
 // manyIDs is how many ids a person holds who holds more than fit into a request.
 const manyIDs = 250_000
 
@@ -53,7 +46,7 @@ func TestMoreIdsThanFitIntoOneRequest(t *testing.T) {
 			}
 		}
 	})
-	d := deploy(t, deciding(granted{set}))
+	d := deploy(t, deciding(authztest.Always{Decision: authz.Decision{Grants: []*authz.GrantSet{set}}}))
 	const every = 2_500 // of the ids has a row
 	_, err := d.electric.Tx(func(tx *electrictest.Tx) error {
 		for i := 0; i < manyIDs; i += every {

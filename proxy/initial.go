@@ -30,10 +30,9 @@ func (rd *reading) serveInitial(ctx context.Context, w http.ResponseWriter, log 
 		return err
 	}
 	defer rows.Close()
-	if err := rd.unchanged(ctx); err != nil {
+	if err := rd.narrow(ctx); err != nil {
 		return err
 	}
-
 	out := beginArray(w, shapeHeaders{
 		handle:   rd.mint(at, at.offset).String(),
 		offset:   at.offset,
@@ -55,7 +54,7 @@ func (rd *reading) serveInitial(ctx context.Context, w http.ResponseWriter, log 
 func (rd *reading) writeRows(out *arrayWriter, rows *rows) error {
 	withheld := 0
 	defer func() {
-		if withheld > 0 && !rd.revoked {
+		if withheld > 0 && !rd.narrowed {
 			rd.h.metrics.rowsWithheld.WithLabelValues(rd.shape.def.Name).Add(float64(withheld))
 			rd.h.log.Error("a subset held rows that its filter does not permit; they were withheld",
 				"shape", rd.shape.def.Name, "count", withheld)
@@ -108,9 +107,12 @@ func (rd *reading) serveWhole(ctx context.Context, w http.ResponseWriter, log sh
 		return rd.explain(err)
 	}
 	defer b.Close()
-	if err := rd.unchanged(ctx); err != nil {
+	if err := rd.narrow(ctx); err != nil {
 		return err
 	}
+	if rd.narrowed {
+		return errStaleHandle
+	}
 	rd.shape.learn(b.schema)
-	return rd.deliver(w, b, rd.mint(b.end, electric.Start), found{})
+	return rd.deliver(ctx, w, b, rd.mint(b.end, electric.Start), found{}, rd.view.steady())
 }

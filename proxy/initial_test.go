@@ -46,7 +46,7 @@ func TestTheHeadersOfAFirstRead(t *testing.T) {
 	d := deploy(t)
 	a := d.as("alice").get("/v1/shapes/documents?offset=-1").is(http.StatusOK)
 	for name, want := range map[string]string{
-		"Electric-Handle":        `^[0-9]+-[0-9]+~[\w-]{22}~[0-9]+_(inf|[0-9]+)\.[\w-]{32}$`,
+		"Electric-Handle":        `^[0-9]+-[0-9]+~[\w-]{22}~[0-9]+_(inf|[0-9]+)\.[0-9a-z]+-[0-9a-z]+\.[\w-]{32}$`,
 		"Electric-Offset":        `^[0-9]+_(inf|[0-9]+)$`,
 		"Electric-Schema":        `"id":\{"type":"uuid","not_null":true,"pk_index":0\}`,
 		"Electric-Up-To-Date":    `^$`,

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/proxy/electric"
 )
 
@@ -17,42 +18,71 @@ import (
 const waitGrace = time.Second
 
 // serveLive answers a long-poll: as soon as there is something after the offset
-// that the reader may see, or when it has waited long enough. What it may not
-// see does not end the wait, and moves the offset of the answer on.
+// that the reader may see, as soon as what it may see changes, or when it has
+// waited long enough. What it may not see does not end the wait, and moves the
+// offset of the answer on.
 func (rd *reading) serveLive(ctx context.Context, w http.ResponseWriter, log shapeLog, h handle) error {
 	deadline := rd.h.now().Add(rd.h.longPollTimeout)
 	at, cursor := rd.resume(h), rd.cursor
 	for {
+		changed := rd.lease.Changed() // before it is asked what the grants are
+		c, err := rd.reauthorize(ctx, h)
+		if err != nil {
+			return err
+		}
+		if !c.Empty() {
+			return rd.serveDelta(ctx, w, log, at, h)
+		}
 		left := deadline.Sub(rd.h.now())
 		if left <= 0 {
-			return rd.answerNothing(w, h, at, cursor, nil)
+			return rd.answerNothing(w, rd.current(h, c), at, cursor, nil)
 		}
-		b, err := rd.await(ctx, log, at, cursor, left+waitGrace)
-		if errors.Is(err, errWaitOver) {
-			return rd.answerNothing(w, h, at, cursor, nil)
-		}
-		if err != nil {
+		b, err := rd.await(ctx, log, at, cursor, left+waitGrace, changed)
+		switch {
+		case errors.Is(err, errGrantsChanged):
+			continue
+		case errors.Is(err, errWaitOver):
+			return rd.answerNothing(w, rd.current(h, c), at, cursor, nil)
+		case err != nil:
 			return staleHandle(err)
 		}
 		done, err := rd.answerBatch(ctx, w, h, b)
-		if err := errors.Join(err, b.Close()); err != nil || done {
+		err = errors.Join(err, b.Close())
+		switch {
+		case errors.Is(err, errGrantsChanged):
+			continue // the batch is read again, as what the delta begins with
+		case err != nil || done:
 			return err
 		}
 		at, cursor = b.end, b.cursor
 	}
 }
 
+// serveDelta answers a long-poll whose reader's grants have changed.
+func (rd *reading) serveDelta(ctx context.Context, w http.ResponseWriter, log shapeLog, at position, h handle) error {
+	b, err := log.Read(ctx, at, false, "")
+	if err != nil {
+		return staleHandle(err)
+	}
+	defer b.Close()
+	c, err := rd.reauthorize(ctx, h) // since what the batch holds was written
+	if err != nil {
+		return err
+	}
+	return rd.deliverDelta(ctx, w, log, b, h, c)
+}
+
 // answerBatch answers a long-poll with a batch, unless it holds changes of which
 // the reader may see none.
 func (rd *reading) answerBatch(ctx context.Context, w http.ResponseWriter, h handle, b *batch) (done bool, err error) {
-	found, err := rd.firstVisible(ctx, b, h)
+	found, c, err := rd.firstVisible(ctx, b, h)
 	switch {
 	case err != nil:
 		return false, err
-	case found.element != nil:
-		return true, rd.deliver(w, b, h, found)
+	case found.visible:
+		return true, rd.deliver(ctx, w, b, rd.current(h, c), found, rd.view.steady())
 	case !found.changes: // Electric's own timeout
-		return true, rd.answerNothing(w, h, b.end, b.cursor, found.control)
+		return true, rd.answerNothing(w, rd.current(h, c), b.end, b.cursor, found.control)
 	default:
 		return false, nil
 	}
@@ -74,23 +104,26 @@ func (rd *reading) answerNothing(w http.ResponseWriter, h handle, at position, c
 // found is what a first look into a batch showed.
 type found struct {
 	changes bool     // it holds changes of rows, visible or not
-	control [][]byte // the control messages before element or, without one, all
-	element []byte   // the first change that the reader may see, as it may see it
+	visible bool     // one of them is; it is the next message that the batch has
+	control [][]byte // the control messages before it or, without one, all
 }
 
 // firstVisible looks for the first message of a batch that the reader may see. As
 // soon as the batch turns out to hold changes, who may see them is asked anew:
 // they were written since it was asked before. If the answer is another one than
-// the handle names, the client has to begin anew.
-func (rd *reading) firstVisible(ctx context.Context, b *batch, h handle) (f found, err error) {
+// the handle names, it returns errGrantsChanged.
+func (rd *reading) firstVisible(ctx context.Context, b *batch, h handle) (f found, c authz.Change, err error) {
 	keys := rd.shape.keys()
+	if c, err = rd.since(h); err != nil {
+		return f, c, err
+	}
 	for {
 		m, err := nextMessage(b)
 		if errors.Is(err, io.EOF) {
-			return f, nil
+			return f, c, nil
 		}
 		if err != nil {
-			return f, err
+			return f, c, err
 		}
 		if m.Operation == electric.Control {
 			f.control = append(f.control, bytes.Clone(m.Raw))
@@ -98,38 +131,20 @@ func (rd *reading) firstVisible(ctx context.Context, b *batch, h handle) (f foun
 		}
 		if !f.changes {
 			f.changes = true
-			if err := rd.reauthorize(ctx, h); err != nil {
-				return f, err
+			if c, err = rd.reauthorize(ctx, h); err != nil {
+				return f, c, err
+			}
+			if !c.Empty() {
+				return f, c, errGrantsChanged
 			}
 		}
-		element, visible, err := rd.view.apply(nil, m, keys)
-		if err != nil {
-			return f, err
+		through := rd.view.steady()
+		if _, f.visible, err = through.apply(nil, m, keys); err != nil {
+			return f, c, err
 		}
-		if visible {
-			f.element = element
-			return f, nil
+		if f.visible {
+			b.unread(m)
+			return f, c, nil
 		}
 	}
-}
-
-// reauthorize asks anew who sends the request and what they may see, and makes
-// sure that it is what the client's handle says. A request that waited must ask
-// before it delivers: neither a token nor a grant from before the wait is good
-// for what was written since.
-func (rd *reading) reauthorize(ctx context.Context, h handle) error {
-	subject, err := rd.h.subject(ctx, rd.creds)
-	if err != nil {
-		return err
-	}
-	rd.context.time = rd.h.now()
-	now, err := rd.decide(ctx, subject)
-	if err != nil {
-		return err
-	}
-	if subject.ObjectRef != rd.subject.ObjectRef || now.fingerprint != h.fingerprint {
-		return errStaleHandle
-	}
-	rd.access = now
-	return nil
 }

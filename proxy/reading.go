@@ -8,7 +8,6 @@ import (
 
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/proxy/electric"
-	"github.com/shapegate/shapegate/schema"
 )
 
 // reading is one request of one person for one shape.
@@ -21,52 +20,92 @@ type reading struct {
 	logRequest
 	params map[string]string
 
-	access
-	revoked bool // grants have changed since rows were asked for
+	subject authz.Subject
+	lease   authz.Lease
+	fresh   authz.ZedToken // the answer has seen what this revision has
+
+	// What the reader may see, as of the last time it was asked.
+	decision authz.Decision
+	view     visibility
+	narrowed bool // the view is another one than the decision's
 }
 
-// access is what one reader may see, as of the last time it was asked.
-type access struct {
-	subject     authz.Subject
-	view        visibility
-	fingerprint authz.Fingerprint
-}
-
-// decide asks what a subject may see.
-func (rd *reading) decide(ctx context.Context, subject authz.Subject) (access, error) {
-	q, err := rd.shape.question(subject, rd.params, rd.context)
+// open takes a lease on what the reader may see, and asks for the first time. The
+// caller releases the lease, if there is one.
+func (rd *reading) open(ctx context.Context) error {
+	q, err := rd.shape.question(rd.subject, rd.params, rd.context)
 	if err != nil {
-		return access{}, err
+		return err
 	}
-	d, err := rd.h.authorizer.Decide(ctx, q)
+	if rd.lease, err = rd.h.authorizer.Open(q); err != nil {
+		return err
+	}
+	return rd.decideAnew(ctx)
+}
+
+func (rd *reading) release() {
+	if rd.lease != nil {
+		rd.lease.Release()
+	}
+}
+
+// decideAnew asks what the reader may see now, as fresh as the shape wants it.
+func (rd *reading) decideAnew(ctx context.Context) error {
+	if rd.shape.isStrict() {
+		return rd.decide(ctx, authz.Strict)
+	}
+	return rd.decide(ctx, authz.Bounded)
+}
+
+func (rd *reading) decide(ctx context.Context, consistency authz.Consistency) error {
+	d, err := rd.lease.Decide(ctx, consistency, rd.fresh)
 	if err != nil {
-		return access{}, err
+		return err
 	}
-	return access{
-		subject:     subject,
-		view:        rd.shape.visibility(d),
-		fingerprint: authz.CombineFingerprints(rd.h.fingerprintKey, rd.shape.rule, d.Fingerprint(rd.h.fingerprintKey)),
-	}, nil
+	rd.decision, rd.view, rd.narrowed = d, rd.shape.visibility(d), false
+	return nil
 }
 
-// recheck asks once more, for a strict shape, what the subject may see: the rows
-// that are about to be sent were read after it was asked before. For a bounded
-// shape, what was decided when the request came is recent enough.
-func (rd *reading) recheck(ctx context.Context) (access, error) {
-	if rd.shape.def.Consistency != schema.Strict {
-		return rd.access, nil
+// narrow asks once more what the reader may see, now that rows are there which
+// were asked for with an earlier decision. From then on the view permits only
+// what both do. The decision stays: a handle that names it will tell the reader
+// of what changed in between.
+func (rd *reading) narrow(ctx context.Context) error {
+	asked := rd.decision
+	if err := rd.decideAnew(ctx); err != nil {
+		return err
 	}
-	return rd.decide(ctx, rd.subject)
+	rd.narrowed = rd.decision.Name != asked.Name
+	rd.decision = asked
+	return nil
 }
 
-// unchanged is recheck for a read of the log, whose handle names the grants that
-// it was read with: it returns errStaleHandle if they are others by now.
-func (rd *reading) unchanged(ctx context.Context) error {
-	now, err := rd.recheck(ctx)
-	if err == nil && now.fingerprint != rd.fingerprint {
-		err = errStaleHandle
+// since says what changed for the reader since it was given a handle. It returns
+// errStaleHandle if that is not known.
+func (rd *reading) since(h handle) (authz.Change, error) {
+	c, ok := rd.lease.Since(rd.decision, h.mark, h.fingerprint)
+	if !ok {
+		return c, errStaleHandle
 	}
-	return err
+	return c, nil
+}
+
+// reauthorize asks anew who sends the request and what they may see, and says what
+// changed since a handle. A request that waited must ask before it delivers:
+// neither a token nor a grant from before the wait is good for what was written
+// since. Messages of a strict shape are confirmed besides, see confirm.
+func (rd *reading) reauthorize(ctx context.Context, h handle) (authz.Change, error) {
+	subject, _, err := rd.h.identify(ctx, rd.creds)
+	if err != nil {
+		return authz.Change{}, err
+	}
+	if subject.ObjectRef != rd.subject.ObjectRef {
+		return authz.Change{}, errStaleHandle
+	}
+	if err := rd.decide(ctx, authz.Bounded); err != nil {
+		return authz.Change{}, err
+	}
+	return rd.since(h)
 }
 
 // scope is what handles of this reading are good for.
@@ -78,8 +117,19 @@ func (rd *reading) scope() scope {
 	return s
 }
 
+// mint returns a new handle, which says that what the decision permits was served.
 func (rd *reading) mint(at position, base electric.Offset) handle {
-	return rd.h.handleKey.mint(rd.scope(), at.handle, rd.fingerprint, base)
+	return rd.h.handleKey.mint(rd.scope(), at.handle, &rd.decision, base)
+}
+
+// current returns the handle that an answer carries where nothing has changed: the
+// one that the client holds, or one like it with a mark of this process, from
+// which on every change is known.
+func (rd *reading) current(h handle, c authz.Change) handle {
+	if c.Exact {
+		return h
+	}
+	return rd.mint(position{handle: h.upstream}, h.base)
 }
 
 // openLog returns the log to read. What the table looks like decides which feed

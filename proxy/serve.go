@@ -26,6 +26,7 @@ func (h *Handler) serveShape(name func(*gin.Context) string) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		rd, err := h.newReading(c, name)
 		if err == nil {
+			defer rd.release()
 			err = rd.serve(c)
 		}
 		if err != nil {
@@ -44,7 +45,7 @@ func (h *Handler) newReading(c *gin.Context, name func(*gin.Context) string) (*r
 		return nil, err
 	}
 	// Whoever has no credentials that hold is told nothing of what there is.
-	subject, err := h.subject(c.Request.Context(), creds)
+	subject, at, err := h.identify(c.Request.Context(), creds)
 	if err != nil {
 		return nil, err
 	}
@@ -56,8 +57,13 @@ func (h *Handler) newReading(c *gin.Context, name func(*gin.Context) string) (*r
 	if !ok {
 		return nil, &problem{kind: notFound, message: "no such shape", field: "table"}
 	}
-	rd := &reading{h: h, shape: shape, query: q, creds: creds, context: h.contextOf(c.Request)}
-	rd.subject = subject
+	rd := &reading{h: h, shape: shape, query: q, creds: creds, subject: subject, context: h.contextOf(c.Request)}
+	if rd.fresh, err = freshness(c.Request); err != nil {
+		return nil, err
+	}
+	if rd.fresh == "" {
+		rd.fresh = at
+	}
 	if rd.logRequest, err = parseLogRequest(q); err != nil {
 		return nil, err
 	}
@@ -71,7 +77,7 @@ func (h *Handler) contextOf(r *http.Request) requestContext {
 	if err != nil {
 		ip = ""
 	}
-	return requestContext{ip: ip, time: h.now()}
+	return requestContext{ip: ip}
 }
 
 // serve answers the request.
@@ -81,7 +87,7 @@ func (rd *reading) serve(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	if rd.access, err = rd.decide(ctx, rd.subject); err != nil {
+	if err := rd.open(ctx); err != nil {
 		return err
 	}
 	log, err := rd.openLog(ctx)
@@ -154,7 +160,7 @@ func (rd *reading) serveLog(ctx context.Context, w http.ResponseWriter, log shap
 		return rd.serveInitial(ctx, w, log)
 	}
 	h, ok := parseHandle(rd.handle)
-	if !ok || !rd.h.handleKey.holds(rd.scope(), h) || h.fingerprint != rd.fingerprint {
+	if !ok || !rd.h.handleKey.holds(rd.scope(), h) {
 		return errStaleHandle
 	}
 	if !rd.live {

@@ -31,7 +31,12 @@ func (h *Handler) createSession(c *gin.Context) {
 		h.fail(c, err)
 		return
 	}
-	token, s, err := h.sessions.Create(ctx, who)
+	at, err := freshness(c.Request)
+	if err != nil {
+		h.fail(c, err)
+		return
+	}
+	token, s, err := h.sessions.Create(ctx, who, at)
 	if err != nil {
 		h.fail(c, err)
 		return

@@ -2,8 +2,8 @@ package proxy
 
 import (
 	"fmt"
+	"slices"
 	"sync/atomic"
-	"time"
 
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/proxy/electric"
@@ -22,6 +22,10 @@ type shape struct {
 	// first asked. A migration changes it while we run.
 	table atomic.Pointer[electric.Schema]
 }
+
+// isStrict reports whether nothing may be sent that SpiceDB was not asked about
+// since it was written.
+func (s *shape) isStrict() bool { return s.def.Consistency == schema.Strict }
 
 func newShape(def *schema.Shape) *shape {
 	s := &shape{def: def, rule: def.Name}
@@ -100,26 +104,27 @@ func (s *shape) visibility(d authz.Decision) visibility {
 	if d.Unrestricted {
 		return visibility{all: true}
 	}
+	return s.granted(d.Grants)
+}
+
+// granted returns the visibility of the rows that any of the sets reaches, of
+// which there is one for each filter.
+func (s *shape) granted(sets []*authz.GrantSet) visibility {
 	v := visibility{columns: make([]columnGrants, len(s.def.Authorize.Filter))}
 	for i, f := range s.def.Authorize.Filter {
-		v.columns[i] = columnGrants{column: f.Column, grants: d.Grants[i]}
+		v.columns[i] = columnGrants{column: f.Column, grants: sets[i]}
 	}
 	return v
 }
 
 // requestContext is what of a request may enter the caveat context.
-type requestContext struct {
-	ip   string
-	time time.Time
-}
+type requestContext struct{ ip string }
 
 // question returns the question to ask for one reader of the shape.
 func (s *shape) question(subject authz.Subject, params map[string]string, rc requestContext) (authz.Question, error) {
 	a := &s.def.Authorize
-	q := authz.Question{Subject: subject, Context: caveatContext(a.Context, subject, rc)}
-	if s.def.Consistency == schema.Strict {
-		q.Consistency = authz.Strict
-	}
+	q := authz.Question{Subject: subject, Context: caveatContext(a.Context, subject, rc), Clock: clock(a.Context)}
+	q.Rule.Label = s.rule
 	var err error
 	if q.Rule.Gate, err = requirement(a.Gate, params); err != nil {
 		return q, err
@@ -172,11 +177,22 @@ func caveatContext(spec map[string]schema.ContextValue, subject authz.Subject, r
 			if rc.ip != "" {
 				out[name] = rc.ip
 			}
-		case schema.RequestTime:
-			out[name] = rc.time.UTC().Format(time.RFC3339)
+		case schema.RequestTime: // see clock
 		}
 	}
 	return out
+}
+
+// clock lists the values of the context that are the time of asking.
+func clock(spec map[string]schema.ContextValue) []string {
+	var names []string
+	for name, v := range spec {
+		if v.Source == schema.RequestTime {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 func claim(claims map[string]any, path []string) (any, bool) {

@@ -22,6 +22,12 @@ func (rd *reading) plan(asked *subset.Request) ([]electric.Subset, error) {
 	for i, c := range rd.view.columns {
 		filters[i] = filterArray{column: c.column, ids: rd.validIDs(c)}
 	}
+	return planFor(asked, filters)
+}
+
+// planFor returns the subset requests that together ask for the rows that any of
+// the filters reaches.
+func planFor(asked *subset.Request, filters []filterArray) ([]electric.Subset, error) {
 	if one := combine(asked, filters...); bodySize(one) <= electric.MaxBody {
 		return []electric.Subset{one}, nil
 	}

@@ -55,11 +55,9 @@ func (rd *reading) serveSubset(ctx context.Context, w http.ResponseWriter, log s
 	}
 	// Rows that were revoked meanwhile are withheld. The handle still names the
 	// grants that the rows were asked for with, so that the log says what changed.
-	now, err := rd.recheck(ctx)
-	if err != nil {
+	if err := rd.narrow(ctx); err != nil {
 		return err
 	}
-	rd.view, rd.revoked = now.view, now.fingerprint != rd.fingerprint
 	head.write(w.Header())
 	w.Header().Set("Content-Type", jsonType)
 	w.WriteHeader(http.StatusOK)

@@ -18,50 +18,6 @@ type columnGrants struct {
 	grants *authz.GrantSet
 }
 
-// apply appends to dst what the reader may see of a message, and reports whether
-// that is anything.
-//
-// An update that takes a row out of what the reader may see becomes a delete of
-// the row as it was, one that brings a row in becomes an insert of the row as it
-// is, without the values from before. The feed must tell the filter's columns
-// before and after an update: a ReplicaFull feed does, and any feed does for
-// columns of the primary key, which no update changes.
-func (v *visibility) apply(dst []byte, m *electric.Message, keys keyReader) ([]byte, bool, error) {
-	if v.all || m.Operation == electric.Control {
-		return append(dst, m.Raw...), true, nil
-	}
-	now, err := v.permits(m.Column)
-	if err != nil {
-		return dst, false, err
-	}
-	if m.Operation == electric.Update {
-		return v.applyUpdate(dst, m, now)
-	}
-	if !now {
-		return dst, false, nil
-	}
-	if m.KeyChange != nil && !v.permitsKey(string(m.KeyChange), keys) {
-		return m.AppendWithoutKeyChange(dst), true, nil
-	}
-	return append(dst, m.Raw...), true, nil
-}
-
-func (v *visibility) applyUpdate(dst []byte, m *electric.Message, now bool) ([]byte, bool, error) {
-	before, err := v.permits(m.OldColumn)
-	switch {
-	case err != nil:
-		return dst, false, err
-	case now && before:
-		return append(dst, m.Raw...), true, nil
-	case now:
-		return m.AppendAs(dst, electric.Insert), true, nil
-	case before:
-		return m.AppendAs(dst, electric.Delete), true, nil
-	default:
-		return dst, false, nil
-	}
-}
-
 // permits reports whether a row is visible, given how to read its columns. NULL
 // is never permitted, nor is a column that the row does not tell.
 func (v *visibility) permits(column func(string) (electric.Value, error)) (bool, error) {

@@ -11,23 +11,42 @@ import (
 // server is shutting down: it is answered with what there is.
 var errWaitOver = errors.New("the wait is over")
 
-// await reads the next batch after a position, waiting for at most d. Only the
-// wait is bounded: once the batch has begun, reading it takes as long as it
-// takes. It returns errWaitOver if nothing came.
-func (rd *reading) await(ctx context.Context, log shapeLog, at position, cursor string, d time.Duration) (*batch, error) {
+// errGrantsChanged says that what the reader may see is not what it was when the
+// wait began.
+var errGrantsChanged = errors.New("the grants have changed")
+
+// await reads the next batch after a position, waiting for at most d, and until
+// changed is closed. Only the wait is bounded: once the batch has begun, reading
+// it takes as long as it takes. It returns errWaitOver or errGrantsChanged if
+// nothing came.
+func (rd *reading) await(ctx context.Context, log shapeLog, at position, cursor string, d time.Duration, changed <-chan struct{}) (*batch, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	timer := time.AfterFunc(d, func() { cancel(errWaitOver) })
-	undrain := context.AfterFunc(rd.h.draining, func() { cancel(errWaitOver) })
+	arrived, watched := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(watched)
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		select {
+		case <-changed:
+			cancel(errGrantsChanged)
+		case <-timer.C:
+			cancel(errWaitOver)
+		case <-rd.h.draining.Done():
+			cancel(errWaitOver)
+		case <-arrived:
+		}
+	}()
 	b, err := log.Read(ctx, at, true, cursor)
-	if timer.Stop() && undrain() && err == nil {
+	close(arrived)
+	<-watched
+	if err == nil && ctx.Err() == nil {
 		b.messages = &ownedMessages{b.messages, func() { cancel(context.Canceled) }}
 		return b, nil
 	}
 	// Either the read failed or, at the last moment, the wait was over too: then
 	// the batch's context has ended, and what it would still read is lost.
-	undrain()
 	if err == nil {
-		err = errors.Join(errWaitOver, b.Close())
+		err = errors.Join(context.Cause(ctx), b.Close())
 	}
 	cancel(context.Canceled)
 	return nil, err

@@ -47,6 +47,10 @@ definition note {
 	relation viewer: user
 	permission view = viewer
 }
+
+definition shapegate_canary {
+	relation beat: shapegate_canary
+}
 `
 
 const shapesYAML = `

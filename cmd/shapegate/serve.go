@@ -76,6 +76,7 @@ func serve(ctx context.Context, s *settings, shapes []schema.Shape, log *slog.Lo
 		},
 		RedisURL:      s.RedisURL.reveal(),
 		SessionTTL:    s.SessionTTL,
+		MaxStaleness:  s.MaxStaleness,
 		Secret:        s.handleSecret(log),
 		CORSOrigins:   s.CORSOrigins,
 		Listener:      listener,

@@ -37,6 +37,9 @@ type settings struct {
 	RedisURL   secret
 	SessionTTL time.Duration
 
+	// Decisions.
+	MaxStaleness time.Duration
+
 	JWTSecret    secret
 	JWKSURL      string
 	JWTIssuer    string
@@ -146,6 +149,10 @@ var variables = []variable{
 	{
 		name: "SHAPEGATE_SESSION_TTL", flag: "session-ttl", def: "15m", usage: "how long a session lasts at most",
 		parse: duration(func(s *settings) *time.Duration { return &s.SessionTTL }),
+	},
+	{
+		name: "SHAPEGATE_MAX_STALENESS", flag: "max-staleness", def: "5s", usage: "how old grants may be that an answer rests on",
+		parse: duration(func(s *settings) *time.Duration { return &s.MaxStaleness }),
 	},
 	{
 		name: "SHAPEGATE_JWT_SECRET", flag: "jwt-secret", secret: true, usage: "secret of tokens signed with HS256, at least 32 bytes",

@@ -32,7 +32,7 @@ func TestDefaults(t *testing.T) {
 	s.raw = nil
 	want := settings{
 		Listen: ":8080", AdminListen: "127.0.0.1:9090", ShapesFile: "schema/shapes.yaml",
-		SubjectClaim: "sub", SubjectType: "user", SessionTTL: 15 * time.Minute,
+		SubjectClaim: "sub", SubjectType: "user", SessionTTL: 15 * time.Minute, MaxStaleness: 5 * time.Second,
 	}
 	if fmt.Sprint(*s) != fmt.Sprint(want) {
 		t.Errorf("got %+v, want %+v", *s, want)
@@ -57,15 +57,16 @@ func TestAFlagWinsOverTheEnvironment(t *testing.T) {
 func TestBadSettingsAreNamedTogetherAndNotRepeated(t *testing.T) {
 	const canary = "hunter2"
 	bad := map[string]string{
-		"SHAPEGATE_LISTEN":       canary,
-		"SHAPEGATE_ADMIN_LISTEN": canary,
-		"SHAPEGATE_SECRET":       canary,
-		"SHAPEGATE_CORS_ORIGINS": canary,
-		"ELECTRIC_URL":           "postgres://:" + canary + "@electric",
-		"SPICEDB_INSECURE":       canary,
-		"SHAPEGATE_SESSION_TTL":  "-1s",
-		"SHAPEGATE_JWT_SECRET":   canary,
-		"SHAPEGATE_JWKS_URL":     "http://" + canary + ":x",
+		"SHAPEGATE_LISTEN":        canary,
+		"SHAPEGATE_ADMIN_LISTEN":  canary,
+		"SHAPEGATE_SECRET":        canary,
+		"SHAPEGATE_CORS_ORIGINS":  canary,
+		"ELECTRIC_URL":            "postgres://:" + canary + "@electric",
+		"SPICEDB_INSECURE":        canary,
+		"SHAPEGATE_SESSION_TTL":   "-1s",
+		"SHAPEGATE_MAX_STALENESS": "0",
+		"SHAPEGATE_JWT_SECRET":    canary,
+		"SHAPEGATE_JWKS_URL":      "http://" + canary + ":x",
 	}
 	_, err := loadSettings(t, bad)
 	if err == nil {

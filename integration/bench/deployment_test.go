@@ -2,6 +2,7 @@ package bench_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/authz/identity"
+	"github.com/shapegate/shapegate/authz/live"
 	"github.com/shapegate/shapegate/authz/spicedb"
 	"github.com/shapegate/shapegate/integration/electrictest"
 	"github.com/shapegate/shapegate/integration/spicedbtest"
@@ -28,6 +30,9 @@ definition user {}
 definition document {
 	relation viewer: user
 	permission view = viewer
+}
+definition shapegate_canary {
+	relation beat: shapegate_canary
 }`
 
 const shapesYAML = `
@@ -72,8 +77,23 @@ func deploy(b *testing.B, rows int) *deployment {
 	client, err := spicedb.Dial(spicedb.Config{Endpoint: "spicedb", Token: engine.Token(), Insecure: true, Dialer: engine.DialContext})
 	check(b, err)
 	b.Cleanup(func() { _ = client.Close() })
-	d.proxied = serve(b, authz.NewAuthorizer(client, authz.NewFingerprintKey(secret)), upstream.URL)
+	d.proxied = serve(b, keep(b, client), upstream.URL)
 	return d
+}
+
+// keep runs a keeper of decisions.
+func keep(b *testing.B, engine authz.Engine) *live.Keeper {
+	b.Helper()
+	keeper, err := live.New(live.Config{Engine: engine, Key: authz.NewFingerprintKey(secret)})
+	check(b, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- keeper.Run(ctx) }()
+	b.Cleanup(func() {
+		cancel()
+		check(b, errors.Join(<-done, keeper.Close()))
+	})
+	return keeper
 }
 
 // serve runs a proxy and returns its URL.

@@ -2,7 +2,6 @@ package bench_test
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"github.com/shapegate/shapegate/authz"
+	"github.com/shapegate/shapegate/authz/authztest"
 )
 
 // BenchmarkSnapshotMemory streams snapshots of several sizes from an upstream
@@ -40,17 +40,10 @@ func BenchmarkSnapshotMemory(b *testing.B) {
 
 const rowBytes = 2048
 
-// decided is an Authorizer that always decides the same.
-type decided struct{ authz.Decision }
-
-func (d decided) Decide(context.Context, authz.Question) (authz.Decision, error) {
-	return d.Decision, nil
-}
-
 // grantAll permits the one id that all rows of endless have.
-func grantAll() decided {
+func grantAll() authztest.Always {
 	ids := authz.NewIDs(authz.NewFingerprintKey(secret))
-	return decided{authz.Decision{Grants: []*authz.GrantSet{authz.NewGrantSet(ids, slices.Values([]string{endlessID}))}}}
+	return authztest.Always{Decision: authz.Decision{Grants: []*authz.GrantSet{authz.NewGrantSet(ids, slices.Values([]string{endlessID}))}}}
 }
 
 const endlessID = "00000000-0000-4000-8000-000000000000"

@@ -18,6 +18,7 @@ import (
 
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/authz/identity"
+	"github.com/shapegate/shapegate/authz/live"
 	"github.com/shapegate/shapegate/authz/session"
 	"github.com/shapegate/shapegate/authz/spicedb"
 	"github.com/shapegate/shapegate/integration/electrictest"
@@ -35,6 +36,11 @@ const (
 	longPoll  = 500 * time.Millisecond
 	stream    = 2500 * time.Millisecond
 	keepAlive = 400 * time.Millisecond
+
+	// A busy machine must not make grants look stale, and SpiceDB being away must
+	// be noticed soon.
+	beat      = 200 * time.Millisecond
+	staleness = 2 * time.Second
 )
 
 const (
@@ -54,6 +60,7 @@ type world struct {
 	spice  *spicedbtest.Server
 
 	engine   *spicedb.Client
+	keeper   *keeping
 	redis    redis.UniversalClient
 	electric *electric.Client
 
@@ -96,6 +103,7 @@ func (w *world) start(ctx context.Context, o worldOptions, servers redisServers)
 	if err != nil {
 		return err
 	}
+	w.atEnd(func() error { return w.keeper.end() })
 	w.handler.Store(h)
 	w.front = w.serve(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		w.handler.Load().ServeHTTP(rw, r)
@@ -161,9 +169,12 @@ func (w *world) newHandler() (*proxy.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	if w.keeper, err = keep(w.engine, w.secret); err != nil {
+		return nil, err
+	}
 	return proxy.New(proxy.Config{
 		Shapes:          shapes,
-		Authorizer:      authz.NewAuthorizer(w.engine, authz.NewFingerprintKey(w.secret)),
+		Authorizer:      w.keeper,
 		Tokens:          verifier,
 		Electric:        w.electric,
 		Secret:          w.secret,
@@ -173,6 +184,32 @@ func (w *world) newHandler() (*proxy.Handler, error) {
 		KeepAlive:       keepAlive,
 		Logger:          quiet(),
 	})
+}
+
+// keeping is a keeper of decisions that runs.
+type keeping struct {
+	*live.Keeper
+	stop context.CancelFunc
+	done chan error
+}
+
+func keep(engine authz.Engine, secret []byte) (*keeping, error) {
+	keeper, err := live.New(live.Config{
+		Engine: engine, Key: authz.NewFingerprintKey(secret), Beat: beat, MaxStaleness: staleness, Logger: quiet(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	k := &keeping{keeper, stop, make(chan error, 1)}
+	go func() { k.done <- keeper.Run(ctx) }()
+	return k, nil
+}
+
+// end ends it, as a crash does.
+func (k *keeping) end() error {
+	k.stop()
+	return errors.Join(<-k.done, k.Close())
 }
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
@@ -223,6 +260,7 @@ func (w *world) restart(r *http.Request) (any, error) {
 	if o.NewSecret {
 		w.secret = newSecret()
 	}
+	ended := w.keeper
 	h, err := w.newHandler()
 	if err != nil {
 		return nil, err
@@ -230,7 +268,7 @@ func (w *world) restart(r *http.Request) (any, error) {
 	old := w.handler.Swap(h)
 	w.front.CloseClientConnections()
 	old.Drain()
-	return nil, nil
+	return nil, ended.end()
 }
 
 func (w *world) pauseSpiceDB(*http.Request) (any, error) {

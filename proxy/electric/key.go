@@ -2,6 +2,21 @@ package electric
 
 import "strings"
 
+// RowKey spells the key of a row whose primary key has these values; nil is NULL.
+// It is what KeyColumns reads.
+func RowKey(schema, table string, values []*string) string {
+	var b strings.Builder
+	b.WriteString(`"` + schema + `"."` + table + `"`)
+	for _, v := range values {
+		if v == nil {
+			b.WriteString("/_")
+			continue
+		}
+		b.WriteString(`/"` + strings.ReplaceAll(*v, "/", "//") + `"`)
+	}
+	return b.String()
+}
+
 // KeyColumns reads the key of a row back into the values of its primary key, in
 // the key's order; a nil entry is NULL. Electric spells a key as
 //

@@ -1,6 +1,9 @@
 package electric
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // Operation is what a message says of a row.
 type Operation uint8
@@ -33,6 +36,9 @@ type Message struct {
 
 	key, value, old, headers []byte
 }
+
+// ParseMessage reads a message that was read before, from a copy of its Raw.
+func ParseMessage(raw []byte) (Message, error) { return parseMessage(raw) }
 
 // parseMessage reads one message. Whatever it does not know is an error: a
 // message that nobody understood must not be passed on.
@@ -159,6 +165,32 @@ func (m *Message) AppendAs(dst []byte, op Operation) []byte {
 			f.value = operationNames[op]
 		}
 		dst, first = appendMember(dst, f, first), false
+		return true
+	})
+	return append(dst, "}}"...)
+}
+
+// Key returns the row's key, as JSON spells it.
+func (m *Message) Key() []byte { return m.key }
+
+// AppendEnd appends a delete of the message's row to dst, which tells its key and
+// the columns of its primary key, and nothing else of the row or of the message.
+func (m *Message) AppendEnd(dst []byte, key []string) []byte {
+	dst = append(dst, `{"key":`...)
+	dst = append(dst, m.key...)
+	dst = append(dst, `,"value":{`...)
+	first := true
+	members(m.value, func(f member) bool {
+		if slices.ContainsFunc(key, func(name string) bool { return stringIs(f.name, name) }) {
+			dst, first = appendMember(dst, f, first), false
+		}
+		return true
+	})
+	dst = append(dst, `},"headers":{"operation":"delete"`...)
+	members(m.headers, func(f member) bool {
+		if stringIs(f.name, "relation") {
+			dst = appendMember(dst, f, false)
+		}
 		return true
 	})
 	return append(dst, "}}"...)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/authz/identity"
+	"github.com/shapegate/shapegate/authz/live"
 	"github.com/shapegate/shapegate/authz/session"
 	"github.com/shapegate/shapegate/authz/spicedb"
 	"github.com/shapegate/shapegate/proxy"
@@ -33,6 +35,9 @@ type Config struct {
 
 	RedisURL   string // empty: no sessions
 	SessionTTL time.Duration
+
+	// MaxStaleness bounds how old grants may be; 0: live.Config's default.
+	MaxStaleness time.Duration
 
 	// Secret keys what clients hold; see proxy.Config.
 	Secret      []byte
@@ -53,6 +58,7 @@ type Service struct {
 	registry  *prometheus.Registry
 	spicedb   *spicedb.Client
 	electric  *electric.Client
+	keeper    *live.Keeper
 	handler   *proxy.Handler
 	readiness *readiness
 	closers   []func() error
@@ -84,9 +90,20 @@ func New(ctx context.Context, cfg Config) (_ *Service, err error) {
 		return nil, err
 	}
 	s.readiness = newReadiness(s.log, cfg.Shapes, s.spicedb, s.electric)
+	s.keeper, err = live.New(live.Config{
+		Engine:       s.spicedb,
+		Key:          authz.NewFingerprintKey(cfg.Secret),
+		MaxStaleness: cfg.MaxStaleness,
+		Logger:       s.log,
+		Registerer:   s.registry,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, s.keeper.Close)
 	s.handler, err = proxy.New(proxy.Config{
 		Shapes:      cfg.Shapes,
-		Authorizer:  authz.NewAuthorizer(s.spicedb, authz.NewFingerprintKey(cfg.Secret)),
+		Authorizer:  s.keeper,
 		Tokens:      verifier,
 		Electric:    s.electric,
 		Secret:      cfg.Secret,
@@ -157,6 +174,7 @@ func (s *Service) Run(ctx context.Context) error {
 		s.readiness.run(groupCtx)
 		return nil
 	})
+	group.Go(func() error { return s.watch(groupCtx) })
 	group.Go(func() error {
 		<-groupCtx.Done()
 		return s.shutdown(context.WithoutCancel(ctx), servers)
@@ -164,6 +182,18 @@ func (s *Service) Run(ctx context.Context) error {
 	err := group.Wait()
 	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		return nil
+	}
+	return err
+}
+
+// watch keeps grants current until ctx ends, and then takes back what it wrote to
+// be able to tell that it does.
+func (s *Service) watch(ctx context.Context) error {
+	err := s.keeper.Run(ctx)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTime)
+	defer cancel()
+	if err := s.spicedb.EndBeats(ctx, s.keeper.Process()); err != nil {
+		s.log.Debug("the canary was left behind", "cause", err)
 	}
 	return err
 }
@@ -204,7 +234,7 @@ func (s *Service) shutdown(ctx context.Context, servers []*http.Server) error {
 
 func (s *Service) close() error {
 	var errs []error
-	for _, closer := range s.closers {
+	for _, closer := range slices.Backward(s.closers) {
 		errs = append(errs, closer())
 	}
 	s.closers = nil

@@ -1,0 +1,33 @@
+package proxy
+
+import (
+	"encoding/base64"
+	"net/http"
+
+	"github.com/shapegate/shapegate/authz"
+)
+
+// freshnessHeader carries the ZedToken of a write that the answer must have seen,
+// so that whoever grants something can read it at once.
+const freshnessHeader = "Shapegate-At-Least-As-Fresh"
+
+// maxZedToken is in bytes. SpiceDB's own tokens are under 100.
+const maxZedToken = 1024
+
+// freshness reads the header, empty if there is none. That a token is SpiceDB's is
+// not checked, and need not be: it is never sent to it, but makes the decision one
+// at full consistency, which has seen whatever there is.
+func freshness(r *http.Request) (authz.ZedToken, error) {
+	tokens := r.Header.Values(freshnessHeader)
+	if len(tokens) == 0 {
+		return "", nil
+	}
+	if len(tokens) > 1 {
+		return "", invalid("shapegate-at-least-as-fresh", "given more than once")
+	}
+	token := tokens[0]
+	if _, err := base64.StdEncoding.DecodeString(token); err != nil || token == "" || len(token) > maxZedToken {
+		return "", invalid("shapegate-at-least-as-fresh", "not a ZedToken")
+	}
+	return authz.ZedToken(token), nil
+}

@@ -1,0 +1,109 @@
+package proxy
+
+import "github.com/shapegate/shapegate/proxy/electric"
+
+// window is what a reader may see of a part of a log, during which what it may see
+// may have changed.
+//
+// A grant covers the present, not the past: of a row that was not visible all the
+// time, the reader gets no message of the log, since that may have been written
+// while the row was not its to see. What it gets of such a row is the present
+// state, which is no business of the log's; and where the row went away, that it
+// did.
+type window struct {
+	kept visibility // rows that are visible all the time
+	held visibility // rows that are visible at some time
+
+	// entered tells of rows in held, and not in kept, whether they came in only
+	// during this part: such a row the reader cannot have. Nil: nobody asks.
+	entered map[string]bool
+}
+
+// steady is the window of a part during which nothing changed.
+func (v visibility) steady() window { return window{kept: v, held: v} }
+
+// apply appends to dst what the reader may see of a message, and reports whether
+// that is anything.
+//
+// An update that takes a row out of what the reader may see becomes a delete of
+// the row as it was, one that brings a row in becomes an insert of the row as it
+// is, without the values from before. The feed must tell the filter's columns
+// before and after an update: a ReplicaFull feed does, and any feed does for
+// columns of the primary key, which no update changes.
+func (w *window) apply(dst []byte, m *electric.Message, keys keyReader) ([]byte, bool, error) {
+	if w.kept.all || m.Operation == electric.Control {
+		return append(dst, m.Raw...), true, nil
+	}
+	now, err := w.kept.permits(m.Column)
+	if err != nil {
+		return dst, false, err
+	}
+	switch {
+	case m.Operation == electric.Update:
+		return w.applyUpdate(dst, m, now, keys)
+	case now && m.KeyChange != nil && !w.kept.permitsKey(string(m.KeyChange), keys):
+		return m.AppendWithoutKeyChange(dst), true, nil
+	case now:
+		return append(dst, m.Raw...), true, nil
+	case m.Operation == electric.Delete:
+		return w.applyLoss(dst, m, m.Column, keys)
+	default:
+		return dst, false, w.note(m, m.Column, true)
+	}
+}
+
+func (w *window) applyUpdate(dst []byte, m *electric.Message, now bool, keys keyReader) ([]byte, bool, error) {
+	before, err := w.kept.permits(m.OldColumn)
+	switch {
+	case err != nil:
+		return dst, false, err
+	case now && before:
+		return append(dst, m.Raw...), true, nil
+	case now:
+		return m.AppendAs(dst, electric.Insert), true, nil
+	case before:
+		return m.AppendAs(dst, electric.Delete), true, nil
+	}
+	// Where it is still in reach, what becomes of it is not for the log to say.
+	switch reached, err := w.held.permits(m.Column); {
+	case err != nil:
+		return dst, false, err
+	case reached:
+		before, err = w.held.permits(m.OldColumn)
+		if err == nil {
+			err = w.note(m, m.Column, !before)
+		}
+		return dst, false, err
+	}
+	return w.applyLoss(dst, m, m.OldColumn, keys)
+}
+
+// applyLoss appends the end of a row that was not visible all the time, if the
+// reader may have it: its key, and nothing of what was in it.
+func (w *window) applyLoss(dst []byte, m *electric.Message, column func(string) (electric.Value, error), keys keyReader) ([]byte, bool, error) {
+	held, err := w.held.permits(column)
+	if err != nil || !held || w.entered[string(m.Key())] {
+		return dst, false, err
+	}
+	if err := w.note(m, column, false); err != nil {
+		return dst, false, err
+	}
+	return m.AppendEnd(dst, keys.key), true, nil
+}
+
+// note remembers of a row that was not visible all the time whether it came in
+// with this message, which is the first that says so.
+func (w *window) note(m *electric.Message, column func(string) (electric.Value, error), cameIn bool) error {
+	if w.entered == nil {
+		return nil
+	}
+	key := string(m.Key())
+	if _, ok := w.entered[key]; ok {
+		return nil
+	}
+	held, err := w.held.permits(column)
+	if err == nil && held {
+		w.entered[key] = cameIn
+	}
+	return err
+}
