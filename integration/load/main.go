@@ -1,0 +1,56 @@
+// Command load measures how soon a change of somebody's grants reaches the
+// clients that are waiting: how long after a relationship was written the rows
+// appear or disappear, for many people at once, and what it costs at SpiceDB. The
+// same run measures how long a change of a row takes, for comparison.
+//
+// Without a URL it starts everything in this process: the SpiceDB engine, the
+// stand-in for Electric and the proxy. With one it measures the shapegate that is
+// there. README.md says how, and what the figures mean.
+//
+// It is a check, too: it fails if a client received a row that its person was not
+// granted, or if a change never arrived.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := newCommand(os.Getenv).ExecuteContext(ctx)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "load:", err)
+		os.Exit(1)
+	}
+}
+
+func newCommand(getenv func(string) string) *cobra.Command {
+	var o options
+	c := &cobra.Command{
+		Use:           "load",
+		Short:         "Measure how soon changed grants reach waiting clients",
+		Args:          cobra.NoArgs,
+		SilenceErrors: true, // main prints them
+		SilenceUsage:  true,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := o.complete(getenv); err != nil {
+				return err
+			}
+			report, err := measure(c.Context(), &o, c.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			report.print(c.OutOrStdout())
+			return report.verdict()
+		},
+	}
+	o.bind(c.Flags())
+	return c
+}
