@@ -36,6 +36,7 @@ forEach(everyKind, (kind) => {
   test('while SpiceDB is away nothing is delivered, and afterwards all of it', async (t) => {
     const { world, alice } = await watch(t)
     await world.pauseSpiceDB()
+    await told503(alice)
     await world.sql(insertDoc(9), retitle(1, 'While SpiceDB was away'))
     await told503(alice)
     assert.ok(!alice.received.saw('While SpiceDB was away'))
@@ -52,11 +53,12 @@ forEach(everyKind, (kind) => {
   })
 })
 
-/** Waits until a reader was told that it cannot be served now. */
+/** Waits until a reader is told once more that it cannot be served now. */
 function told503({ name, received }) {
+  const before = received.count(503)
   return eventually((ask) => {
     received.on('end', ask)
     return () => received.off('end', ask)
-  }, () => received.answers.some(({ status, head }) => status === 503 && /^retry-after: \d+$/m.test(head)),
+  }, () => received.answers.filter(({ status, head }) => status === 503 && /^retry-after: \d+$/m.test(head)).length > before,
   () => new Error(`${name}: no 503`))
 }

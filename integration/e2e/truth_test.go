@@ -93,6 +93,22 @@ func (r rule) checks(rows []row, project string) []check {
 	return all
 }
 
+// granted returns the ids of the rows on which a person holds the permission,
+// whether or not the shape has them. That a row went which is not there may be
+// told: its id is no secret to whoever was granted it.
+func (r rule) granted(rows []row, holds map[check]bool) []row {
+	ids := []row{}
+	for _, row := range rows {
+		if r.each != nil && holds[r.each(row)] && r.each(row).names(row) {
+			ids = append(ids, map[string]*string{"id": row["id"]})
+		}
+	}
+	return ids
+}
+
+// names reports whether the object of a check is the row itself.
+func (c check) names(r row) bool { return strings.HasSuffix(c.resource, ":"+r.text("id")) }
+
 // permitted returns the rows that a person for whom these checks hold may see.
 func (r rule) permitted(rows []row, project string, holds map[check]bool) []row {
 	seen := []row{}
@@ -131,8 +147,9 @@ func (w *world) views() []view {
 	return all
 }
 
-// permitted asks what a person may see now of each view.
-func (w *world) permitted(ctx context.Context, person demo.Person, views []view) (map[view][]row, error) {
+// permitted asks what a person may see now of each view and, if wanted, which ids
+// it was granted besides.
+func (w *world) permitted(ctx context.Context, person demo.Person, views []view, withGranted bool) (map[view][]row, error) {
 	tables := make(map[string][]row)
 	var questions []check
 	for _, v := range views {
@@ -157,6 +174,9 @@ func (w *world) permitted(ctx context.Context, person demo.Person, views []view)
 	for _, v := range views {
 		r := rules[v.shape]
 		seen[v] = r.permitted(tables[r.table], v.project, holds)
+		if withGranted {
+			seen[v] = append(seen[v], r.granted(tables[r.table], holds)...)
+		}
 	}
 	return seen, nil
 }
@@ -246,7 +266,7 @@ func (w *world) truth(r *http.Request) (any, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	v := viewOf(r)
-	seen, err := w.permitted(r.Context(), person, []view{v})
+	seen, err := w.permitted(r.Context(), person, []view{v}, false)
 	return seen[v], err
 }
 
@@ -260,7 +280,7 @@ type everSeen map[string]map[view]cells
 func (w *world) remember(ctx context.Context) error {
 	views := w.views()
 	for _, person := range people() {
-		now, err := w.permitted(ctx, person, views)
+		now, err := w.permitted(ctx, person, views, true)
 		if err != nil {
 			return err
 		}

@@ -47,11 +47,10 @@ forEach(collectionKinds, (kind) => {
     await world.settled()
   })
 
-  test('a write right after the reader began anew comes back', async (t) => {
+  test('a write right after a change of grants comes back', async (t) => {
     const { world, alice } = await watch(t)
     await world.grant(`document:${doc(5)}#viewer@user:alice`)
     await world.settled()
-    assert.ok(alice.received.count(409) > 0)
     await alice.awaitTxId(await world.sql(insertDoc(9)))
     assert.ok(alice.ids().includes(doc(9)))
   })

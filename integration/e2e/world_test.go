@@ -191,6 +191,8 @@ type keeping struct {
 	*live.Keeper
 	stop context.CancelFunc
 	done chan error
+
+	sentinels atomic.Int64
 }
 
 func keep(engine authz.Engine, secret []byte) (*keeping, error) {
@@ -201,9 +203,37 @@ func keep(engine authz.Engine, secret []byte) (*keeping, error) {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	k := &keeping{keeper, stop, make(chan error, 1)}
+	k := &keeping{Keeper: keeper, stop: stop, done: make(chan error, 1)}
 	go func() { k.done <- keeper.Run(ctx) }()
 	return k, nil
+}
+
+// told returns once the keeper has heard of whatever was written before.
+func (k *keeping) told(ctx context.Context, spice *spicedbtest.Server) error {
+	lease, err := k.Open(authz.Question{
+		Subject: authz.Subject{ObjectRef: authz.ObjectRef{Type: "user", ID: "sentinel"}},
+		Rule:    authz.Rule{Filters: []authz.Filter{{ResourceType: "project", Permission: "view_all"}}},
+	})
+	if err != nil {
+		return err
+	}
+	defer lease.Release()
+	id := fmt.Sprintf("sentinel-%d", k.sentinels.Add(1))
+	if err := spice.Touch(ctx, "project:"+id+"#lead@user:sentinel"); err != nil {
+		return err
+	}
+	for {
+		changed := lease.Changed()
+		d, err := lease.Decide(ctx, authz.Bounded, "")
+		if err != nil || d.Grants[0].Has(id) {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // end ends it, as a crash does.
@@ -291,8 +321,15 @@ func (w *world) change(r *http.Request) (any, error) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if err := w.spice.Delete(r.Context(), c.Delete...); err != nil {
-		return nil, err
+	if len(c.Delete) > 0 {
+		if err := w.spice.Delete(r.Context(), c.Delete...); err != nil {
+			return nil, err
+		}
+		// A write in the instant before the proxy hears of a revocation may reach
+		// whoever it was taken from: that is what the staleness bound says.
+		if err := w.keeper.told(r.Context(), w.spice); err != nil {
+			return nil, err
+		}
 	}
 	var txid int64
 	if c.SQL != "" {

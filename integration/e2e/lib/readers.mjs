@@ -21,6 +21,14 @@ export const readerKinds = {
     new CollectionReader({ subsetMethod: 'POST', ...options, syncMode: 'progressive' }),
 }
 
+/** Makes sure that no reader had to drop its rows and load them again. */
+export function neverBeganAnew(...readers) {
+  for (const { name, received } of readers) {
+    assert.equal(received.count(409), 0, `${name}: was told 409`)
+    assert.ok(!received.saw('must-refetch'), `${name}: was told to refetch`)
+  }
+}
+
 export const everyKind = Object.keys(readerKinds)
 export const collectionKinds = everyKind.filter((kind) => kind.startsWith('TanStack DB'))
 
