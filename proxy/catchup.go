@@ -27,7 +27,7 @@ func (rd *reading) serveCatchUp(ctx context.Context, w http.ResponseWriter, log 
 	case !c.Empty():
 		return rd.deliverDelta(ctx, w, log, b, h, c)
 	}
-	return rd.deliver(ctx, w, b, rd.current(h, c), found{}, rd.view.steady())
+	return rd.deliver(ctx, w, b, rd.current(h, c), found{}, rd.steady())
 }
 
 // resume returns where the client's reading goes on. A handle is good from its
@@ -76,8 +76,9 @@ func (rd *reading) deliverDelta(ctx context.Context, w http.ResponseWriter, log 
 	if err := rd.narrow(ctx); err != nil {
 		return err
 	}
+	told := rd.mint(b.end, b.end.offset)
 	head := shapeHeaders{
-		handle:   rd.mint(b.end, b.end.offset).String(),
+		handle:   told.String(),
 		offset:   b.end.offset,
 		schema:   b.schema,
 		upToDate: true,
@@ -100,6 +101,7 @@ func (rd *reading) deliverDelta(ctx context.Context, w http.ResponseWriter, log 
 	if err := d.write(out.add); err != nil {
 		return aborted(err)
 	}
+	rd.h.late.put(told, d.late(), rd.h.now())
 	if upToDate == nil {
 		upToDate = upToDateMessage(b.end.offset.LSN())
 	}

@@ -32,6 +32,7 @@ func (rd *reading) newDelta(c authz.Change) *delta {
 	return &delta{rd: rd, change: c, window: window{
 		kept:    rd.shape.granted(c.Kept),
 		held:    rd.shape.granted(held),
+		late:    rd.late,
 		entered: make(map[string]bool),
 	}}
 }
@@ -100,6 +101,14 @@ func (d *delta) Close() {
 	if d.rows != nil {
 		_ = d.rows.Close()
 	}
+}
+
+// late returns what may come late once the delta was delivered.
+func (d *delta) late() []late {
+	if d.rows == nil {
+		return d.rd.late
+	}
+	return d.rd.after(d.rd.late, d.rows.metadata, d.window)
 }
 
 // write sends the delta: what goes first, then what comes and, if rows were asked

@@ -140,7 +140,7 @@ func (s *eventStream) write(ctx context.Context, log shapeLog, b *batch) error {
 		}
 		return s.tellChange(ctx, log) // which reads the batch again
 	case err == nil && first.visible:
-		through := s.rd.view.steady()
+		through := s.rd.steady()
 		err = s.messages(ctx, b, &through)
 	}
 	if err := errors.Join(err, b.Close()); err != nil {
@@ -223,6 +223,8 @@ func (s *eventStream) change(ctx context.Context, log shapeLog, d *delta) error 
 		return err
 	}
 	s.h.mark, s.h.fingerprint = s.rd.decision.Mark, s.rd.decision.Name
+	s.rd.late = d.late()
+	s.rd.h.late.put(s.h, s.rd.late, s.rd.h.now())
 	return nil
 }
 

@@ -70,6 +70,7 @@ type Handler struct {
 	ready      func() bool
 
 	handleKey handleKey
+	late      lateLogs
 
 	longPollTimeout, sseTimeout, keepAlive time.Duration
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 
+	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/proxy/electric"
 	"github.com/shapegate/shapegate/proxy/subset"
 )
@@ -13,9 +14,9 @@ import (
 // serveInitial answers the first read of a log by somebody who sees some of the
 // rows: those rows, from a subset snapshot, as a log that inserts them.
 //
-// The log's position is taken before the snapshot. What changed in between comes
-// again with the next read, which is harmless; taken the other way round, it
-// would be lost.
+// The log's position is taken before the snapshot; taken the other way round, what
+// changed in between would be lost. What the snapshot has seen of it is not told
+// again, see late.
 func (rd *reading) serveInitial(ctx context.Context, w http.ResponseWriter, log shapeLog) error {
 	at, table, err := rd.position(ctx, log)
 	if err != nil {
@@ -33,8 +34,9 @@ func (rd *reading) serveInitial(ctx context.Context, w http.ResponseWriter, log 
 	if err := rd.narrow(ctx); err != nil {
 		return err
 	}
+	given := rd.mint(at, at.offset)
 	out := beginArray(w, shapeHeaders{
-		handle:   rd.mint(at, at.offset).String(),
+		handle:   given.String(),
 		offset:   at.offset,
 		schema:   table,
 		upToDate: true,
@@ -43,6 +45,8 @@ func (rd *reading) serveInitial(ctx context.Context, w http.ResponseWriter, log 
 	if err := rd.writeRows(out, rows); err != nil {
 		return aborted(err)
 	}
+	nothing := rd.shape.granted(make([]*authz.GrantSet, len(rd.decision.Grants)))
+	rd.h.late.put(given, rd.after(nil, rows.metadata, window{kept: nothing, held: rd.view}), rd.h.now())
 	_ = out.add(snapshotEnd(rows.metadata))
 	_ = out.add(upToDateMessage(at.offset.LSN()))
 	return out.end()
@@ -114,5 +118,5 @@ func (rd *reading) serveWhole(ctx context.Context, w http.ResponseWriter, log sh
 		return errStaleHandle
 	}
 	rd.shape.learn(b.schema)
-	return rd.deliver(ctx, w, b, rd.mint(b.end, electric.Start), found{}, rd.view.steady())
+	return rd.deliver(ctx, w, b, rd.mint(b.end, electric.Start), found{}, rd.steady())
 }

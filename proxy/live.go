@@ -80,7 +80,7 @@ func (rd *reading) answerBatch(ctx context.Context, w http.ResponseWriter, h han
 	case err != nil:
 		return false, err
 	case found.visible:
-		return true, rd.deliver(ctx, w, b, rd.current(h, c), found, rd.view.steady())
+		return true, rd.deliver(ctx, w, b, rd.current(h, c), found, rd.steady())
 	case !found.changes: // Electric's own timeout
 		return true, rd.answerNothing(w, rd.current(h, c), b.end, b.cursor, found.control)
 	default:
@@ -138,7 +138,7 @@ func (rd *reading) firstVisible(ctx context.Context, b *batch, h handle) (f foun
 				return f, c, errGrantsChanged
 			}
 		}
-		through := rd.view.steady()
+		through := rd.steady()
 		if _, f.visible, err = through.apply(nil, m, keys); err != nil {
 			return f, c, err
 		}

@@ -28,6 +28,8 @@ type reading struct {
 	decision authz.Decision
 	view     visibility
 	narrowed bool // the view is another one than the decision's
+
+	late []late // see lateLogs
 }
 
 // open takes a lease on what the reader may see, and asks for the first time. The
@@ -129,7 +131,16 @@ func (rd *reading) current(h handle, c authz.Change) handle {
 	if c.Exact {
 		return h
 	}
-	return rd.mint(position{handle: h.upstream}, h.base)
+	stamped := rd.mint(position{handle: h.upstream}, h.base)
+	rd.h.late.put(stamped, rd.late, rd.h.now())
+	return stamped
+}
+
+// steady is the window of a part of the log during which nothing changed.
+func (rd *reading) steady() window {
+	w := rd.view.steady()
+	w.late = rd.late
+	return w
 }
 
 // openLog returns the log to read. What the table looks like decides which feed

@@ -14,6 +14,9 @@ type window struct {
 	kept visibility // rows that are visible all the time
 	held visibility // rows that are visible at some time
 
+	// late is what messages of the log may tell too late.
+	late []late
+
 	// entered tells of rows in held, and not in kept, whether they came in only
 	// during this part: such a row the reader cannot have. Nil: nobody asks.
 	entered map[string]bool
@@ -33,6 +36,10 @@ func (v visibility) steady() window { return window{kept: v, held: v} }
 func (w *window) apply(dst []byte, m *electric.Message, keys keyReader) ([]byte, bool, error) {
 	if w.kept.all || m.Operation == electric.Control {
 		return append(dst, m.Raw...), true, nil
+	}
+	if len(w.late) > 0 {
+		narrow := w.of(m)
+		return narrow.apply(dst, m, keys)
 	}
 	now, err := w.kept.permits(m.Column)
 	if err != nil {

@@ -47,6 +47,8 @@ type Server struct {
 	seen       int64 // the LSN of the last transaction that Electric was sent
 	nextXID    int64
 	lastHandle int64
+	behind     bool     // the logs wait, while the tables go on
+	backlog    []func() // what the logs are told when they go on
 
 	closing   chan struct{}
 	closeOnce sync.Once
@@ -138,11 +140,21 @@ func (s *Server) commit(tx *Tx) {
 		op += 2 // room for an update that is split in two
 		affected[c.table] = affected[c.table] || c.kind == truncated
 	}
-	if len(affected) > 0 {
-		s.seen = lsn
-	}
 	for i := range tx.changes {
 		tx.changes[i].table.compact()
+	}
+	tell := func() { s.replicate(tx, ops, lsn, affected) }
+	if s.behind {
+		s.backlog = append(s.backlog, tell)
+		return
+	}
+	tell()
+}
+
+// replicate adds a transaction to the logs. The caller must hold the lock.
+func (s *Server) replicate(tx *Tx, ops []int64, lsn int64, affected map[*table]bool) {
+	if len(affected) > 0 {
+		s.seen = lsn
 	}
 	for t, truncated := range affected {
 		if truncated {
@@ -153,6 +165,25 @@ func (s *Server) commit(tx *Tx) {
 			sh.apply(tx.changes, ops, lsn, tx.id, s.opts.ChunkBytes)
 		}
 	}
+}
+
+// FallBehind holds replication back: from now on transactions are in the tables, and
+// so in snapshots, but in no log until CatchUp. A real Electric is always a little
+// behind. Shapes must not be made meanwhile.
+func (s *Server) FallBehind() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.behind = true
+}
+
+// CatchUp tells the logs of the transactions that were held back, in their order.
+func (s *Server) CatchUp() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, tell := range s.backlog {
+		tell()
+	}
+	s.behind, s.backlog = false, nil
 }
 
 // Rotate invalidates every shape on a table, as a truncate does, but keeps its

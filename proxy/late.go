@@ -1,0 +1,123 @@
+package proxy
+
+import (
+	"sync"
+	"time"
+
+	"github.com/shapegate/shapegate/proxy/electric"
+)
+
+// late is a snapshot that a reader was given rows of, and what the reader saw
+// before. Electric's log runs a little behind the table: messages that come after
+// the snapshot may tell of what it had already seen.
+//
+// Of the rows that the snapshot brought, such a message tells the past, which may
+// be from before they were granted; the reader has their state. And where it tells
+// that a row left, the snapshot no longer had the row to say so.
+type late struct {
+	seen  electric.Seen
+	kept  visibility // rows that the snapshot was not asked for
+	held  visibility // rows that the reader may have had
+	until time.Time  // by then the log has caught up
+}
+
+// lateness bounds how far Electric's log may run behind and still be reckoned with.
+const lateness = time.Minute
+
+// lateLogs remembers by handle which messages may still come late. It is lost with
+// the process: then a message that comes late is taken for one that does not.
+type lateLogs struct {
+	mu   sync.Mutex
+	logs map[string][]late // by nonce
+	next time.Time         // when what is over is cleared away
+}
+
+// of returns what may still come late for a handle.
+func (l *lateLogs) of(h handle, now time.Time) []late {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := l.logs[h.nonce]
+	for len(all) > 0 && now.After(all[0].until) {
+		all = all[1:]
+	}
+	return all
+}
+
+// put notes what may come late for a handle.
+func (l *lateLogs) put(h handle, all []late, now time.Time) {
+	if len(all) == 0 {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if now.After(l.next) {
+		for nonce, all := range l.logs {
+			if now.After(all[len(all)-1].until) {
+				delete(l.logs, nonce)
+			}
+		}
+		l.next = now.Add(lateness / 4)
+	}
+	if l.logs == nil {
+		l.logs = make(map[string][]late)
+	}
+	l.logs[h.nonce] = all
+}
+
+// after returns what may come late once a snapshot was delivered, besides what
+// could before.
+func (rd *reading) after(before []late, metadata *electric.Metadata, through window) []late {
+	seen, ok := metadata.Seen()
+	if !ok {
+		return before
+	}
+	l := late{seen: seen, kept: through.kept, held: through.held, until: rd.h.now().Add(lateness)}
+	return append(before[:len(before):len(before)], l)
+}
+
+// of returns the window through which a message is seen, which is narrower for one
+// that comes late.
+func (w *window) of(m *electric.Message) window {
+	narrow := *w
+	for i := range w.late {
+		if l := &w.late[i]; m.SeenBy(&l.seen) {
+			narrow.kept = narrow.kept.and(l.kept)
+			narrow.held = narrow.held.or(l.held)
+		}
+	}
+	narrow.late = nil
+	return narrow
+}
+
+// and returns the rows that both see. Both are of one shape.
+func (v visibility) and(u visibility) visibility {
+	switch {
+	case v.all:
+		return u
+	case u.all:
+		return v
+	}
+	both := visibility{columns: make([]columnGrants, len(v.columns))}
+	for i, c := range v.columns {
+		both.columns[i] = columnGrants{c.column, nil}
+		if i < len(u.columns) {
+			both.columns[i].grants = c.grants.Intersection(u.columns[i].grants)
+		}
+	}
+	return both
+}
+
+// or returns the rows that either sees. Both are of one shape.
+func (v visibility) or(u visibility) visibility {
+	if v.all || u.all {
+		return visibility{all: true}
+	}
+	either := visibility{columns: make([]columnGrants, len(v.columns))}
+	for i, c := range v.columns {
+		either.columns[i] = c
+		if i < len(u.columns) {
+			either.columns[i].grants = c.grants.Union(u.columns[i].grants)
+		}
+	}
+	return either
+}

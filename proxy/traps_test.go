@@ -1,0 +1,225 @@
+package proxy_test
+
+import (
+	"strings"
+	"testing"
+)
+
+// A grant covers the present of a row, not its past.
+
+func TestWhatWasWrittenBeforeAGrantIsNotTold(t *testing.T) {
+	for _, tt := range []struct {
+		name, shape, grant, write string
+		want                      []string
+	}{
+		{
+			"a filter on the key", "documents", sees("alice", "d3"), "UPDATE documents SET title = $1 WHERE id = '" + full("d3") + "'",
+			[]string{"insert d3", "snapshot-end", "up-to-date"},
+		},
+		{
+			"a filter on another column", "tasks", "project:p2#viewer@user:alice", "UPDATE tasks SET title = $1 WHERE id = '" + full("a2") + "'",
+			[]string{"insert a2", "snapshot-end", "up-to-date"},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d := deploy(t)
+			alice, path := d.as("alice"), "/v1/shapes/"+tt.shape+"?"
+			first := alice.get(path + "offset=-1")
+			d.exec(tt.write, "a draft")
+			d.exec(tt.write, "clean")
+			d.grant(tt.grant)
+			for _, a := range []*answer{alice.get(path + first.onward()), alice.get(path + "live=true&" + first.onward())} {
+				a.says(tt.want...)
+				if text := string(a.body); strings.Contains(text, "draft") || !strings.Contains(text, "clean") {
+					t.Errorf("told %s", text)
+				}
+			}
+			s := alice.stream(path + sse + first.onward())
+			for _, m := range s.says(tt.want...) {
+				if m.Headers.Operation == "insert" && *m.Value["title"] != "clean" {
+					t.Errorf("told %s", *m.Value["title"])
+				}
+			}
+		})
+	}
+}
+
+func TestWhatWasWrittenWhileAGrantWasTakenAwayIsNotTold(t *testing.T) {
+	d := deploy(t)
+	alice := d.as("alice")
+	first := alice.get("/v1/shapes/documents?offset=-1")
+	d.revoke(sees("alice", "d1"))
+	d.exec("UPDATE documents SET title = 'a draft' WHERE id = $1", full("d1"))
+	d.exec("UPDATE documents SET title = 'clean' WHERE id = $1", full("d1"))
+	d.exec("UPDATE documents SET title = 'hers' WHERE id = $1", full("d2"))
+	d.grant(sees("alice", "d1"))
+	a := alice.get("/v1/shapes/documents?"+first.onward()).
+		says("update d2 title=hers", "insert d1", "snapshot-end", "up-to-date")
+	if strings.Contains(string(a.body), "draft") {
+		t.Errorf("told %s", a.body)
+	}
+}
+
+func TestARowThatMovesIntoWhatIsGrantedHasNoPast(t *testing.T) {
+	d := deploy(t)
+	alice := d.as("alice")
+	first := alice.get("/v1/shapes/tasks?offset=-1").holds("a1", "a4")
+	d.exec("UPDATE tasks SET project = 'p2', title = 'a secret of p2' WHERE id = $1", full("a3"))
+	d.exec("UPDATE tasks SET project = 'p1', title = 'open' WHERE id = $1", full("a3"))
+	a := alice.get("/v1/shapes/tasks?"+first.onward()).says("insert a3", "up-to-date")
+	if strings.Contains(string(a.body), "secret of p2") {
+		t.Errorf("told %s", a.body)
+	}
+}
+
+// Electric's log runs behind the table: what a snapshot has seen comes later.
+
+func TestALateMessageDoesNotTellThePastOfAGrantedRow(t *testing.T) {
+	eachKindOfWaiting(t, "documents", alice, func(l *heldLog) {
+		l.d.electric.FallBehind()
+		l.d.exec("UPDATE documents SET title = 'a draft' WHERE id = $1", full("d3"))
+		l.d.exec("UPDATE documents SET title = 'clean' WHERE id = $1", full("d3"))
+		l.d.grant(sees("alice", "d3"))
+		l.says("insert d3", "snapshot-end", "up-to-date")
+		l.d.electric.CatchUp()
+		l.d.exec("UPDATE documents SET title = 'newest' WHERE id = $1", full("d3"))
+		l.says("update d3 title=newest", "up-to-date")
+	})
+}
+
+func TestALateMessageDoesNotTellThePastAfterAFurtherGrant(t *testing.T) {
+	eachKindOfWaiting(t, "documents", alice, func(l *heldLog) {
+		l.d.electric.FallBehind()
+		l.d.exec("UPDATE documents SET title = 'a draft' WHERE id = $1", full("d3"))
+		l.d.grant(sees("alice", "d3"))
+		l.says("insert d3", "snapshot-end", "up-to-date")
+		l.d.grant(sees("alice", "d4"))
+		l.says("insert d4", "snapshot-end", "up-to-date")
+		l.d.electric.CatchUp()
+		l.d.exec("UPDATE documents SET title = 'newest' WHERE id = $1", full("d3"))
+		l.says("update d3 title=newest", "up-to-date")
+	})
+}
+
+func TestALateMessageTellsThatALostRowLeft(t *testing.T) {
+	eachKindOfWaiting(t, "tasks", alice, func(l *heldLog) {
+		l.d.electric.FallBehind()
+		l.d.exec("UPDATE tasks SET project = 'p2' WHERE id = $1", full("a1")) // which she holds
+		l.d.revoke("project:p1#viewer@user:alice")
+		l.says("delete a4", "snapshot-end", "up-to-date")
+		l.d.electric.CatchUp()
+		l.says("delete a1", "up-to-date")
+	})
+}
+
+// Of what is lost, the client is told what it may have.
+
+func TestARowThatCameAfterItsLossIsNotNamed(t *testing.T) {
+	d := deploy(t)
+	alice := d.as("alice")
+	first := alice.get("/v1/shapes/tasks?offset=-1").holds("a1", "a4")
+	d.revoke("project:p1#viewer@user:alice")
+	d.exec("INSERT INTO tasks (id, project, title) VALUES ($1, 'p1', 'not hers'), ($2, 'p1', 'nor this')", full("a7"), full("a8"))
+	d.exec("UPDATE tasks SET project = 'p1' WHERE id = $1", full("a3"))
+	d.exec("UPDATE tasks SET project = 'p2' WHERE id = $1", full("a8"))
+	d.exec("DELETE FROM tasks WHERE id = $1", full("a4"))
+	a := alice.get("/v1/shapes/tasks?" + first.onward())
+	a.says("delete a4", "delete a1", "snapshot-end", "up-to-date")
+	for _, hidden := range []string{full("a3"), full("a7"), full("a8"), "title"} {
+		if strings.Contains(string(a.body), hidden) {
+			t.Errorf("told of %s: %s", hidden, a.body)
+		}
+	}
+}
+
+func TestARowThatAnotherFilterStillReachesStays(t *testing.T) {
+	d := deploy(t, granting("task:"+full("a1")+"#viewer@user:alice"))
+	alice := d.as("alice")
+	first := alice.get("/v1/shapes/mixed?offset=-1").holds("a1", "a2", "a4")
+	d.revoke("project:p1#viewer@user:alice")
+	read := alice.get("/v1/shapes/mixed?"+first.onward()).says("insert a1", "delete a4", "snapshot-end", "up-to-date")
+	d.revoke("task:" + full("a1") + "#viewer@user:alice")
+	alice.get("/v1/shapes/mixed?"+read.onward()).says("delete a1", "snapshot-end", "up-to-date")
+}
+
+func TestAKeyChangeDoesNotNameARowThatWasHidden(t *testing.T) {
+	d := deploy(t)
+	alice := d.as("alice")
+	first := alice.get("/v1/shapes/documents?offset=-1")
+	d.exec("UPDATE documents SET id = $1 WHERE id = $2", full("d7"), full("d1"))
+	a := alice.get("/v1/shapes/documents?"+first.onward()).says("delete d1", "up-to-date")
+	if strings.Contains(string(a.body), full("d7")) {
+		t.Errorf("told %s", a.body)
+	}
+	d.grant(sees("alice", "d7"))
+	a = alice.get("/v1/shapes/documents?"+first.onward()).says("delete d1", "insert d7", "snapshot-end", "up-to-date")
+	if strings.Contains(string(a.body), "key_change") {
+		t.Errorf("told %s", a.body)
+	}
+}
+
+// An event stream's handle promises what surely was delivered: its client may have
+// anything that was sent in the stream, or nothing of it.
+func TestWhatAStreamToldIsToldOnceMoreToWhoeverComesBackFromIt(t *testing.T) {
+	d := deploy(t)
+	alice := d.as("alice")
+	first := alice.get("/v1/shapes/documents?offset=-1")
+	s := alice.stream("/v1/shapes/documents?" + sse + first.onward())
+	d.waitHeld(1)
+	d.grant(sees("alice", "d3"))
+	s.says("insert d3", "snapshot-end", "up-to-date")
+	d.revoke(sees("alice", "d3"))
+	s.says("delete d3", "up-to-date")
+	d.revoke(sees("alice", "d1"))
+	lsn := s.says("delete d1", "up-to-date")[1].Headers.LastSeenLSN
+	again := "handle=" + s.header.Get("Electric-Handle") + "&offset=" + lsn + "_0"
+	read := alice.get("/v1/shapes/documents?"+again).says("delete d1", "delete d3", "up-to-date")
+	alice.get("/v1/shapes/documents?" + read.onward()).says("up-to-date")
+}
+
+// A subset brings rows of today's grants; its handle stays the one that the client
+// holds, so that the log takes away again what is lost after that.
+func TestWhatASubsetBroughtIsTakenAwayByTheLog(t *testing.T) {
+	d := deploy(t)
+	alice := d.as("alice")
+	first := alice.get("/v1/shapes/documents?offset=now&log=changes_only")
+	d.grant(sees("alice", "d3"))
+	alice.post("/v1/shapes/documents?log=changes_only&"+first.onward(), `{"where":"true"}`).holds("d1", "d2", "d3")
+	d.revoke(sees("alice", "d3"))
+	alice.get("/v1/shapes/documents?log=changes_only&"+first.onward()).says("delete d3", "up-to-date")
+}
+
+func TestARowWrittenAndGrantedAtOnceEndsInItsNewestState(t *testing.T) {
+	eachKindOfWaiting(t, "documents", alice, func(l *heldLog) {
+		for i := range 10 {
+			id := full("d2" + string(rune('0'+i)))
+			l.d.grantUntold("document:" + id + "#viewer@user:alice")
+			l.d.exec("INSERT INTO documents (id, title) VALUES ($1, 'new')", id)
+			l.d.exec("UPDATE documents SET title = 'newest' WHERE id = $1", id)
+		}
+		l.d.told()
+		rows := make(map[string]string)
+		for len(rows) < 10 || strings.Contains(strings.Join(values(rows), " "), "new ") {
+			var list []message
+			if l.stream != nil {
+				list = l.stream.batch()
+			} else {
+				l.first = l.poll.answer()
+				list = l.first.messages()
+				l.poll = l.who.hold(l.path + "live=true&" + l.first.onward())
+			}
+			for _, m := range list {
+				if title, ok := m.Value["title"]; ok {
+					rows[m.id()] = textOf(title) + " "
+				}
+			}
+		}
+	})
+}
+
+func values(m map[string]string) (all []string) {
+	for _, v := range m {
+		all = append(all, v)
+	}
+	return all
+}
