@@ -59,7 +59,7 @@ var (
 type deployment struct {
 	t        *testing.T
 	spicedb  *spicedbtest.Server
-	engine   authz.Engine
+	engine   *spicedb.Client
 	keeper   *live.Keeper
 	sentinel sentinel
 	electric *electrictest.Server
@@ -83,6 +83,8 @@ type setup struct {
 	electric      electrictest.Options
 	relationships []string
 	withoutEngine bool
+	engine        spicedbtest.Config
+	callTimeout   time.Duration
 	keeper        func(*live.Config)
 }
 
@@ -154,13 +156,14 @@ func (d *deployment) startEngine(s *setup) {
 	if s.withoutEngine {
 		return
 	}
+	s.engine.Schema, s.engine.Relationships = zed, s.relationships
 	var err error
-	d.spicedb, err = spicedbtest.New(d.t.Context(), spicedbtest.Config{Schema: zed, Relationships: s.relationships})
+	d.spicedb, err = spicedbtest.New(d.t.Context(), s.engine)
 	d.check(err)
 	d.end(func() { d.check(d.spicedb.Close()) })
 	client, err := spicedb.Dial(spicedb.Config{
 		Endpoint: "spicedb", Token: d.spicedb.Token(), Insecure: true, Dialer: d.spicedb.DialContext,
-		Logger: slog.New(slog.DiscardHandler),
+		Logger: slog.New(slog.DiscardHandler), Timeout: s.callTimeout, LookupTimeout: s.callTimeout,
 	})
 	d.check(err)
 	d.end(func() { _ = client.Close() })

@@ -6,6 +6,7 @@ import (
 
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/authz/live"
+	"github.com/shapegate/shapegate/authz/spicedb"
 )
 
 // sentinel is somebody whose grants show what the proxy has been told. Every write
@@ -73,6 +74,16 @@ func (d *deployment) revoke(relationships ...string) {
 	d.t.Helper()
 	d.revokeUntold(relationships...)
 	d.told()
+}
+
+// write writes a relationship, does not wait, and returns the write's ZedToken.
+func (d *deployment) write(relationship string) string {
+	d.t.Helper()
+	r, err := spicedb.ParseRelationship(relationship)
+	d.check(err)
+	token, err := d.engine.WriteRelationships(d.t.Context(), spicedb.Update{Relationship: r})
+	d.check(err)
+	return token
 }
 
 // grantUntold writes relationships, and does not wait.
