@@ -18,8 +18,8 @@ import (
 // offset from them at once. So both are the ones that it came with: they promise
 // nothing that was not delivered. A change of what the reader may see is told in
 // the stream; but as the handle cannot be changed in it, the next request is told
-// once more of everything that changed since the handle was made. Two copies of an
-// insert or a delete are harmless.
+// once more of everything that changed since the handle was made, unless it shows
+// that it has it, see acks. Two copies of an insert or a delete are harmless.
 func (rd *reading) serveEvents(ctx context.Context, w http.ResponseWriter, log shapeLog, h handle) error {
 	changed := rd.lease.Changed()
 	c, err := rd.reauthorize(ctx, h)
@@ -240,6 +240,12 @@ func (s *eventStream) event(message []byte) error {
 func (s *eventStream) tell() error {
 	if err := s.event(upToDateMessage(s.at.offset.LSN())); err != nil {
 		return err
+	}
+	if s.at.offset.LSN() > s.told.LSN() {
+		// Whoever comes back with this LSN got here.
+		s.rd.h.acks.put(s.h, told{
+			lsn: s.at.offset.LSN(), mark: s.h.mark, fingerprint: s.h.fingerprint, base: s.at.offset, at: s.rd.h.now(),
+		})
 	}
 	s.told, s.pending = s.at.offset, false
 	return s.flush()

@@ -71,6 +71,7 @@ type Handler struct {
 
 	handleKey handleKey
 	late      lateLogs
+	acks      acks
 
 	longPollTimeout, sseTimeout, keepAlive time.Duration
 

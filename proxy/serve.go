@@ -163,6 +163,7 @@ func (rd *reading) serveLog(ctx context.Context, w http.ResponseWriter, log shap
 	if !ok || !rd.h.handleKey.holds(rd.scope(), h) {
 		return errStaleHandle
 	}
+	h = rd.advance(h)
 	rd.late = rd.h.late.of(h, rd.h.now())
 	if !rd.live {
 		return rd.serveCatchUp(ctx, w, log, h)

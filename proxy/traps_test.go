@@ -1,6 +1,7 @@
 package proxy_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 )
@@ -175,6 +176,35 @@ func TestWhatAStreamToldIsToldOnceMoreToWhoeverComesBackFromIt(t *testing.T) {
 	again := "handle=" + s.header.Get("Electric-Handle") + "&offset=" + lsn + "_0"
 	read := alice.get("/v1/shapes/documents?"+again).says("delete d1", "delete d3", "up-to-date")
 	alice.get("/v1/shapes/documents?" + read.onward()).says("up-to-date")
+}
+
+// Unless the client shows, by where it resumes, that it got it.
+func TestWhatAStreamsClientSurelyHasIsNotToldAgain(t *testing.T) {
+	d := deploy(t)
+	alice := d.as("alice")
+	first := alice.get("/v1/shapes/documents?offset=-1")
+	s := alice.stream("/v1/shapes/documents?" + sse + first.onward())
+	d.waitHeld(1)
+	d.exec("UPDATE documents SET title = 'a draft' WHERE id = $1", full("d3"))
+	d.grant(sees("alice", "d3"))
+	s.says("insert d3", "snapshot-end", "up-to-date")
+	d.exec("UPDATE documents SET title = 'new' WHERE id = $1", full("d2"))
+	lsn := s.says("update d2 title=new", "up-to-date")[1].Headers.LastSeenLSN
+	again := "handle=" + s.header.Get("Electric-Handle") + "&offset=" + lsn + "_0"
+	d.exec("UPDATE documents SET title = 'newer' WHERE id = $1", full("d2"))
+	s = alice.stream("/v1/shapes/documents?" + sse + again)
+	s.says("update d2 title=newer", "up-to-date")
+	advanced := s.header.Get("Electric-Handle")
+	if advanced == first.handle() {
+		t.Error("the handle is the old one")
+	}
+	// It does not make readable what was written before the grant.
+	for _, offset := range []string{first.offset(), "0_0", lsn + "_0"} {
+		a := alice.get("/v1/shapes/documents?handle=" + advanced + "&offset=" + offset).is(http.StatusOK)
+		if strings.Contains(string(a.body), "draft") {
+			t.Errorf("told %s", a.body)
+		}
+	}
 }
 
 // A subset brings rows of today's grants; its handle stays the one that the client

@@ -33,6 +33,10 @@ type Config struct {
 	// Idle is how long grants are kept current that nobody uses; 0: 1 min.
 	Idle time.Duration
 
+	// Questions bounds how many questions are kept current at the same time; 0:
+	// 200,000. More are refused as if SpiceDB were overloaded.
+	Questions int
+
 	// Memory bounds what is remembered of the past, in bytes: changes, and sets
 	// that were once decided on. 0: 64 MiB.
 	Memory int
@@ -51,6 +55,7 @@ func (c *Config) fill() {
 	orDefault(&c.Idle, time.Minute)
 	orDefault(&c.Memory, 64<<20)
 	orDefault(&c.Calls, 8)
+	orDefault(&c.Questions, 200_000)
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}

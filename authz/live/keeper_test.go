@@ -276,6 +276,35 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 	})
 }
 
+func TestNoMoreQuestionsAreHeldThanThereIsRoomFor(t *testing.T) {
+	w := newWorld()
+	inBubble(t, w, func(c *Config) { c.Questions = 3 }, func(t *testing.T, k *Keeper) {
+		for i := range 3 {
+			decide(t, open(t, k, fmt.Sprintf("p%d", i), document), "[]")
+		}
+		ask := func() (authz.Lease, error) {
+			return k.Open(authz.Question{Subject: person("p9"), Rule: authz.Rule{Filters: []authz.Filter{document}}})
+		}
+		if _, err := ask(); authz.KindOf(err) != authz.Unavailable {
+			t.Fatalf("one more: %v", err)
+		}
+		first := open(t, k, "p0", document) // which is held already
+		first.Release()
+		first.Release()
+		if _, err := ask(); err == nil {
+			t.Fatal("a lease that was released twice counts twice")
+		}
+		for _, l := range k.lineages {
+			l.leases = 0
+		}
+		l, err := ask()
+		if err != nil {
+			t.Fatalf("after the others were let go: %v", err)
+		}
+		l.Release()
+	})
+}
+
 func TestABurstOfWritesCostsFewCalls(t *testing.T) {
 	const writes, perMillisecond = 10_000, 10
 	for name, update := range map[string]string{

@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"errors"
 	"hash/fnv"
 	"slices"
 	"time"
@@ -48,8 +49,8 @@ func (l *lineage) holdings() []*holding {
 }
 
 // Open returns a lease on a question. It asks nobody anything yet. Errors are
-// Invalid: a subject that SpiceDB would not accept, a rule that guards nothing.
-// The caller releases the lease.
+// Invalid: a subject that SpiceDB would not accept, a rule that guards nothing; and
+// Unavailable where too many questions are held. The caller releases the lease.
 func (k *Keeper) Open(q authz.Question) (authz.Lease, error) {
 	if err := q.Validate(); err != nil {
 		return nil, err
@@ -62,12 +63,31 @@ func (k *Keeper) Open(q authz.Question) (authz.Lease, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	l, ok := k.lineages[key]
+	if !ok && !k.makeRoom() {
+		return nil, authz.E(authz.Unavailable, "open", errFull)
+	}
 	if !ok {
 		l = &lineage{key: key, q: q, values: values, id: k.epoch ^ hashOf(key), changed: make(chan struct{}), stale: true}
 		k.lineages[key] = l
 	}
 	l.leases++
 	return &Lease{k: k, l: l}, nil
+}
+
+var errFull = errors.New("too many questions are held at the same time")
+
+// makeRoom makes sure that one more question can be kept, by letting go of those
+// that nobody holds. The caller holds the lock.
+func (k *Keeper) makeRoom() bool {
+	if len(k.lineages) < k.cfg.Questions {
+		return true
+	}
+	for _, l := range k.lineages {
+		if l.leases == 0 {
+			k.drop(l)
+		}
+	}
+	return len(k.lineages) < k.cfg.Questions
 }
 
 // lineageKey spells a question so that equal questions, and no others, are spelled
