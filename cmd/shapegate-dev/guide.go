@@ -59,6 +59,10 @@ curl -s -H "Authorization: Bearer $BOB" '%[1]s?offset=-1'
 curl -s -X DELETE -d 'document:%[3]s#viewer@user:bob' %[2]s/relationships
 curl -s -H "Authorization: Bearer $BOB" '%[1]s?offset=-1'
 
+# Wait for a change, as a client does, and grant it again meanwhile: it is told at once.
+AT=$(curl -s -o /dev/null -D - -H "Authorization: Bearer $BOB" '%[1]s?offset=-1' | tr -d '\r' | sed -n -e 's/^Electric-Handle: /handle=/p' -e 's/^Electric-Offset: /offset=/p' | paste -s -d '&' -)
+(sleep 1; curl -s -o /dev/null -d 'document:%[3]s#viewer@user:bob' %[2]s/relationships) & curl -s -H "Authorization: Bearer $BOB" "%[1]s?live=true&$AT"
+
 # A subset, as TanStack DB asks for it: filtered, ordered, by POST.
 curl -s -H "Authorization: Bearer $ALICE" '%[1]s?offset=now&log=changes_only' \
   -d '{"where": "\"title\" ILIKE $1", "params": {"1": "%%plan%%"}, "order_by": "\"title\"", "limit": 5}'

@@ -70,6 +70,7 @@ func TestThePrintedLinesWorkWhenPasted(t *testing.T) {
 		{"bob", []string{atlas, "000000000004"}, []string{comet}},
 		{"take away", []string{"written at"}, nil},
 		{"bob", []string{"000000000004"}, []string{atlas, comet}},
+		{"live", []string{atlas, "snapshot-end", "up-to-date"}, []string{"000000000004"}},
 		{"subset", []string{"Borealis plan", "metadata"}, []string{"Atlas charter"}},
 		{"session", []string{"sgs_", "user:alice"}, nil},
 		{"sql", []string{"committed as"}, nil},
@@ -101,13 +102,13 @@ func paste(t *testing.T, printed string) []string {
 	commands := 0
 	for line := range strings.Lines(printed) {
 		switch {
-		case strings.HasPrefix(line, "curl "):
+		case strings.HasPrefix(line, "curl "), strings.HasPrefix(line, "(sleep "):
 			if commands > 0 {
 				script.WriteString("echo; echo '" + mark + "'\n")
 			}
 			commands++
 			script.WriteString(line)
-		case strings.HasPrefix(line, "ALICE="), strings.HasPrefix(line, "BOB="), strings.HasPrefix(line, "CAROL="), strings.HasPrefix(line, "  -d "):
+		case strings.HasPrefix(line, "ALICE="), strings.HasPrefix(line, "BOB="), strings.HasPrefix(line, "CAROL="), strings.HasPrefix(line, "AT="), strings.HasPrefix(line, "  -d "):
 			script.WriteString(line)
 		}
 	}
@@ -118,7 +119,7 @@ func paste(t *testing.T, printed string) []string {
 		t.Fatalf("%v: %s", err, output)
 	}
 	answers := strings.Split(string(output), mark)
-	if len(answers) != commands || commands != 9 {
+	if len(answers) != commands || commands != 10 {
 		t.Fatalf("%d answers to %d commands: %s", len(answers), commands, output)
 	}
 	return answers
