@@ -82,6 +82,14 @@ func (rd *reading) advance(h handle) handle {
 	}
 	served := authz.Decision{Name: t.fingerprint, Mark: t.mark}
 	advanced := rd.h.handleKey.mint(rd.scope(), h.upstream, &served, t.base)
+	x := extra{used: rd.h.now()}
+	if old, known := rd.h.extras.of(h, x.used); !known || old.told != t.mark || old.subsets.any {
+		x.subsets, x.streams = old.subsets, old.streams // it may have got more than it shows
+	}
+	if old, known := rd.h.extras.of(h, x.used); known {
+		x.seen = old.seen
+	}
+	rd.h.extras.made(advanced, x)
 	rd.h.late.put(advanced, rd.h.late.of(h, rd.h.now()), rd.h.now())
 	return advanced
 }

@@ -65,7 +65,7 @@ func staleHandle(err error) error {
 // the client holds: the rows are as of now, and the log has to be told up to then
 // first.
 func (rd *reading) deliverDelta(ctx context.Context, w http.ResponseWriter, log shapeLog, b *batch, h handle, c authz.Change) error {
-	d := rd.newDelta(c)
+	d := rd.newDelta(h, c, false)
 	if !b.upToDate {
 		return rd.deliver(ctx, w, b, h, found{}, d.window)
 	}

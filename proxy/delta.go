@@ -24,17 +24,18 @@ type delta struct {
 	rows *rows    // rows in question, as they are now; nil: there are none
 }
 
-func (rd *reading) newDelta(c authz.Change) *delta {
+func (rd *reading) newDelta(h handle, c authz.Change, inStream bool) *delta {
 	held := make([]*authz.GrantSet, len(c.Kept))
 	for i := range held {
-		held[i] = c.Kept[i].Union(c.Lost[i]).Union(c.Gained[i])
+		held[i] = c.Kept[i].Union(c.Lost[i])
 	}
-	return &delta{rd: rd, change: c, window: window{
-		kept:    rd.shape.granted(c.Kept),
-		held:    rd.shape.granted(held),
-		late:    rd.late,
-		entered: make(map[string]bool),
+	d := &delta{rd: rd, change: c, window: window{
+		kept: rd.shape.granted(c.Kept),
+		held: rd.shape.granted(held),
+		late: rd.late,
 	}}
+	rd.consider(&d.window, h, c, inStream)
+	return d
 }
 
 // byKey reports whether an id of any filter is the key of the one row that it

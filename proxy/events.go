@@ -192,7 +192,7 @@ func (s *eventStream) tellPart(ctx context.Context, log shapeLog, b *batch) (end
 	if err != nil {
 		return false, err
 	}
-	d := s.rd.newDelta(c)
+	d := s.rd.newDelta(s.h, c, true)
 	defer d.Close()
 	if err := s.messages(ctx, b, &d.window); err != nil {
 		return false, err
@@ -223,6 +223,7 @@ func (s *eventStream) change(ctx context.Context, log shapeLog, d *delta) error 
 		return err
 	}
 	s.h.mark, s.h.fingerprint = s.rd.decision.Mark, s.rd.decision.Name
+	s.rd.h.extras.stream(s.h, s.rd.shape.visibility(s.rd.decision), s.at.offset, s.rd.decision.Mark)
 	s.rd.late = d.late()
 	s.rd.h.late.put(s.h, s.rd.late, s.rd.h.now())
 	return nil

@@ -72,6 +72,7 @@ type Handler struct {
 	handleKey handleKey
 	late      lateLogs
 	acks      acks
+	extras    extras
 
 	longPollTimeout, sseTimeout, keepAlive time.Duration
 

@@ -121,7 +121,9 @@ func (rd *reading) scope() scope {
 
 // mint returns a new handle, which says that what the decision permits was served.
 func (rd *reading) mint(at position, base electric.Offset) handle {
-	return rd.h.handleKey.mint(rd.scope(), at.handle, &rd.decision, base)
+	h := rd.h.handleKey.mint(rd.scope(), at.handle, &rd.decision, base)
+	rd.h.extras.made(h, extra{used: rd.h.now()})
+	return h
 }
 
 // current returns the handle that an answer carries where nothing has changed: the
@@ -131,7 +133,7 @@ func (rd *reading) current(h handle, c authz.Change) handle {
 	if c.Exact {
 		return h
 	}
-	stamped := rd.mint(position{handle: h.upstream}, h.base)
+	stamped := rd.h.handleKey.mint(rd.scope(), h.upstream, &rd.decision, h.base)
 	rd.h.late.put(stamped, rd.late, rd.h.now())
 	return stamped
 }

@@ -48,6 +48,7 @@ func (rd *reading) serveSubset(ctx context.Context, w http.ResponseWriter, log s
 	defer rows.Close()
 	rd.shape.learn(rows.first.Schema)
 
+	rd.noteSubset(rows.first.Offset)
 	head := shapeHeaders{handle: rd.handle, offset: rd.offset, schema: rows.first.Schema, snapshot: true}
 	if !rd.offset.IsPosition() {
 		at := position{rows.first.Handle, rows.first.Offset}
@@ -67,6 +68,18 @@ func (rd *reading) serveSubset(ctx context.Context, w http.ResponseWriter, log s
 	return nil
 }
 
+// noteSubset notes that a client is given rows of other grants than its handle
+// names. at is a position of the log that is not after the rows.
+func (rd *reading) noteSubset(at electric.Offset) {
+	h, ok := parseHandle(rd.handle)
+	if !ok || !rd.h.handleKey.holds(rd.scope(), h) {
+		return
+	}
+	if c, err := rd.since(h); err != nil || !c.Empty() {
+		rd.h.extras.subset(h, rd.shape.visibility(rd.decision), at)
+	}
+}
+
 // writeSnapshot writes the answer's object. Its rows may be many; they are
 // written as they are read, and the metadata after them, where it is known
 // whatever the order in which Electric wrote the two.
@@ -78,6 +91,11 @@ func (rd *reading) writeSnapshot(w http.ResponseWriter, rows *rows) error {
 		return err
 	}
 	_ = out.end()
+	if h, ok := parseHandle(rd.handle); ok {
+		if seen, ok := rows.metadata.Seen(); ok {
+			rd.h.extras.snapshot(h, seen)
+		}
+	}
 	_, _ = io.WriteString(b, `,"metadata":`)
 	_, _ = b.Write(rows.metadata.Raw)
 	_ = b.WriteByte('}')

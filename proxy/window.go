@@ -12,14 +12,19 @@ import "github.com/shapegate/shapegate/proxy/electric"
 // did.
 type window struct {
 	kept visibility // rows that are visible all the time
-	held visibility // rows that are visible at some time
+	held visibility // rows that the reader may have
+
+	extra []brought // rows that the reader may have besides, see extras
 
 	// late is what messages of the log may tell too late.
 	late []late
 
 	// entered tells of rows in held, and not in kept, whether they came in only
-	// during this part: such a row the reader cannot have. Nil: nobody asks.
+	// during this part: such a row the reader cannot have, unless it has read that
+	// transaction before, or was given a subset since. Nil: that cannot be told.
 	entered map[string]bool
+	read    uint64         // the LSN that the reader has come to
+	loaded  *electric.Seen // what its last subset had seen, if there was one
 }
 
 // steady is the window of a part during which nothing changed.
@@ -89,6 +94,14 @@ func (w *window) applyUpdate(dst []byte, m *electric.Message, now bool, keys key
 // reader may have it: its key, and nothing of what was in it.
 func (w *window) applyLoss(dst []byte, m *electric.Message, column func(string) (electric.Value, error), keys keyReader) ([]byte, bool, error) {
 	held, err := w.held.permits(column)
+	for i := range w.extra {
+		if b := &w.extra[i]; err == nil && !held && m.Offset().Compare(b.since) > 0 {
+			var extra bool
+			if extra, err = b.rows.permits(column); extra {
+				return m.AppendEnd(dst, keys.key), true, err
+			}
+		}
+	}
 	if err != nil || !held || w.entered[string(m.Key())] {
 		return dst, false, err
 	}
@@ -110,7 +123,7 @@ func (w *window) note(m *electric.Message, column func(string) (electric.Value, 
 	}
 	held, err := w.held.permits(column)
 	if err == nil && held {
-		w.entered[key] = cameIn
+		w.entered[key] = cameIn && m.Offset().LSN() > w.read && (w.loaded == nil || !m.SeenBy(w.loaded))
 	}
 	return err
 }

@@ -88,6 +88,7 @@ type Keeper struct {
 	lineages    map[string]*lineage
 	permissions map[permissionKey]*permission
 	relations   map[authz.Relation][]*permission
+	unknown     map[*permission]struct{}
 	generation  uint64 // of the schema
 	ids         map[string]*authz.IDs
 	history     history
@@ -107,6 +108,7 @@ func New(cfg Config) (*Keeper, error) {
 		lineages:    make(map[string]*lineage),
 		permissions: make(map[permissionKey]*permission),
 		relations:   make(map[authz.Relation][]*permission),
+		unknown:     make(map[*permission]struct{}),
 		ids:         make(map[string]*authz.IDs),
 	}
 	var err error

@@ -91,6 +91,28 @@ func TestAPermissionThatRecursThroughItsTypeIsLookedUp(t *testing.T) {
 	})
 }
 
+// Nor does a permission that is gone from the schema, and comes back, lose a change.
+func TestAPermissionOfWhichNothingIsKnownIsAskedForAtEveryChange(t *testing.T) {
+	w := newWorld("alice document:d1#view")
+	inBubble(t, w, nil, func(t *testing.T, k *Keeper) {
+		l := open(t, k, "alice", document)
+		decide(t, l, "[d1]")
+		w.mu.Lock()
+		delete(w.deps, "document#view")
+		w.tell(authz.WatchEvent{SchemaChanged: true})
+		w.mu.Unlock()
+		later(time.Second)
+		w.questions()
+		changed := l.Changed()
+		w.write("whatever:x#relation@user:bob", "alice document:d2#view")
+		later(time.Second)
+		if !isClosed(changed) {
+			t.Error("whoever waits is not told")
+		}
+		decide(t, l, "[d1 d2]")
+	})
+}
+
 func TestWhoeverWaitsIsWokenByTheirOwnGrantsAlone(t *testing.T) {
 	w := newWorld("alice document:d1#view", "bob document:d2#view")
 	inBubble(t, w, nil, func(t *testing.T, k *Keeper) {

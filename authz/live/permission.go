@@ -14,6 +14,7 @@ type permissionKey struct{ definition, name string }
 type permission struct {
 	permissionKey
 	deps    authz.Dependencies
+	unknown bool          // deps is not what it rests on, which may be anything
 	loading chan struct{} // closed when the first load has ended
 	err     error         // of the first load
 
@@ -77,6 +78,11 @@ func (k *Keeper) load(p *permission) {
 func (k *Keeper) rest(p *permission, deps authz.Dependencies) {
 	for r := range p.deps.Relations {
 		k.relations[r] = slices.DeleteFunc(k.relations[r], func(q *permission) bool { return q == p })
+	}
+	if p.unknown {
+		k.unknown[p] = struct{}{}
+	} else {
+		delete(k.unknown, p)
 	}
 	p.deps = deps
 	for r := range deps.Relations {

@@ -27,8 +27,6 @@ type position struct {
 const (
 	firstPause = 50 * time.Millisecond
 	lastPause  = 2 * time.Second
-	// wellAfter is how long a stream has to live for the pauses to begin anew.
-	wellAfter = 5 * time.Second
 )
 
 // watch follows SpiceDB until ctx ends. A stream that breaks is resumed where it
@@ -36,13 +34,12 @@ const (
 func (k *Keeper) watch(ctx context.Context) error {
 	pause := firstPause
 	for ctx.Err() == nil {
-		began := time.Now()
-		err := k.watchOnce(ctx)
+		told, err := k.watchOnce(ctx)
 		if ctx.Err() != nil {
 			break
 		}
 		k.broken(ctx, err)
-		if time.Since(began) > wellAfter {
+		if told {
 			pause = firstPause
 		}
 		timer := time.NewTimer(pause/2 + rand.N(pause/2)) //nolint:gosec // spreading, not guarding
@@ -56,28 +53,29 @@ func (k *Keeper) watch(ctx context.Context) error {
 	return nil
 }
 
-func (k *Keeper) watchOnce(ctx context.Context) error {
+// watchOnce follows one stream, and says whether it told anything.
+func (k *Keeper) watchOnce(ctx context.Context) (told bool, err error) {
 	k.mu.Lock()
 	from := k.position.resume
 	k.mu.Unlock()
 	if from == "" {
-		var err error
 		if from, err = k.startAnew(ctx); err != nil {
-			return err
+			return false, err
 		}
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	k.opened(cancel)
-	err := k.engine.Watch(ctx, from, func(e authz.WatchEvent) {
+	err = k.engine.Watch(ctx, from, func(e authz.WatchEvent) {
+		told = true
 		if err := k.event(ctx, e); err != nil {
 			cancel(err)
 		}
 	})
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
-		return cause
+		return told, cause
 	}
-	return err
+	return told, err
 }
 
 // startAnew begins at the newest revision: whatever was kept so far is looked up
@@ -184,9 +182,9 @@ func (k *Keeper) takeIn(ctx context.Context, e authz.WatchEvent) error {
 	return nil
 }
 
-// reload asks anew what every permission rests on, and whether there is a canary.
-// A permission that the schema does not have any more rests on nothing: asking for
-// it is an error from now on.
+// reload asks anew what every permission rests on, and whether there is a canary. A
+// permission of which that is not said, because the schema does not have it any
+// more or for whatever reason, counts as resting on everything.
 func (k *Keeper) reload(ctx context.Context) error {
 	_, canary, err := k.engine.Head(ctx)
 	if err != nil {
@@ -201,7 +199,12 @@ func (k *Keeper) reload(ctx context.Context) error {
 		if err != nil && authz.KindOf(err) == authz.Unavailable {
 			return err
 		}
+		if err != nil {
+			k.log.LogAttrs(ctx, slog.LevelWarn, "what a permission rests on is not known: every change counts as one of it",
+				slog.String("definition", p.definition), slog.String("permission", p.name), slog.Any("cause", err))
+		}
 		k.mu.Lock()
+		p.unknown = err != nil
 		k.rest(p, deps)
 		k.mu.Unlock()
 	}
@@ -217,6 +220,13 @@ func (k *Keeper) reload(ctx context.Context) error {
 // update marks whatever a change of a relationship may change. The caller holds
 // the lock.
 func (k *Keeper) update(u *authz.RelationshipUpdate) {
+	for p := range k.unknown {
+		for _, holdings := range p.holders {
+			for h := range holdings {
+				k.touched(h, u, false)
+			}
+		}
+	}
 	for _, p := range k.relations[authz.Relation{Definition: u.Resource.Type, Name: u.Relation}] {
 		// One object of the permission's own definition, none of which rests on
 		// another one.

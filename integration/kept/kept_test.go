@@ -168,7 +168,7 @@ func keep(t *testing.T, client *spicedb.Client) *live.Keeper {
 	t.Helper()
 	keeper, err := live.New(live.Config{
 		Engine: client, Key: authz.NewFingerprintKey([]byte("the secret of the tests of kept grants")),
-		MaxStaleness: time.Minute, Beat: 50 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
+		MaxStaleness: time.Minute, Beat: 50 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})
 	check(t, err)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -3,6 +3,7 @@ package electric
 import (
 	"bytes"
 	"slices"
+	"strconv"
 )
 
 // Operation is what a message says of a row.
@@ -168,6 +169,30 @@ func (m *Message) AppendAs(dst []byte, op Operation) []byte {
 		return true
 	})
 	return append(dst, "}}"...)
+}
+
+// Offset returns the message's place in the log, or Start if it names none.
+func (m *Message) Offset() Offset {
+	var o Offset
+	members(m.headers, func(f member) bool {
+		switch {
+		case stringIs(f.name, "lsn"):
+			o.lsn, _ = number(f.value)
+		case stringIs(f.name, "op_position"):
+			o.op, _ = number(f.value)
+		}
+		return true
+	})
+	return o
+}
+
+// number reads a number, or a string with one in it.
+func number(value []byte) (uint64, bool) {
+	if len(value) >= 2 && value[0] == '"' {
+		value = value[1 : len(value)-1]
+	}
+	n, err := strconv.ParseUint(string(value), 10, 64)
+	return n, err == nil
 }
 
 // Key returns the row's key, as JSON spells it.

@@ -1,7 +1,5 @@
 package electric
 
-import "strconv"
-
 // Seen says which transactions a snapshot has seen, as Postgres says it: xmin, xmax
 // and xip_list of pg_current_snapshot().
 type Seen struct {
@@ -62,11 +60,8 @@ func (s *Seen) has(x uint32) bool {
 // xid reads a transaction id, a number or a string with one in it. Snapshots put an
 // epoch in front, messages do not: what they share is the lower half.
 func xid(value []byte) (uint32, bool) {
-	if len(value) >= 2 && value[0] == '"' {
-		value = value[1 : len(value)-1]
-	}
-	n, err := strconv.ParseUint(string(value), 10, 64)
-	return uint32(n), err == nil //nolint:gosec // the lower half is meant
+	n, ok := number(value)
+	return uint32(n), ok //nolint:gosec // the lower half is meant
 }
 
 // elements yields the elements of a JSON array of numbers and strings.

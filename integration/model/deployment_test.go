@@ -1,0 +1,267 @@
+package model_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/shapegate/shapegate/authz"
+	"github.com/shapegate/shapegate/authz/identity"
+	"github.com/shapegate/shapegate/authz/live"
+	"github.com/shapegate/shapegate/authz/spicedb"
+	"github.com/shapegate/shapegate/integration/electrictest"
+	"github.com/shapegate/shapegate/integration/spicedbtest"
+	"github.com/shapegate/shapegate/proxy"
+	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/schema"
+)
+
+const (
+	docs     = 6
+	projects = 3
+
+	zed = `
+definition user {}
+definition group { 
+	relation member: user
+}
+definition project {
+	relation viewer: user | group#member
+	permission view = viewer
+}
+definition doc {
+	relation viewer: user | group#member
+	relation banned: user
+	permission view = viewer - banned
+}
+definition marker {
+	relation viewer: user
+	permission view = viewer
+}
+definition shapegate_canary {
+	relation beat: shapegate_canary
+}`
+
+	shapesYAML = `
+shapes:
+  bykey:
+    table: docs
+    columns: [id, project, body]
+    authorize: {filter: [{resource: doc, permission: view, column: id}]}
+  strict:
+    table: docs
+    columns: [id, project, body]
+    authorize: {filter: [{resource: doc, permission: view, column: id}]}
+    consistency: strict
+  byproject:
+    table: docs
+    columns: [id, project, body]
+    authorize: {filter: [{resource: project, permission: view, column: project}]}
+  both:
+    table: docs
+    columns: [id, project, body]
+    authorize:
+      filter:
+        - {resource: doc, permission: view, column: id}
+        - {resource: project, permission: view, column: project}
+`
+)
+
+var (
+	people = []string{"ann", "ben", "cyd"}
+	secret = []byte("the secret of the model test, long enough")
+)
+
+// deployment is two replicas of the proxy over one SpiceDB and one Electric.
+type deployment struct {
+	t       *testing.T
+	r       *rand.Rand
+	o       *oracle
+	spicedb *spicedbtest.Server
+	engine  *spicedb.Client
+	tables  *electrictest.Server
+	client  *http.Client
+
+	replicas [2]*replica
+	at       map[*client]int // which replica a client asks
+
+	versions int
+	marks    int
+	written  []string // relationships
+	script   []string
+	reads    int
+	upstream string
+}
+
+// replica is one process of the proxy. It can be replaced by another.
+type replica struct {
+	url      string
+	handler  atomic.Pointer[proxy.Handler]
+	keeper   *live.Keeper
+	sentinel authz.Lease
+	stop     func()
+}
+
+func deploy(t *testing.T, r *rand.Rand) *deployment {
+	t.Helper()
+	d := &deployment{t: t, r: r, o: newOracle(), at: make(map[*client]int), client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}}
+	d.spicedb = spicedbtest.Start(t, spicedbtest.Config{Schema: zed})
+	var err error
+	d.engine, err = spicedb.Dial(spicedb.Config{
+		Endpoint: "spicedb", Token: d.spicedb.Token(), Insecure: true, Dialer: d.spicedb.DialContext, Logger: quiet(),
+		Timeout: 20 * time.Second,
+	})
+	d.check(err)
+	t.Cleanup(func() { _ = d.engine.Close() })
+	d.tables = electrictest.New(electrictest.Options{LongPollTimeout: time.Second})
+	_, err = d.tables.Exec("CREATE TABLE docs (id text PRIMARY KEY, project text, body text NOT NULL)")
+	d.check(err)
+	upstream := httptest.NewServer(d.tables)
+	t.Cleanup(func() { d.tables.Close(); upstream.CloseClientConnections(); upstream.Close() })
+	d.upstream = upstream.URL
+	for i := range d.replicas {
+		d.replicas[i] = &replica{}
+		d.start(d.replicas[i])
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			d.replicas[i].handler.Load().ServeHTTP(w, req)
+		}))
+		d.replicas[i].url = server.URL
+		t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
+	}
+	t.Cleanup(func() {
+		d.client.CloseIdleConnections()
+		for _, r := range d.replicas {
+			r.stop()
+		}
+	})
+	d.o.grant(d.ask())
+	return d
+}
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// start makes a process for a replica.
+func (d *deployment) start(r *replica) {
+	d.t.Helper()
+	keeper, err := live.New(live.Config{
+		Engine: d.engine, Key: authz.NewFingerprintKey(secret), MaxStaleness: 30 * time.Second, Beat: 100 * time.Millisecond, Logger: quiet(),
+	})
+	d.check(err)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- keeper.Run(ctx) }()
+	shapes, err := schema.Parse("shapes.yaml", []byte(shapesYAML))
+	d.check(err)
+	tokens, err := identity.New(d.t.Context(), identity.Config{Secret: secret})
+	d.check(err)
+	upstream, err := electric.NewClient(electric.Config{URL: d.upstream})
+	d.check(err)
+	h, err := proxy.New(proxy.Config{
+		Shapes: shapes, Authorizer: keeper, Tokens: tokens, Electric: upstream, Secret: secret, Logger: quiet(),
+		LongPollTimeout: 40 * time.Millisecond, StreamTimeout: 80 * time.Millisecond, KeepAlive: 20 * time.Millisecond,
+	})
+	d.check(err)
+	r.keeper = keeper
+	r.stop = func() {
+		h.Drain()
+		cancel()
+		if err := errors.Join(<-done, keeper.Close()); err != nil {
+			d.t.Error(err)
+		}
+	}
+	r.sentinel, err = keeper.Open(authz.Question{
+		Subject: authz.Subject{ObjectRef: authz.ObjectRef{Type: "user", ID: "sentinel"}},
+		Rule:    authz.Rule{Filters: []authz.Filter{{ResourceType: "marker", Permission: "view"}}},
+	})
+	d.check(err)
+	r.handler.Store(h)
+	for d.hears(r); !keeper.Current(); d.hears(r) {
+		d.check(d.t.Context().Err())
+	}
+}
+
+// restart replaces a process, as a crash does, and returns its number.
+func (d *deployment) restart(i int) int {
+	d.replicas[i].stop()
+	d.start(d.replicas[i])
+	return i
+}
+
+// told returns once both replicas have heard of whatever was written.
+func (d *deployment) told() {
+	d.t.Helper()
+	for _, r := range d.replicas {
+		d.hears(r)
+	}
+}
+
+func (d *deployment) hears(r *replica) {
+	d.t.Helper()
+	d.marks++
+	id := fmt.Sprintf("m%d", d.marks)
+	d.check(d.spicedb.Touch(d.t.Context(), "marker:"+id+"#viewer@user:sentinel"))
+	ctx := d.ctx()
+	for {
+		changed := r.sentinel.Changed()
+		decision, err := r.sentinel.Decide(ctx, authz.Bounded, "")
+		if err == nil && decision.Grants[0].Has(id) {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			d.check(errors.Join(errors.New("a replica was not told"), err))
+		}
+	}
+}
+
+func (d *deployment) base(c *client) string { return d.replicas[d.at[c]].url }
+
+// ask asks SpiceDB itself, object by object, what everybody holds.
+func (d *deployment) ask() map[string]grants {
+	d.t.Helper()
+	all := make(map[string]grants)
+	for _, person := range people {
+		g := grants{make(map[string]bool), make(map[string]bool)}
+		d.askAbout(person, "doc", docs, g.docs)
+		d.askAbout(person, "project", projects, g.projects)
+		all[person] = g
+	}
+	return all
+}
+
+func (d *deployment) askAbout(person, typ string, count int, held map[string]bool) {
+	d.t.Helper()
+	checks := make([]authz.Check, count)
+	for i := range checks {
+		checks[i] = authz.Check{
+			Subject:  authz.ObjectRef{Type: "user", ID: person},
+			Resource: authz.ObjectRef{Type: typ, ID: fmt.Sprintf("%c%d", typ[0], i)}, Permission: "view",
+		}
+	}
+	answers, err := d.engine.CheckPermissions(d.t.Context(), checks)
+	d.check(err)
+	for i, yes := range answers {
+		if yes {
+			held[checks[i].Resource.ID] = true
+		}
+	}
+}
+
+func (d *deployment) token(person string) string {
+	d.t.Helper()
+	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
+		"sub": person, "exp": time.Now().Add(time.Hour).Unix(),
+	}).SignedString(secret)
+	d.check(err)
+	return token
+}

@@ -1,0 +1,152 @@
+package model_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+)
+
+// row is a row as the oracle knows it. Every version of every row has a body of its
+// own, so that what is received tells when it was written.
+type row struct{ project, body string }
+
+// grants is what one person holds, by SpiceDB's own word.
+type grants struct{ docs, projects map[string]bool }
+
+// shape is how a shape of shapesYAML makes rows visible, said a second time.
+type shape struct {
+	name  string
+	sees  func(g grants, id string, r row) bool
+	byKey bool // of a row that went, the id that was granted may be told
+}
+
+var shapes = []shape{
+	{"bykey", func(g grants, id string, _ row) bool { return g.docs[id] }, true},
+	{"strict", func(g grants, id string, _ row) bool { return g.docs[id] }, true},
+	{"byproject", func(g grants, _ string, r row) bool { return g.projects[r.project] }, false},
+	{"both", func(g grants, id string, r row) bool { return g.docs[id] || g.projects[r.project] }, false},
+}
+
+// view is one person's look at one shape.
+type view struct {
+	person string
+	shape  *shape
+}
+
+// oracle knows what is there, who may see it, and what each person was ever allowed
+// to receive.
+type oracle struct {
+	// changing is held while SpiceDB is changed and asked what that means: what is
+	// received meanwhile is judged afterwards.
+	changing sync.RWMutex
+
+	mu     sync.Mutex
+	rows   map[string]row
+	grants map[string]grants // by person
+	bodies map[view]map[string]bool
+	ids    map[view]map[string]bool
+
+	// lenient is for restarts and replicas, where what happened between two moments
+	// is not known. Then grants that are the same at both count as if they had been
+	// so all the time, and that a row ended is told to whoever may have it.
+	lenient bool
+}
+
+func newOracle() *oracle {
+	return &oracle{
+		rows: make(map[string]row), grants: make(map[string]grants),
+		bodies: make(map[view]map[string]bool), ids: make(map[view]map[string]bool),
+	}
+}
+
+// visible returns the rows that a view shows now, by id: their project and body.
+func (o *oracle) visible(v view) map[string]row {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	shown := make(map[string]row)
+	for id, r := range o.rows {
+		if v.shape.sees(o.grants[v.person], id, r) {
+			shown[id] = r
+		}
+	}
+	return shown
+}
+
+// write changes a row, or deletes it. Who could see it under the grants of now, or
+// of before, may receive it.
+func (o *oracle) write(id string, r *row, before map[string]grants) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if r == nil {
+		delete(o.rows, id)
+	} else {
+		o.rows[id] = *r
+	}
+	o.note(o.grants)
+	if before != nil {
+		o.note(before)
+	}
+}
+
+// grant puts other grants in the place of those before.
+func (o *oracle) grant(all map[string]grants) (before map[string]grants) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	before = o.grants
+	o.grants = all
+	o.note(all)
+	return before
+}
+
+// note remembers what everybody may see under some grants.
+func (o *oracle) note(all map[string]grants) {
+	for i := range shapes {
+		for person, g := range all {
+			v := view{person, &shapes[i]}
+			if o.bodies[v] == nil {
+				o.bodies[v], o.ids[v] = make(map[string]bool), make(map[string]bool)
+			}
+			for id, r := range o.rows {
+				if v.shape.sees(g, id, r) {
+					o.bodies[v][r.body], o.ids[v][id] = true, true
+				}
+			}
+			if v.shape.byKey {
+				maps.Copy(o.ids[v], g.docs)
+			}
+		}
+	}
+}
+
+// judge says what is wrong with a view receiving an id, and a body if there is one.
+func (o *oracle) judge(v view, id, body string) error {
+	o.changing.RLock()
+	defer o.changing.RUnlock()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case o.lenient && (body == "" || o.ids[v][id]):
+	case !o.ids[v][id]:
+		return fmt.Errorf("%s received the id %s of %s, which was never permitted", v.person, id, v.shape.name)
+	case body != "" && !o.bodies[v][body]:
+		return fmt.Errorf("%s received %s of %s in %s, which was never permitted while it was current", v.person, body, id, v.shape.name)
+	}
+	return nil
+}
+
+// difference says how the rows of a client are not those of its view.
+func (o *oracle) difference(v view, has map[string]row) error {
+	want := o.visible(v)
+	if maps.Equal(want, has) {
+		return nil
+	}
+	return fmt.Errorf("%s holds %v of %s, and should hold %v", v.person, inOrder(has), v.shape.name, inOrder(want))
+}
+
+func inOrder(rows map[string]row) (all []string) {
+	for _, id := range slices.Sorted(maps.Keys(rows)) {
+		all = append(all, id+"="+rows[id].project+"/"+rows[id].body)
+	}
+	return all
+}
