@@ -38,8 +38,7 @@ func TestASpiceDBThatFallsSilentIsNoticed(t *testing.T) {
 		l.d.spicedb.Stall()
 		l.endsWith(http.StatusServiceUnavailable)
 		l.d.revokeUntold(sees("alice", "d1"))
-		l.d.check(l.d.spicedb.Resume())
-		l.back()
+		l.resume()
 		l.who.get(l.path+l.first.onward()).says("delete d1", "up-to-date")
 	}, impatient)
 }
@@ -50,8 +49,7 @@ func TestWhileSpiceDBIsAwayNothingIsForgotten(t *testing.T) {
 		l.endsWith(http.StatusServiceUnavailable)
 		l.d.revokeUntold(sees("alice", "d1"))
 		l.d.exec("UPDATE documents SET title = 'not for alice' WHERE id = $1", full("d1"))
-		l.d.check(l.d.spicedb.Resume())
-		l.back()
+		l.resume()
 		l.who.get(l.path+l.first.onward()).says("delete d1", "up-to-date")
 	}, soonStale)
 }
@@ -62,13 +60,14 @@ func impatient(s *setup) {
 	s.callTimeout = 500 * time.Millisecond
 }
 
-// back returns once SpiceDB answers again.
-func (l *heldLog) back() {
+// resume makes SpiceDB reachable again, and returns once it answers and is watched
+// again.
+func (l *heldLog) resume() {
 	l.d.t.Helper()
-	for ctx := l.d.context(); ; l.d.check(ctx.Err()) {
-		if a := l.who.get(l.path + "offset=now&log=changes_only"); a.status == http.StatusOK {
-			break
-		}
+	watches := l.d.spicedb.Calls("Watch")
+	l.d.check(l.d.spicedb.Resume())
+	for ctx := l.d.context(); l.d.spicedb.Calls("Watch") == watches; l.d.check(ctx.Err()) {
+		l.who.get(l.path + "offset=now&log=changes_only")
 	}
 	l.d.told()
 }
@@ -84,8 +83,7 @@ func TestAWatchThatCannotBeResumedForgetsNothing(t *testing.T) {
 			l.d.grantUntold(sees("bob", "d1"))
 			l.d.revokeUntold(sees("bob", "d1"))
 		}
-		l.d.check(l.d.spicedb.Resume())
-		l.back() // a request that waited may have been told to come again
+		l.resume() // a request that waited may have been told to come again
 		l.who.get(l.path+l.first.onward()).says("delete d1", "up-to-date")
 	}, func(s *setup) { s.engine = spicedbtest.Config{GCWindow: window} })
 }

@@ -20,6 +20,8 @@ type delta struct {
 	change authz.Change
 	window window
 
+	brought map[string]bool // the keys of the rows that came
+
 	gone []string // ids whose rows go, where the filter's column is the key
 	rows *rows    // rows in question, as they are now; nil: there are none
 }
@@ -109,7 +111,7 @@ func (d *delta) late() []late {
 	if d.rows == nil {
 		return d.rd.late
 	}
-	return d.rd.after(d.rd.late, d.rows.metadata, d.window)
+	return d.rd.after(d.rd.late, d.rows.metadata, d.window, d.brought)
 }
 
 // write sends the delta: what goes first, then what comes and, if rows were asked
@@ -154,6 +156,10 @@ func (d *delta) row(dst []byte, m *electric.Message, keys keyReader) ([]byte, bo
 		return dst, false, err
 	}
 	if visible {
+		if d.brought == nil {
+			d.brought = make(map[string]bool)
+		}
+		d.brought[string(m.Key())] = true
 		return append(dst, m.Raw...), true, nil
 	}
 	return d.window.applyLoss(dst, m, m.Column, keys)

@@ -15,10 +15,14 @@ import (
 // be from before they were granted; the reader has their state. And where it tells
 // that a row left, the snapshot no longer had the row to say so.
 type late struct {
-	seen  electric.Seen
-	kept  visibility // rows that the snapshot was not asked for
-	held  visibility // rows that the reader may have had
-	until time.Time  // by then the log has caught up
+	seen electric.Seen
+	kept visibility // rows that the snapshot was not asked for
+	held visibility // rows that the reader may have had before
+
+	// brought are the keys of the rows that the snapshot brought: they are there,
+	// whatever became of them before.
+	brought map[string]bool
+	until   time.Time // by then the log has caught up
 }
 
 // lateness bounds how far Electric's log may run behind and still be reckoned with.
@@ -66,12 +70,12 @@ func (l *lateLogs) put(h handle, all []late, now time.Time) {
 
 // after returns what may come late once a snapshot was delivered, besides what
 // could before.
-func (rd *reading) after(before []late, metadata *electric.Metadata, through window) []late {
+func (rd *reading) after(before []late, metadata *electric.Metadata, through window, brought map[string]bool) []late {
 	seen, ok := metadata.Seen()
 	if !ok {
 		return before
 	}
-	l := late{seen: seen, kept: through.kept, held: through.held, until: rd.h.now().Add(lateness)}
+	l := late{seen: seen, kept: through.kept, held: through.held, brought: brought, until: rd.h.now().Add(lateness)}
 	return append(before[:len(before):len(before)], l)
 }
 
@@ -79,13 +83,22 @@ func (rd *reading) after(before []late, metadata *electric.Metadata, through win
 // that comes late.
 func (w *window) of(m *electric.Message) window {
 	narrow := *w
+	narrow.late = nil
+	seen := false
 	for i := range w.late {
-		if l := &w.late[i]; m.SeenBy(&l.seen) {
-			narrow.kept = narrow.kept.and(l.kept)
+		l := &w.late[i]
+		if !m.SeenBy(&l.seen) {
+			continue
+		}
+		narrow.kept = narrow.kept.and(l.kept)
+		if !seen {
+			narrow.held, narrow.extra = l.held, nil
+		} else {
 			narrow.held = narrow.held.or(l.held)
 		}
+		narrow.settled = narrow.settled || l.brought[string(m.Key())]
+		seen = true
 	}
-	narrow.late = nil
 	return narrow
 }
 

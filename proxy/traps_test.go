@@ -113,6 +113,29 @@ func TestALateMessageTellsThatALostRowLeft(t *testing.T) {
 	})
 }
 
+func TestALateMessageDoesNotEndARowThatASnapshotBrought(t *testing.T) {
+	again := func(d *deployment, id string) {
+		_, err := d.electric.Exec("DELETE FROM documents WHERE id = $1; INSERT INTO documents (id, title) VALUES ($1, 'again')", full(id))
+		d.check(err)
+	}
+	d := deploy(t)
+	alice := d.as("alice")
+	alice.get("/v1/shapes/documents?offset=-1") // so that the feed is there
+	d.electric.FallBehind()
+	again(d, "d1")
+	first := alice.get("/v1/shapes/documents?offset=-1").holds("d1", "d2")
+	d.electric.CatchUp()
+	alice.get("/v1/shapes/documents?" + first.onward()).says("up-to-date")
+
+	d.revoke(sees("alice", "d1"))
+	d.grant(sees("alice", "d1"))
+	d.electric.FallBehind()
+	again(d, "d1")
+	at := alice.get("/v1/shapes/documents?"+first.onward()).says("insert d1", "snapshot-end", "up-to-date")
+	d.electric.CatchUp()
+	alice.get("/v1/shapes/documents?" + at.onward()).says("up-to-date")
+}
+
 // Of what is lost, the client is told what it may have.
 
 func TestARowThatCameAfterItsLossIsNotNamed(t *testing.T) {

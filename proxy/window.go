@@ -19,6 +19,10 @@ type window struct {
 	// late is what messages of the log may tell too late.
 	late []late
 
+	// settled is whether the reader surely has the row of the message that is
+	// looked at, in a later state.
+	settled bool
+
 	// entered tells of rows in held, and not in kept, whether they came in only
 	// during this part: such a row the reader cannot have, unless it has read that
 	// transaction before, or was given a subset since. Nil: that cannot be told.
@@ -93,6 +97,9 @@ func (w *window) applyUpdate(dst []byte, m *electric.Message, now bool, keys key
 // applyLoss appends the end of a row that was not visible all the time, if the
 // reader may have it: its key, and nothing of what was in it.
 func (w *window) applyLoss(dst []byte, m *electric.Message, column func(string) (electric.Value, error), keys keyReader) ([]byte, bool, error) {
+	if w.settled {
+		return dst, false, nil
+	}
 	held, err := w.held.permits(column)
 	for i := range w.extra {
 		if b := &w.extra[i]; err == nil && !held && m.Offset().Compare(b.since) > 0 {

@@ -96,6 +96,7 @@ type Keeper struct {
 	currency    currency
 	position    position
 	queue       queue
+	confirming  confirming
 }
 
 // New returns a keeper that does not watch yet. The caller closes it.

@@ -57,6 +57,30 @@ func TestAChangeConcernsWhomItConcerns(t *testing.T) {
 	}
 }
 
+// SpiceDB may answer what is asked right after a write with what was before it.
+func TestAnAnswerThatCameSoonAfterAWriteIsAskedForOnceMore(t *testing.T) {
+	for update, ask := range map[string]string{
+		"document:d9#viewer@user:alice": "document:d9#view", "group:g#member@user:alice": "document#view",
+	} {
+		w := newWorld("alice document:d1#view")
+		inBubble(t, w, nil, func(t *testing.T, k *Keeper) {
+			l := open(t, k, "alice", document)
+			decide(t, l, "[d1]")
+			w.questions()
+			w.write(update) // and SpiceDB does not see it yet
+			synctest.Wait()
+			asks(t, w, ask)
+			decide(t, l, "[d1]")
+			w.set(func() { w.held["alice document:d9#view"] = true })
+			later(time.Second)
+			asks(t, w, ask)
+			decide(t, l, "[d1 d9]")
+			later(time.Minute)
+			asks(t, w) // and no more
+		})
+	}
+}
+
 func TestAChangeOfOneObjectConcernsTheGatesOnItAlone(t *testing.T) {
 	w := newWorld("alice workspace:main#sync", "alice document:d1#view")
 	inBubble(t, w, nil, func(t *testing.T, k *Keeper) {

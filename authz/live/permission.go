@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/shapegate/shapegate/authz"
 )
@@ -14,6 +15,7 @@ type permissionKey struct{ definition, name string }
 type permission struct {
 	permissionKey
 	deps    authz.Dependencies
+	touched time.Time     // when the watch last told of a change that may concern it
 	unknown bool          // deps is not what it rests on, which may be anything
 	loading chan struct{} // closed when the first load has ended
 	err     error         // of the first load

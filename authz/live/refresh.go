@@ -301,6 +301,7 @@ func (k *Keeper) lookup(a asking) {
 		h.asked = a.began
 		h.notBefore = now.Add(min(now.Sub(a.began), longestPause))
 		k.settle(h, set, false)
+		k.confirmLater(&a)
 	}
 	k.finish(h, a.ticket, err)
 }
@@ -374,6 +375,7 @@ func (k *Keeper) checkBatch(b batch) {
 			k.settle(a.h, nil, held[0])
 			held = held[1:]
 		}
+		k.confirmLater(&a)
 		k.finish(a.h, a.ticket, nil)
 	}
 }

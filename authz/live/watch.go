@@ -102,6 +102,10 @@ func (k *Keeper) startAnew(ctx context.Context) (authz.ZedToken, error) {
 // askAll has everything asked for anew: at once where somebody waits for changes,
 // and otherwise when somebody decides. The caller holds the lock.
 func (k *Keeper) askAll() {
+	now := time.Now()
+	for _, p := range k.permissions {
+		p.touched = now
+	}
 	for _, h := range k.holdings {
 		h.ask()
 		if h.inUse() {
@@ -220,7 +224,9 @@ func (k *Keeper) reload(ctx context.Context) error {
 // update marks whatever a change of a relationship may change. The caller holds
 // the lock.
 func (k *Keeper) update(u *authz.RelationshipUpdate) {
+	now := time.Now()
 	for p := range k.unknown {
+		p.touched = now
 		for _, holdings := range p.holders {
 			for h := range holdings {
 				k.touched(h, u, false)
@@ -228,6 +234,7 @@ func (k *Keeper) update(u *authz.RelationshipUpdate) {
 		}
 	}
 	for _, p := range k.relations[authz.Relation{Definition: u.Resource.Type, Name: u.Relation}] {
+		p.touched = now
 		// One object of the permission's own definition, none of which rests on
 		// another one.
 		one := u.Resource.Type == p.definition && !p.deps.Subjects[p.definition]

