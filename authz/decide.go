@@ -100,6 +100,7 @@ type Change struct {
 	Kept   []*GrantSet // held at both ends and all the time between them
 	Lost   []*GrantSet // taken away at some time in between
 	Gained []*GrantSet // held now, and not all the time
+	Before []*GrantSet // held at the earlier end
 
 	// Exact is whether the time in between is known; if not, the ends were
 	// compared.
@@ -120,6 +121,7 @@ func (c *Change) Empty() bool {
 // of the time in between.
 func (d *Decision) Compare(before []*GrantSet) Change {
 	c := newChange(len(d.Grants))
+	copy(c.Before, before)
 	for i, now := range d.Grants {
 		c.Lost[i] = before[i].Difference(now)
 		c.Gained[i] = now.Difference(before[i])
@@ -132,10 +134,13 @@ func (d *Decision) Compare(before []*GrantSet) Change {
 func (d *Decision) Unchanged() Change {
 	c := newChange(len(d.Grants))
 	copy(c.Kept, d.Grants)
+	copy(c.Before, d.Grants)
 	return c
 }
 
 func newChange(filters int) Change {
-	sets := make([]*GrantSet, 3*filters)
-	return Change{Kept: sets[:filters], Lost: sets[filters : 2*filters], Gained: sets[2*filters:]}
+	sets := make([]*GrantSet, 4*filters)
+	return Change{
+		Kept: sets[:filters], Lost: sets[filters : 2*filters], Gained: sets[2*filters : 3*filters], Before: sets[3*filters:],
+	}
 }

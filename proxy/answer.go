@@ -76,7 +76,6 @@ func (p patientWriter) Write(b []byte) (int, error) {
 type arrayWriter struct {
 	w     *bufio.Writer
 	count int
-	buf   []byte // for messages that are rewritten; reused
 }
 
 const writeBuffer = 32 << 10

@@ -29,7 +29,7 @@ type delta struct {
 func (rd *reading) newDelta(h handle, c authz.Change, inStream bool) *delta {
 	held := make([]*authz.GrantSet, len(c.Kept))
 	for i := range held {
-		held[i] = c.Kept[i].Union(c.Lost[i])
+		held[i] = c.Kept[i].Union(c.Lost[i].Intersection(c.Before[i]))
 	}
 	d := &delta{rd: rd, change: c, window: window{
 		kept: rd.shape.granted(c.Kept),
@@ -62,11 +62,11 @@ func (d *delta) ask(ctx context.Context, log shapeLog) error {
 	byKey := d.rd.shape.byKey()
 	var filters []filterArray
 	for i, f := range d.rd.shape.def.Authorize.Filter {
-		wanted := d.change.Gained[i]
+		wanted, lost := d.change.Gained[i], d.lost(i)
 		if byKey {
-			d.gone = append(d.gone, d.rd.goneIDs(f.Column, d.change.Lost[i])...)
+			d.gone = append(d.gone, d.rd.goneIDs(f.Column, lost)...)
 		} else {
-			wanted = wanted.Union(d.change.Lost[i])
+			wanted = wanted.Union(lost)
 		}
 		if ids := d.rd.validIDs(columnGrants{f.Column, wanted}); len(ids) > 0 {
 			filters = append(filters, filterArray{f.Column, ids})
@@ -86,6 +86,20 @@ func (d *delta) ask(ctx context.Context, log shapeLog) error {
 		return d.rd.explain(err)
 	}
 	return nil
+}
+
+// lost returns the lost ids of a filter of which the reader may have rows: those that
+// it held at the earlier end, and those of grants that came and went since, if rows
+// of them may have been brought.
+func (d *delta) lost(filter int) *authz.GrantSet {
+	had := d.change.Before[filter]
+	for _, b := range d.window.extra {
+		if b.rows.all {
+			return d.change.Lost[filter]
+		}
+		had = had.Union(b.rows.columns[filter].grants)
+	}
+	return d.change.Lost[filter].Intersection(had)
 }
 
 // goneIDs returns the lost ids that make no row visible any more.
@@ -161,6 +175,11 @@ func (d *delta) row(dst []byte, m *electric.Message, keys keyReader) ([]byte, bo
 		}
 		d.brought[string(m.Key())] = true
 		return append(dst, m.Raw...), true, nil
+	}
+	for i := range d.window.extra {
+		if extra, err := d.window.extra[i].rows.permits(m.Column); err != nil || extra {
+			return m.AppendEnd(dst, keys.key), err == nil, err
+		}
 	}
 	return d.window.applyLoss(dst, m, m.Column, keys)
 }

@@ -109,7 +109,11 @@ func (e *extras) change(h handle, do func(*extra)) {
 func (rd *reading) consider(w *window, h handle, c authz.Change, inStream bool) {
 	x, known := rd.h.extras.of(h, rd.h.now())
 	if !known {
-		w.extra = []brought{{any: true, rows: rd.shape.granted(c.Gained)}}
+		rows := make([]*authz.GrantSet, len(c.Gained))
+		for i := range rows {
+			rows[i] = c.Gained[i].Union(c.Lost[i])
+		}
+		w.extra = []brought{{any: true, rows: rd.shape.granted(rows)}}
 		return
 	}
 	if x.subsets.any {

@@ -156,6 +156,25 @@ func TestARowThatCameAfterItsLossIsNotNamed(t *testing.T) {
 	}
 }
 
+func TestAGrantThatCameAndWentIsNotTold(t *testing.T) {
+	d := deploy(t)
+	alice := d.as("alice")
+	for shape, change := range map[string]string{"documents": sees("alice", "d3"), "tasks": "project:p2#viewer@user:alice"} {
+		path := "/v1/shapes/" + shape + "?"
+		first := alice.get(path + "offset=-1")
+		poll := alice.hold(path + "live=true&" + first.onward()) // so that both are noticed
+		d.waitHeld(1)
+		d.grant(change)
+		poll.answer().is(http.StatusOK)
+		d.revoke(change)
+		// The answer was lost on its way, for all that is known.
+		a := alice.get(path + first.onward())
+		if list := a.messages(); len(list) > 2 || strings.Contains(string(a.body), full("a2")) {
+			t.Errorf("%s: told %s", shape, a.body)
+		}
+	}
+}
+
 func TestARowThatAnotherFilterStillReachesStays(t *testing.T) {
 	d := deploy(t, granting("task:"+full("a1")+"#viewer@user:alice"))
 	alice := d.as("alice")

@@ -141,10 +141,9 @@ func TestWhoeverWaitsIsWokenByTheirOwnGrantsAlone(t *testing.T) {
 	w := newWorld("alice document:d1#view", "bob document:d2#view")
 	inBubble(t, w, nil, func(t *testing.T, k *Keeper) {
 		alice, bob := open(t, k, "alice", document), open(t, k, "bob", document)
-		a, b := alice.Changed(), bob.Changed()
 		decide(t, alice, "[d1]")
 		decide(t, bob, "[d2]")
-		a, b = alice.Changed(), bob.Changed()
+		a, b := alice.Changed(), bob.Changed()
 		w.write("document:d3#viewer@group:g#member", "alice document:d3#view")
 		synctest.Wait()
 		if !isClosed(a) || isClosed(b) {
@@ -186,6 +185,9 @@ func TestHowADecisionDiffersFromAnEarlierOne(t *testing.T) {
 				}
 				if got, want := sets(c.Kept)+sets(c.Lost)+sets(c.Gained), tt.kept+tt.lost+tt.gained; got != want {
 					t.Errorf("kept, lost, gained: %s, want %s", got, want)
+				}
+				if got := sets(c.Before); got != "[d1 d2]" {
+					t.Errorf("before: %s", got)
 				}
 				if c.Empty() != (len(tt.writes) == 0) {
 					t.Errorf("empty: %v", c.Empty())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -241,10 +242,11 @@ func (k *Keeper) since(l *lineage, now authz.Decision, then authz.Mark) (c authz
 		return c, true
 	}
 	for i, h := range l.filters {
-		for _, change := range h.changes {
+		for _, change := range slices.Backward(h.changes) {
 			if change.version <= then.Version || change.version > now.Mark.Version {
 				continue
 			}
+			c.Before[i] = c.Before[i].Difference(change.gained).Union(change.lost)
 			c.Lost[i] = c.Lost[i].Union(change.lost)
 			c.Gained[i] = c.Gained[i].Union(change.gained)
 		}

@@ -309,14 +309,6 @@ func (k *Keeper) lookup(a asking) {
 // batch is checks that go to SpiceDB in one call.
 type batch []asking
 
-func (b batch) holdings() []*holding {
-	all := make([]*holding, len(b))
-	for i := range b {
-		all[i] = b[i].h
-	}
-	return all
-}
-
 // mostChecks is how many checks one call has, about.
 const mostChecks = 500
 
