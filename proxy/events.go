@@ -61,6 +61,7 @@ type eventStream struct {
 
 	at      position // what was read, visible or not
 	told    electric.Offset
+	changed bool // this stream told a change, with everything since the handle was made
 	pending bool // messages were written that no up-to-date has followed yet
 	cursor  string
 	until   time.Time // the stream ends
@@ -192,7 +193,7 @@ func (s *eventStream) tellPart(ctx context.Context, log shapeLog, b *batch) (end
 	if err != nil {
 		return false, err
 	}
-	d := s.rd.newDelta(s.h, c, true)
+	d := s.rd.newDelta(s.h, c, s.changed)
 	defer d.Close()
 	if err := s.messages(ctx, b, &d.window); err != nil {
 		return false, err
@@ -222,7 +223,7 @@ func (s *eventStream) change(ctx context.Context, log shapeLog, d *delta) error 
 	if err := d.write(s.event); err != nil {
 		return err
 	}
-	s.h.mark, s.h.fingerprint = s.rd.decision.Mark, s.rd.decision.Name
+	s.h.mark, s.h.fingerprint, s.changed = s.rd.decision.Mark, s.rd.decision.Name, true
 	s.rd.h.extras.stream(s.h, s.rd.shape.visibility(s.rd.decision), s.at.offset, s.rd.decision.Mark)
 	s.rd.late = d.late()
 	s.rd.h.late.put(s.h, s.rd.late, s.rd.h.now())

@@ -4,6 +4,9 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/shapegate/shapegate/proxy"
 )
 
 // A grant covers the present of a row, not its past.
@@ -218,6 +221,27 @@ func TestWhatAStreamToldIsToldOnceMoreToWhoeverComesBackFromIt(t *testing.T) {
 	again := "handle=" + s.header.Get("Electric-Handle") + "&offset=" + lsn + "_0"
 	read := alice.get("/v1/shapes/documents?"+again).says("delete d1", "delete d3", "up-to-date")
 	alice.get("/v1/shapes/documents?" + read.onward()).says("up-to-date")
+}
+
+// A row that an earlier stream brought may end before the client comes back.
+func TestTheEndOfARowThatAnEarlierStreamBroughtIsTold(t *testing.T) {
+	for _, kind := range []string{"live=true&", sse} {
+		d := deploy(t, configured(func(c *proxy.Config) { c.StreamTimeout = 500 * time.Millisecond }))
+		alice := d.as("alice")
+		first := alice.get("/v1/shapes/documents?offset=-1")
+		s := alice.stream("/v1/shapes/documents?" + sse + first.onward())
+		d.waitHeld(1)
+		d.grant(sees("alice", "d3"))
+		lsn := s.says("insert d3", "snapshot-end", "up-to-date")[2].Headers.LastSeenLSN
+		s.ends()
+		d.exec("DELETE FROM documents WHERE id = $1", full("d3"))
+		again := "/v1/shapes/documents?" + kind + "handle=" + first.handle() + "&offset=" + lsn + "_0"
+		if kind == sse {
+			alice.stream(again).says("delete d3", "snapshot-end", "up-to-date")
+		} else {
+			alice.get(again).says("delete d3", "snapshot-end", "up-to-date")
+		}
+	}
 }
 
 // Unless the client shows, by where it resumes, that it got it.
