@@ -187,6 +187,29 @@ func TestALateAnswerDoesNotHideALaterChange(t *testing.T) {
 	})
 }
 
+// Until it is known what permissions rest on, no event is taken in; it comes again.
+func TestASchemaThatCannotBeReadAtFirstIsReadAgain(t *testing.T) {
+	w := newWorld("alice document:d1#view")
+	inBubble(t, w, nil, func(t *testing.T, k *Keeper) {
+		l := open(t, k, "alice", document)
+		decide(t, l, "[d1]")
+		w.mu.Lock()
+		w.unreadable = 2
+		w.deps["document#view"] = rests("document#reader")
+		w.tell(authz.WatchEvent{SchemaChanged: true})
+		w.tell(authz.WatchEvent{Updates: []authz.RelationshipUpdate{parseUpdate("folder:f1#viewer@user:bob")}, Checkpoint: true})
+		w.mu.Unlock()
+		later(10 * time.Second)
+		changed := l.Changed()
+		w.write("document:d2#reader@user:alice", "alice document:d2#view")
+		later(time.Second)
+		if !isClosed(changed) {
+			t.Error("the new schema was never read")
+		}
+		decide(t, l, "[d1 d2]")
+	})
+}
+
 func TestWithoutACanaryGrantsAreLookedUpNowAndThen(t *testing.T) {
 	w := newWorld("alice document:d1#view", "bob document:d1#view")
 	w.canary = false

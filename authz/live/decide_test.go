@@ -344,6 +344,63 @@ func TestAGateThatWasLostMeanwhileIsNotNothing(t *testing.T) {
 	})
 }
 
+// What was lost and given back before anybody asked is lost all the same.
+func TestAGateThatFlickeredIsNotNothing(t *testing.T) {
+	for key, rule := range map[string]authz.Rule{
+		syncKey:  {Gate: mainSync, Filters: []authz.Filter{document}},
+		adminKey: {Unrestricted: admin, Filters: []authz.Filter{document}},
+	} {
+		w := newWorld("alice "+key, "alice document:d1#view")
+		inBubble(t, w, nil, func(t *testing.T, k *Keeper) {
+			l := openRule(t, k, "alice", rule)
+			then, err := l.Decide(t.Context(), authz.Bounded, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.Release()
+			relation := map[string]string{syncKey: "workspace:main#member", adminKey: "workspace:main#admin"}[key]
+			w.write("-" + relation + "@user:alice")
+			synctest.Wait()
+			w.write(relation + "@user:alice")
+			synctest.Wait()
+			l = openRule(t, k, "alice", rule)
+			now, err := l.Decide(t.Context(), authz.Bounded, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, ok := l.Since(now, then.Mark, then.Name); ok {
+				t.Errorf("%s: what was written meanwhile would be told", key)
+			}
+			if c, ok := l.Since(now, now.Mark, now.Name); !ok || !c.Empty() {
+				t.Errorf("%s: whoever begins anew is never done", key)
+			}
+		})
+	}
+}
+
+// Whoever comes and goes elsewhere, with a call to SpiceDB in between, keeps a gate.
+func TestAGateIsKeptThroughWhatItDoesNotRestOn(t *testing.T) {
+	w := newWorld("alice "+syncKey, "alice document:d1#view")
+	inBubble(t, w, nil, func(t *testing.T, k *Keeper) {
+		l := openRule(t, k, "alice", authz.Rule{Gate: mainSync, Filters: []authz.Filter{document}})
+		then, err := l.Decide(t.Context(), authz.Bounded, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, u := range []string{"workspace:main#member@user:alice", "-workspace:main#member@user:alice"} {
+			w.write(u)
+			later(time.Second)
+		}
+		now, err := l.Decide(t.Context(), authz.Bounded, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c, ok := l.Since(now, then.Mark, then.Name); !ok || !c.Empty() {
+			t.Error("a client would begin anew for nothing")
+		}
+	})
+}
+
 func TestWhoeverIsUnrestrictedNoLongerGetsTheFilter(t *testing.T) {
 	w := newWorld("alice "+adminKey, "alice document:d1#view")
 	inBubble(t, w, nil, func(t *testing.T, k *Keeper) {

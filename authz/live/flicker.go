@@ -1,21 +1,57 @@
 package live
 
-import "github.com/shapegate/shapegate/authz"
+import (
+	"maps"
+
+	"github.com/shapegate/shapegate/authz"
+)
 
 // flicker finds grants that were taken away and given back, or the other way
 // round, before anybody asked in between: the answer looks as before, and yet what
 // was written meanwhile was not for its subject.
 //
 // It remembers which relationships were written or deleted since the answer was
-// last seen to change. One that is seen both ways may have flickered; then what
-// rests on it counts as lost and gained.
+// last seen to change. One that is seen both ways may have flickered, and so may an
+// object of which one is written after another was deleted: the one may have given
+// back what the other took. What rests on it counts as lost and gained.
+//
+// Until somebody asks, any two of one object count, and so does whoever leaves one
+// group and joins another. Beyond that, they would count without end: much comes and
+// goes that an answer does not rest on.
 type flicker struct {
 	// suspects says of each relationship whether it was deleted. asked holds those
 	// that a call under way will have seen.
-	suspects, asked map[relationship]bool
+	suspects, asked seen
+
+	left bool // a relationship of the subject's own was deleted since anybody asked
 
 	ids map[string]struct{} // flickered objects
 	all bool                // or anything
+
+	unasked bool // something flickered between two calls, neither of which may have seen it
+}
+
+// seen is updates, by whether they deleted.
+type seen struct {
+	relationships map[relationship]bool // the last of each
+	objects       map[string]bool       // the last of each object that is asked for alone
+}
+
+func (s *seen) add(r relationship, deleted, one bool) {
+	if s.relationships == nil {
+		s.relationships, s.objects = make(map[relationship]bool), make(map[string]bool)
+	}
+	s.relationships[r] = deleted
+	if one {
+		s.objects[r.resource.ID] = deleted
+	}
+}
+
+// undone reports whether an update undoes another one of the same relationship, and
+// known whether there was one.
+func (s *seen) undone(r relationship, deleted bool) (undone, known bool) {
+	before, known := s.relationships[r]
+	return known && before != deleted, known
 }
 
 // relationship names a relationship.
@@ -28,45 +64,68 @@ type relationship struct {
 // are forgotten, all at once.
 const mostSuspects = 256
 
-// note takes in an update that concerns the holding: as a whole, or one object.
-func (f *flicker) note(u *authz.RelationshipUpdate, one bool) {
+// note takes in an update that concerns something that the subject holds: as a
+// whole, or one object of many.
+func (f *flicker) note(u *authz.RelationshipUpdate, subject authz.ObjectRef, one bool) {
 	r := relationship{u.Resource, u.Subject, u.Relation, u.SubjectRelation}
-	deleted, ok := f.suspects[r]
-	if !ok {
-		deleted, ok = f.asked[r]
-	}
+	own := !one && r.subject == subject && r.subjectRelation == ""
+	unasked, known := f.suspects.undone(r, u.Deleted)
+	asked, _ := f.asked.undone(r, u.Deleted)
 	switch {
-	case !ok || deleted == u.Deleted:
 	case one:
-		if f.ids == nil {
-			f.ids = make(map[string]struct{})
-		}
-		f.ids[u.Resource.ID] = struct{}{}
-	default:
+		_, touched := f.suspects.objects[r.resource.ID]
+		unasked = unasked || touched && !known
+		asked = asked || f.asked.objects[r.resource.ID] && !u.Deleted
+	case own:
+		unasked = unasked || f.left && !u.Deleted
+		f.left = f.left || u.Deleted
+	}
+	if unasked || asked {
+		f.unasked = f.unasked || unasked
+		f.flickered(r.resource.ID, one)
+	}
+	if len(f.suspects.relationships) >= mostSuspects {
+		f.suspects = seen{}
+	}
+	f.suspects.add(r, u.Deleted, one)
+}
+
+func (f *flicker) flickered(id string, one bool) {
+	if !one {
 		f.all = true
+		return
 	}
-	if f.suspects == nil || len(f.suspects) >= mostSuspects {
-		f.suspects = make(map[relationship]bool)
+	if f.ids == nil {
+		f.ids = make(map[string]struct{})
 	}
-	f.suspects[r] = u.Deleted
+	f.ids[id] = struct{}{}
 }
 
 // begin notes that a call begins, which sees whatever was noted so far.
 func (f *flicker) begin() {
-	for r, deleted := range f.suspects {
-		if f.asked == nil {
-			f.asked = make(map[relationship]bool)
-		}
-		f.asked[r] = deleted
+	if f.asked.relationships == nil {
+		f.asked = f.suspects
+	} else {
+		maps.Copy(f.asked.relationships, f.suspects.relationships)
+		maps.Copy(f.asked.objects, f.suspects.objects)
 	}
-	f.suspects = nil
-	if len(f.asked) > mostSuspects {
-		f.asked = nil
+	f.suspects, f.left = seen{}, false
+	if len(f.asked.relationships) > mostSuspects {
+		f.asked = seen{}
 	}
 }
 
 // seen notes that the call saw a change: what happened is known.
-func (f *flicker) seen() { f.asked = nil }
+func (f *flicker) seen() { f.asked = seen{} }
+
+// takeUnasked reports whether anything flickered between two calls, and forgets it.
+// Of a check, that alone counts: whoever rests on it begins anew, which is too much
+// for what a call has most likely seen.
+func (f *flicker) takeUnasked() bool {
+	unasked := f.unasked
+	f.all, f.ids, f.unasked = false, nil, false
+	return unasked
+}
 
 // take returns what flickered among the ids that are held, and forgets it.
 func (f *flicker) take(h *holding) *authz.GrantSet {

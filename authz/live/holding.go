@@ -159,14 +159,25 @@ func (k *Keeper) settle(h *holding, set *authz.GrantSet, held bool) {
 		k.tell(h)
 		return
 	}
-	if held != h.held {
-		k.version++
-		h.held, h.flipped = held, k.version
-		k.tell(h)
+	if h.isLookup() {
+		k.settleSet(h, set)
+	} else {
+		k.settleCheck(h, held)
 	}
-	if !h.isLookup() {
+}
+
+func (k *Keeper) settleCheck(h *holding, held bool) {
+	changed := held != h.held
+	flickered := h.flicker.takeUnasked() && held // what was not held in the end was told to nobody
+	if !changed && !flickered {
 		return
 	}
+	k.version++
+	h.held, h.flipped = held, k.version
+	k.settled(h, changed)
+}
+
+func (k *Keeper) settleSet(h *holding, set *authz.GrantSet) {
 	c := change{gained: set.Difference(h.set), lost: h.set.Difference(set)}
 	changed := c.gained.Len() > 0 || c.lost.Len() > 0
 	h.set = set
@@ -181,12 +192,19 @@ func (k *Keeper) settle(h *holding, set *authz.GrantSet, held bool) {
 	h.changes = append(h.changes, c)
 	k.history.add(h, c)
 	if changed {
-		h.flicker.seen()
 		k.metrics.changes.Inc()
+	}
+	k.settled(h, changed)
+}
+
+// settled tells of a version: at once where the value changed. Where it flickered,
+// nobody has to hear of it now; with what they are told next is soon enough.
+func (k *Keeper) settled(h *holding, changed bool) {
+	if changed {
+		h.flicker.seen()
 		k.tell(h)
 		return
 	}
-	// Nobody has to hear of it now: with what they are told next is soon enough.
 	for l := range h.lineages {
 		l.stale = true
 	}

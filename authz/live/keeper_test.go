@@ -210,6 +210,7 @@ func TestGrantsThatFlickeredAreLostAndGained(t *testing.T) {
 		{"a membership", []string{"-" + group, group}, "[d1 d2][d1 d2]"},
 		{"written once more", []string{own, own}, "[][]"},
 		{"another one", []string{"-" + own, "document:d2#viewer@user:alice"}, "[][]"},
+		{"one of two grants of an object by the other", []string{"-" + own, "document:d1#viewer@group:g#member"}, "[d1][d1]"},
 	} {
 		for _, waiting := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/waiting %v", tt.name, waiting), func(t *testing.T) {
@@ -237,6 +238,36 @@ func TestGrantsThatFlickeredAreLostAndGained(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// Who left one group and joined another before anybody asked may have been in none.
+func TestAMembershipMayReplaceAnother(t *testing.T) {
+	for _, tt := range []struct {
+		name, then, now, want string
+	}{
+		{"at once", "-group:g#member@user:alice", "group:h#member@user:alice", "[d1][d1]"},
+		{"the other way round", "group:h#member@user:alice", "-group:g#member@user:alice", "[][]"},
+		{"somebody else's", "-group:g#member@group:i#member", "group:h#member@group:i#member", "[][]"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld("alice document:d1#view")
+			inBubble(t, w, nil, func(t *testing.T, k *Keeper) {
+				l := open(t, k, "alice", document)
+				then := decide(t, l, "[d1]")
+				l.Release()
+				w.write(tt.then)
+				synctest.Wait()
+				w.write(tt.now)
+				synctest.Wait()
+				l = open(t, k, "alice", document)
+				now := decide(t, l, "[d1]")
+				c, ok := l.Since(now, then.Mark, then.Name)
+				if got := sets(c.Lost) + sets(c.Gained); !ok || got != tt.want {
+					t.Errorf("lost and gained %s, want %s", got, tt.want)
+				}
+			})
+		})
 	}
 }
 

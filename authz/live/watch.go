@@ -66,9 +66,14 @@ func (k *Keeper) watchOnce(ctx context.Context) (told bool, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	k.opened(cancel)
+	failed := false
 	err = k.engine.Watch(ctx, from, func(e authz.WatchEvent) {
+		if failed {
+			return // it comes again, after what could not be taken in
+		}
 		told = true
 		if err := k.event(ctx, e); err != nil {
+			failed = true
 			cancel(err)
 		}
 	})
@@ -178,24 +183,26 @@ func (k *Keeper) takeIn(ctx context.Context, e authz.WatchEvent) error {
 		k.update(&e.Updates[i])
 	}
 	k.mu.Unlock()
-	if e.SchemaChanged {
-		// Until it is known what permissions rest on now, no event can be told what
-		// it concerns: the stream waits.
-		return k.reload(ctx)
+	if !e.SchemaChanged {
+		return nil
 	}
-	return nil
-}
-
-// reload asks anew what every permission rests on, and whether there is a canary. A
-// permission of which that is not said, because the schema does not have it any
-// more or for whatever reason, counts as resting on everything.
-func (k *Keeper) reload(ctx context.Context) error {
+	// Until it is known what permissions rest on now, no event can be told what it
+	// concerns: the stream waits.
 	_, canary, err := k.engine.Head(ctx)
 	if err != nil {
 		return err
 	}
 	k.mu.Lock()
 	k.currency.canary = canary
+	k.mu.Unlock()
+	return k.reload(ctx)
+}
+
+// reload asks anew what every permission rests on. A permission of which that is not
+// said, because the schema does not have it any more or for whatever reason, counts
+// as resting on everything.
+func (k *Keeper) reload(ctx context.Context) error {
+	k.mu.Lock()
 	all := k.loaded()
 	k.mu.Unlock()
 	for _, p := range all {
@@ -264,9 +271,10 @@ func (k *Keeper) touched(h *holding, u *authz.RelationshipUpdate, one bool) {
 	if one && !h.isLookup() && h.resource != u.Resource.ID {
 		return
 	}
+	one = one && h.isLookup()
 	h.wanted++
-	h.flicker.note(u, one)
-	if one && h.isLookup() {
+	h.flicker.note(u, h.subject, one)
+	if one {
 		h.askOne(u.Resource.ID)
 	} else {
 		h.whole = true

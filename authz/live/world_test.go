@@ -41,13 +41,15 @@ type world struct {
 	held    map[string]bool
 	events  []authz.WatchEvent
 	deps    map[string]authz.Dependencies
-	canary  bool
-	away    error // of every call
-	gone    int   // revisions that cannot be watched from any more
-	silent  bool  // nothing comes through the watch
-	breaks  int   // of the watch
-	fails   map[string]error
-	gates   map[string]chan struct{} // calls that wait to be let through
+
+	unreadable int // how often deps cannot be had
+	canary     bool
+	away       error // of every call
+	gone       int   // revisions that cannot be watched from any more
+	silent     bool  // nothing comes through the watch
+	breaks     int   // of the watch
+	fails      map[string]error
+	gates      map[string]chan struct{} // calls that wait to be let through
 
 	asked    []string
 	contexts []map[string]any
@@ -210,6 +212,10 @@ func (w *world) Head(context.Context) (authz.ZedToken, bool, error) {
 func (w *world) Dependencies(_ context.Context, definition, permission string) (authz.Dependencies, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.unreadable > 0 {
+		w.unreadable--
+		return authz.Dependencies{}, errDown
+	}
 	d, ok := w.deps[definition+"#"+permission]
 	if !ok && w.away == nil {
 		return d, authz.E(authz.Internal, "dependencies", errors.New("no such permission"))
