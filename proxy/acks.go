@@ -82,14 +82,12 @@ func (rd *reading) advance(h handle) handle {
 	}
 	served := authz.Decision{Name: t.fingerprint, Mark: t.mark}
 	advanced := rd.h.handleKey.mint(rd.scope(), h.upstream, &served, t.base)
-	x := extra{used: rd.h.now()}
-	if old, known := rd.h.extras.of(h, x.used); !known || old.told != t.mark || old.subsets.any {
-		x.subsets, x.streams = old.subsets, old.streams // it may have got more than it shows
+	if x, known := rd.h.extras.of(h, rd.h.now()); known {
+		if x.told == t.mark {
+			x.streams = brought{} // it shows that it has all of it
+		}
+		rd.h.extras.made(advanced, x)
 	}
-	if old, known := rd.h.extras.of(h, x.used); known {
-		x.seen = old.seen
-	}
-	rd.h.extras.made(advanced, x)
 	rd.h.late.put(advanced, rd.h.late.of(h, rd.h.now()), rd.h.now())
 	return advanced
 }
