@@ -3,7 +3,6 @@ package proxy_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -24,6 +23,7 @@ import (
 	"github.com/shapegate/shapegate/authz/session"
 	"github.com/shapegate/shapegate/authz/spicedb"
 	"github.com/shapegate/shapegate/integration/electrictest"
+	"github.com/shapegate/shapegate/integration/keepertest"
 	"github.com/shapegate/shapegate/integration/spicedbtest"
 	"github.com/shapegate/shapegate/proxy"
 	"github.com/shapegate/shapegate/proxy/electric"
@@ -60,8 +60,8 @@ type deployment struct {
 	t        *testing.T
 	spicedb  *spicedbtest.Server
 	engine   *spicedb.Client
-	keeper   *live.Keeper
-	sentinel sentinel
+	keeper   *keepertest.Keeper
+	sentinel *keepertest.Sentinel
 	electric *electrictest.Server
 	upstream *upstream
 	redis    *miniredis.Miniredis
@@ -173,7 +173,7 @@ func (d *deployment) startEngine(s *setup) {
 }
 
 // keep runs a keeper of decisions, as one process has it.
-func (d *deployment) keep(change func(*live.Config)) *live.Keeper {
+func (d *deployment) keep(change func(*live.Config)) *keepertest.Keeper {
 	d.t.Helper()
 	c := live.Config{
 		Engine: d.engine, Key: authz.NewFingerprintKey(handleSecret), Beat: 50 * time.Millisecond,
@@ -182,16 +182,13 @@ func (d *deployment) keep(change func(*live.Config)) *live.Keeper {
 	if change != nil {
 		change(&c)
 	}
-	keeper, err := live.New(c)
+	keeper, err := keepertest.Run(c)
 	d.check(err)
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- keeper.Run(ctx) }()
-	d.end(func() {
-		cancel()
-		d.check(errors.Join(<-done, keeper.Close()))
+	d.end(func() { d.check(keeper.End()) })
+	d.sentinel, err = keeper.Sentinel(d.context(), keepertest.Post{
+		ResourceType: "note", Relation: "viewer", Permission: "view", Touch: d.spicedb.Touch, Patient: true,
 	})
-	d.post(keeper)
+	d.check(err)
 	return keeper
 }
 

@@ -1,65 +1,17 @@
 package proxy_test
 
-import (
-	"context"
-	"fmt"
-
-	"github.com/shapegate/shapegate/authz"
-	"github.com/shapegate/shapegate/authz/live"
-	"github.com/shapegate/shapegate/authz/spicedb"
-)
-
-// sentinel is somebody whose grants show what the proxy has been told. Every write
-// of a test is followed by one that concerns the sentinel; once that has arrived,
-// so has whatever was written before.
-type sentinel struct {
-	lease authz.Lease
-	count int
-}
-
-func (d *deployment) post(keeper *live.Keeper) {
-	d.t.Helper()
-	lease, err := keeper.Open(authz.Question{
-		Subject: authz.Subject{ObjectRef: authz.ObjectRef{Type: "user", ID: "sentinel"}},
-		Rule:    authz.Rule{Filters: []authz.Filter{{ResourceType: "note", Permission: "view"}}},
-	})
-	d.check(err)
-	d.sentinel.lease = lease
-	for d.told(); !keeper.Current(); d.told() { // until then, all is asked for anew
-		d.check(d.t.Context().Err())
-	}
-}
+import "github.com/shapegate/shapegate/authz/spicedb"
 
 // told returns once the proxy has been told of everything that was written.
 func (d *deployment) told() {
 	d.t.Helper()
-	d.sentinel.count++
-	id := fmt.Sprintf("sentinel-%d", d.sentinel.count)
-	d.check(d.spicedb.Touch(d.t.Context(), "note:"+id+"#viewer@user:sentinel"))
-	d.until(func(decision authz.Decision, err error) bool { return err == nil && decision.Grants[0].Has(id) })
+	d.check(d.sentinel.Told(d.context()))
 }
 
 // lost returns once the proxy knows that it is not told any more.
 func (d *deployment) lost() {
 	d.t.Helper()
-	d.until(func(_ authz.Decision, err error) bool { return err != nil })
-}
-
-func (d *deployment) until(is func(authz.Decision, error) bool) {
-	d.t.Helper()
-	ctx := d.context()
-	for {
-		changed := d.sentinel.lease.Changed()
-		decision, err := d.sentinel.lease.Decide(context.WithoutCancel(ctx), authz.Bounded, "")
-		if is(decision, err) {
-			return
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			d.t.Fatal("the proxy was not told")
-		}
-	}
+	d.check(d.sentinel.Lost(d.context()))
 }
 
 // grant writes relationships, and returns once the proxy has been told.

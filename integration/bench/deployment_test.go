@@ -2,7 +2,6 @@ package bench_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -19,6 +18,7 @@ import (
 	"github.com/shapegate/shapegate/authz/live"
 	"github.com/shapegate/shapegate/authz/spicedb"
 	"github.com/shapegate/shapegate/integration/electrictest"
+	"github.com/shapegate/shapegate/integration/keepertest"
 	"github.com/shapegate/shapegate/integration/spicedbtest"
 	"github.com/shapegate/shapegate/proxy"
 	"github.com/shapegate/shapegate/proxy/electric"
@@ -77,23 +77,9 @@ func deploy(b *testing.B, rows int) *deployment {
 	client, err := spicedb.Dial(spicedb.Config{Endpoint: "spicedb", Token: engine.Token(), Insecure: true, Dialer: engine.DialContext})
 	check(b, err)
 	b.Cleanup(func() { _ = client.Close() })
-	d.proxied = serve(b, keep(b, client), upstream.URL)
+	keeper := keepertest.Start(b, live.Config{Engine: client, Key: authz.NewFingerprintKey(secret)})
+	d.proxied = serve(b, keeper, upstream.URL)
 	return d
-}
-
-// keep runs a keeper of decisions.
-func keep(b *testing.B, engine authz.Engine) *live.Keeper {
-	b.Helper()
-	keeper, err := live.New(live.Config{Engine: engine, Key: authz.NewFingerprintKey(secret)})
-	check(b, err)
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- keeper.Run(ctx) }()
-	b.Cleanup(func() {
-		cancel()
-		check(b, errors.Join(<-done, keeper.Close()))
-	})
-	return keeper
 }
 
 // serve runs a proxy and returns its URL.

@@ -22,6 +22,7 @@ import (
 	"github.com/shapegate/shapegate/authz/session"
 	"github.com/shapegate/shapegate/authz/spicedb"
 	"github.com/shapegate/shapegate/integration/electrictest"
+	"github.com/shapegate/shapegate/integration/keepertest"
 	"github.com/shapegate/shapegate/integration/spicedbtest"
 	"github.com/shapegate/shapegate/proxy"
 	"github.com/shapegate/shapegate/proxy/electric"
@@ -60,7 +61,7 @@ type world struct {
 	spice  *spicedbtest.Server
 
 	engine   *spicedb.Client
-	keeper   *keeping
+	keeper   *keepertest.Keeper
 	redis    redis.UniversalClient
 	electric *electric.Client
 
@@ -103,7 +104,7 @@ func (w *world) start(ctx context.Context, o worldOptions, servers redisServers)
 	if err != nil {
 		return err
 	}
-	w.atEnd(func() error { return w.keeper.end() })
+	w.atEnd(func() error { return w.keeper.End() })
 	w.handler.Store(h)
 	w.front = w.serve(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		w.handler.Load().ServeHTTP(rw, r)
@@ -169,7 +170,10 @@ func (w *world) newHandler() (*proxy.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	if w.keeper, err = keep(w.engine, w.secret); err != nil {
+	w.keeper, err = keepertest.Run(live.Config{
+		Engine: w.engine, Key: authz.NewFingerprintKey(w.secret), Beat: beat, MaxStaleness: staleness, Logger: quiet(),
+	})
+	if err != nil {
 		return nil, err
 	}
 	return proxy.New(proxy.Config{
@@ -186,60 +190,15 @@ func (w *world) newHandler() (*proxy.Handler, error) {
 	})
 }
 
-// keeping is a keeper of decisions that runs.
-type keeping struct {
-	*live.Keeper
-	stop context.CancelFunc
-	done chan error
-
-	sentinels atomic.Int64
-}
-
-func keep(engine authz.Engine, secret []byte) (*keeping, error) {
-	keeper, err := live.New(live.Config{
-		Engine: engine, Key: authz.NewFingerprintKey(secret), Beat: beat, MaxStaleness: staleness, Logger: quiet(),
+// told returns once the proxy has heard of whatever was written before.
+func (w *world) told(ctx context.Context) error {
+	s, err := w.keeper.Sentinel(ctx, keepertest.Post{
+		ResourceType: "project", Relation: "lead", Permission: "view_all", Touch: w.spice.Touch,
 	})
-	if err != nil {
-		return nil, err
+	if err == nil {
+		s.Release()
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	k := &keeping{Keeper: keeper, stop: stop, done: make(chan error, 1)}
-	go func() { k.done <- keeper.Run(ctx) }()
-	return k, nil
-}
-
-// told returns once the keeper has heard of whatever was written before.
-func (k *keeping) told(ctx context.Context, spice *spicedbtest.Server) error {
-	lease, err := k.Open(authz.Question{
-		Subject: authz.Subject{ObjectRef: authz.ObjectRef{Type: "user", ID: "sentinel"}},
-		Rule:    authz.Rule{Filters: []authz.Filter{{ResourceType: "project", Permission: "view_all"}}},
-	})
-	if err != nil {
-		return err
-	}
-	defer lease.Release()
-	id := fmt.Sprintf("sentinel-%d", k.sentinels.Add(1))
-	if err := spice.Touch(ctx, "project:"+id+"#lead@user:sentinel"); err != nil {
-		return err
-	}
-	for {
-		changed := lease.Changed()
-		d, err := lease.Decide(ctx, authz.Bounded, "")
-		if err != nil || d.Grants[0].Has(id) {
-			return err
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
-// end ends it, as a crash does.
-func (k *keeping) end() error {
-	k.stop()
-	return errors.Join(<-k.done, k.Close())
+	return err
 }
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
@@ -298,7 +257,7 @@ func (w *world) restart(r *http.Request) (any, error) {
 	old := w.handler.Swap(h)
 	w.front.CloseClientConnections()
 	old.Drain()
-	return nil, ended.end()
+	return nil, ended.End()
 }
 
 func (w *world) pauseSpiceDB(*http.Request) (any, error) {
@@ -327,7 +286,7 @@ func (w *world) change(r *http.Request) (any, error) {
 		}
 		// A write in the instant before the proxy hears of a revocation may reach
 		// whoever it was taken from: that is what the staleness bound says.
-		if err := w.keeper.told(r.Context(), w.spice); err != nil {
+		if err := w.told(r.Context()); err != nil {
 			return nil, err
 		}
 	}

@@ -10,28 +10,25 @@ import (
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/authz/live"
 	"github.com/shapegate/shapegate/authz/spicedb"
+	"github.com/shapegate/shapegate/integration/keepertest"
 )
 
 // keep runs what decides for the embedded proxy, until close.
-func (d *deployment) keep(ctx context.Context, cfg spicedb.Config, metrics prometheus.Registerer, logger *slog.Logger) (*live.Keeper, error) {
+func (d *deployment) keep(ctx context.Context, cfg spicedb.Config, metrics prometheus.Registerer, logger *slog.Logger) (*keepertest.Keeper, error) {
 	cfg.Registerer, cfg.Logger = metrics, logger
 	client, err := spicedb.Dial(cfg)
 	if err != nil {
 		return nil, err
 	}
 	d.onClose(client.Close)
-	keeper, err := live.New(live.Config{
+	keeper, err := keepertest.Run(live.Config{
 		Engine: client, Key: authz.NewFingerprintKey(d.jwtSecret), Logger: logger, Registerer: metrics,
 	})
 	if err != nil {
 		return nil, err
 	}
-	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	done := make(chan error, 1)
-	go func() { done <- keeper.Run(running) }()
 	d.onClose(func() error {
-		stop()
-		err := errors.Join(<-done, keeper.Close())
+		err := keeper.End()
 		return errors.Join(err, client.EndBeats(context.WithoutCancel(ctx), keeper.Process()))
 	})
 	return keeper, nil

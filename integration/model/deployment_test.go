@@ -1,8 +1,6 @@
 package model_test
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -19,6 +17,7 @@ import (
 	"github.com/shapegate/shapegate/authz/live"
 	"github.com/shapegate/shapegate/authz/spicedb"
 	"github.com/shapegate/shapegate/integration/electrictest"
+	"github.com/shapegate/shapegate/integration/keepertest"
 	"github.com/shapegate/shapegate/integration/spicedbtest"
 	"github.com/shapegate/shapegate/proxy"
 	"github.com/shapegate/shapegate/proxy/electric"
@@ -95,7 +94,6 @@ type deployment struct {
 	at       map[*client]int // which replica a client asks
 
 	versions int
-	marks    int
 	written  []string // relationships
 	script   []string
 	reads    int
@@ -106,8 +104,7 @@ type deployment struct {
 type replica struct {
 	url      string
 	handler  atomic.Pointer[proxy.Handler]
-	keeper   *live.Keeper
-	sentinel authz.Lease
+	sentinel *keepertest.Sentinel
 	stop     func()
 }
 
@@ -152,13 +149,10 @@ func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 // start makes a process for a replica.
 func (d *deployment) start(r *replica) {
 	d.t.Helper()
-	keeper, err := live.New(live.Config{
+	keeper, err := keepertest.Run(live.Config{
 		Engine: d.engine, Key: authz.NewFingerprintKey(secret), MaxStaleness: 3 * time.Second, Beat: 100 * time.Millisecond, Logger: quiet(),
 	})
 	d.check(err)
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- keeper.Run(ctx) }()
 	shapes, err := schema.Parse("shapes.yaml", []byte(shapesYAML))
 	d.check(err)
 	tokens, err := identity.New(d.t.Context(), identity.Config{Secret: secret})
@@ -170,23 +164,17 @@ func (d *deployment) start(r *replica) {
 		LongPollTimeout: 40 * time.Millisecond, StreamTimeout: 80 * time.Millisecond, KeepAlive: 20 * time.Millisecond,
 	})
 	d.check(err)
-	r.keeper = keeper
 	r.stop = func() {
 		h.Drain()
-		cancel()
-		if err := errors.Join(<-done, keeper.Close()); err != nil {
+		if err := keeper.End(); err != nil {
 			d.t.Error(err)
 		}
 	}
-	r.sentinel, err = keeper.Open(authz.Question{
-		Subject: authz.Subject{ObjectRef: authz.ObjectRef{Type: "user", ID: "sentinel"}},
-		Rule:    authz.Rule{Filters: []authz.Filter{{ResourceType: "marker", Permission: "view"}}},
+	r.handler.Store(h)
+	r.sentinel, err = keeper.Sentinel(d.ctx(), keepertest.Post{
+		ResourceType: "marker", Relation: "viewer", Permission: "view", Touch: d.spicedb.Touch, Patient: true,
 	})
 	d.check(err)
-	r.handler.Store(h)
-	for d.hears(r); !keeper.Current(); d.hears(r) {
-		d.check(d.t.Context().Err())
-	}
 }
 
 // restart replaces a process, as a crash does, and returns its number.
@@ -200,27 +188,7 @@ func (d *deployment) restart(i int) int {
 func (d *deployment) told() {
 	d.t.Helper()
 	for _, r := range d.replicas {
-		d.hears(r)
-	}
-}
-
-func (d *deployment) hears(r *replica) {
-	d.t.Helper()
-	d.marks++
-	id := fmt.Sprintf("m%d", d.marks)
-	d.check(d.spicedb.Touch(d.t.Context(), "marker:"+id+"#viewer@user:sentinel"))
-	ctx := d.ctx()
-	for {
-		changed := r.sentinel.Changed()
-		decision, err := r.sentinel.Decide(ctx, authz.Bounded, "")
-		if err == nil && decision.Grants[0].Has(id) {
-			return
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			d.check(errors.Join(errors.New("a replica was not told"), err))
-		}
+		d.check(r.sentinel.Told(d.ctx()))
 	}
 }
 

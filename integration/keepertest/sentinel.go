@@ -1,0 +1,97 @@
+package keepertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/shapegate/shapegate/authz"
+)
+
+// Sentinel is somebody whom nothing concerns but what it is granted to be noticed.
+// Once that has arrived, so has whatever was written before.
+type Sentinel struct {
+	lease authz.Lease
+	post  Post
+}
+
+// Post is where a sentinel stands: on a permission that whoever has the relation
+// holds, by that alone.
+type Post struct {
+	ResourceType, Relation, Permission string
+
+	// Touch writes relationships.
+	Touch func(ctx context.Context, relationships ...string) error
+
+	// Patient has it wait through decisions that fail, as they do while SpiceDB is away.
+	Patient bool
+}
+
+// noticed numbers what sentinels are granted. What another was granted before is no
+// news to one at the same post.
+var noticed atomic.Int64
+
+// Sentinel posts one, and returns it once it was told and the keeper is current:
+// until then, a keeper asks for everything anew. It fails as Told does.
+func (k *Keeper) Sentinel(ctx context.Context, post Post) (*Sentinel, error) {
+	lease, err := k.Open(authz.Question{
+		Subject: authz.Subject{ObjectRef: authz.ObjectRef{Type: "user", ID: "sentinel"}},
+		Rule:    authz.Rule{Filters: []authz.Filter{{ResourceType: post.ResourceType, Permission: post.Permission}}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	s := &Sentinel{lease, post}
+	for {
+		if err := s.Told(ctx); err != nil {
+			lease.Release()
+			return nil, err
+		}
+		if k.Current() {
+			return s, nil
+		}
+	}
+}
+
+// Release ends it.
+func (s *Sentinel) Release() { s.lease.Release() }
+
+// Told returns once the keeper has heard of everything that was written. The error is
+// of the write, the context's, or a decision's, unless the sentinel is patient.
+func (s *Sentinel) Told(ctx context.Context) error {
+	id := fmt.Sprintf("sentinel-%d", noticed.Add(1))
+	relationship := fmt.Sprintf("%s:%s#%s@user:sentinel", s.post.ResourceType, id, s.post.Relation)
+	if err := s.post.Touch(ctx, relationship); err != nil {
+		return err
+	}
+	return s.await(ctx, func(d authz.Decision, err error) (bool, error) {
+		if err != nil {
+			return !s.post.Patient, err
+		}
+		return d.Grants[0].Has(id), nil
+	})
+}
+
+// Lost returns once the keeper knows that it does not hear of anything any more.
+func (s *Sentinel) Lost(ctx context.Context) error {
+	return s.await(ctx, func(_ authz.Decision, err error) (bool, error) { return err != nil, nil })
+}
+
+func (s *Sentinel) await(ctx context.Context, is func(authz.Decision, error) (bool, error)) error {
+	for {
+		changed := s.lease.Changed()
+		d, cause := s.lease.Decide(ctx, authz.Bounded, "")
+		if err := ctx.Err(); err != nil {
+			return errors.Join(err, cause)
+		}
+		if done, err := is(d, cause); done {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), cause)
+		}
+	}
+}
