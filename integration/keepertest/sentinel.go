@@ -12,8 +12,9 @@ import (
 // Sentinel is somebody whom nothing concerns but what it is granted to be noticed.
 // Once that has arrived, so has whatever was written before.
 type Sentinel struct {
-	lease authz.Lease
-	post  Post
+	keeper *Keeper
+	lease  authz.Lease
+	post   Post
 }
 
 // Post is where a sentinel stands: on a permission that whoever has the relation
@@ -42,7 +43,7 @@ func (k *Keeper) Sentinel(ctx context.Context, post Post) (*Sentinel, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sentinel{lease, post}
+	s := &Sentinel{k, lease, post}
 	for {
 		if err := s.Told(ctx); err != nil {
 			lease.Release()
@@ -73,9 +74,10 @@ func (s *Sentinel) Told(ctx context.Context) error {
 	})
 }
 
-// Lost returns once the keeper knows that it does not hear of anything any more.
+// Lost returns once the keeper knows that it does not hear of anything any more. One
+// call that fails is no sign of it: what is kept may still be recent enough.
 func (s *Sentinel) Lost(ctx context.Context) error {
-	return s.await(ctx, func(_ authz.Decision, err error) (bool, error) { return err != nil, nil })
+	return s.await(ctx, func(_ authz.Decision, err error) (bool, error) { return err != nil && !s.keeper.Current(), nil })
 }
 
 func (s *Sentinel) await(ctx context.Context, is func(authz.Decision, error) (bool, error)) error {

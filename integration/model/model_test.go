@@ -105,6 +105,8 @@ func (d *deployment) readWhileThingsHappen(c *client) {
 		d.check(c.read(d.ctx(), d.base(c), false, false))
 		return
 	}
+	d.o.waits(&c.view)
+	defer d.o.waits(nil)
 	done := make(chan error, 1)
 	base, ctx := d.base(c), d.ctx()
 	switch kind := d.r.IntN(3); kind {
@@ -145,6 +147,7 @@ func (d *deployment) rest(clients []*client) {
 		}
 		d.check(wrong)
 	}
+	d.o.rested()
 }
 
 // changeRows writes one to three rows in one transaction.

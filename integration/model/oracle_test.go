@@ -47,6 +47,11 @@ type oracle struct {
 	bodies map[view]map[string]bool
 	ids    map[view]map[string]bool
 
+	// Of what comes into the reach of a grant that was lost, the key may be told to
+	// who is being told of the loss at that moment.
+	recent  map[string]grants // by person: whatever was held since the last rest
+	waiting *view             // who reads
+
 	// lenient is for restarts and replicas, where what happened between two moments
 	// is not known. Then grants that are the same at both count as if they had been
 	// so all the time, and that a row ended is told to whoever may have it.
@@ -57,6 +62,7 @@ func newOracle() *oracle {
 	return &oracle{
 		rows: make(map[string]row), grants: make(map[string]grants),
 		bodies: make(map[view]map[string]bool), ids: make(map[view]map[string]bool),
+		recent: make(map[string]grants),
 	}
 }
 
@@ -82,6 +88,9 @@ func (o *oracle) write(id string, r *row, before map[string]grants) {
 		delete(o.rows, id)
 	} else {
 		o.rows[id] = *r
+		if v := o.waiting; v != nil && v.shape.sees(o.recent[v.person], id, *r) {
+			o.ids[*v][id] = true
+		}
 	}
 	o.note(o.grants)
 	if before != nil {
@@ -95,8 +104,32 @@ func (o *oracle) grant(all map[string]grants) (before map[string]grants) {
 	defer o.mu.Unlock()
 	before = o.grants
 	o.grants = all
+	for person, g := range all {
+		if _, ok := o.recent[person]; !ok {
+			o.recent[person] = grants{make(map[string]bool), make(map[string]bool)}
+		}
+		maps.Copy(o.recent[person].docs, g.docs)
+		maps.Copy(o.recent[person].projects, g.projects)
+	}
 	o.note(all)
 	return before
+}
+
+// waits notes who reads while something happens; nil: nobody.
+func (o *oracle) waits(v *view) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.waiting = v
+}
+
+// rested notes that everybody was told of everything.
+func (o *oracle) rested() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.recent = make(map[string]grants)
+	for person, g := range o.grants {
+		o.recent[person] = grants{maps.Clone(g.docs), maps.Clone(g.projects)}
+	}
 }
 
 // note remembers what everybody may see under some grants.
