@@ -101,7 +101,7 @@ func (rd *reading) deliverDelta(ctx context.Context, w http.ResponseWriter, log 
 	if err := d.write(out.add); err != nil {
 		return aborted(err)
 	}
-	rd.h.late.put(told, d.late(), rd.h.now())
+	rd.h.late.put(told, d.late())
 	if upToDate == nil {
 		upToDate = upToDateMessage(b.end.offset.LSN())
 	}

@@ -226,7 +226,7 @@ func (s *eventStream) change(ctx context.Context, log shapeLog, d *delta) error 
 	s.h.mark, s.h.fingerprint, s.changed = s.rd.decision.Mark, s.rd.decision.Name, true
 	s.rd.h.extras.stream(s.h, s.rd.shape.visibility(s.rd.decision), s.at.offset, s.rd.decision.Mark)
 	s.rd.late = d.late()
-	s.rd.h.late.put(s.h, s.rd.late, s.rd.h.now())
+	s.rd.h.late.put(s.h, s.rd.late)
 	return nil
 }
 
@@ -246,7 +246,7 @@ func (s *eventStream) tell() error {
 	if s.at.offset.LSN() > s.told.LSN() {
 		// Whoever comes back with this LSN got here.
 		s.rd.h.acks.put(s.h, told{
-			lsn: s.at.offset.LSN(), mark: s.h.mark, fingerprint: s.h.fingerprint, base: s.at.offset, at: s.rd.h.now(),
+			lsn: s.at.offset.LSN(), mark: s.h.mark, fingerprint: s.h.fingerprint, base: s.at.offset,
 		})
 	}
 	s.told, s.pending = s.at.offset, false

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"sync"
 	"time"
 
 	"github.com/shapegate/shapegate/authz"
@@ -12,17 +11,13 @@ import (
 // subset or a stream may have brought it rows of later grants, which leave the
 // handle as it is. When such a row ends, the client has to be told, though by its
 // handle it cannot have it.
-type extras struct {
-	mu      sync.Mutex
-	handles map[string]extra // by nonce
-	next    time.Time        // when old ones are cleared away
-}
+type extras struct{ *remembered[extra] }
+
+func newExtras(now func() time.Time) extras { return extras{newRemembered[extra](extraTime, now)} }
 
 // extra is what is known of one handle that was made here. Of any other, it is not
 // known what its client may have.
 type extra struct {
-	used time.Time
-
 	subsets, streams brought
 	told             authz.Mark     // the last change that a stream told
 	seen             *electric.Seen // what the last subset had seen; nil: there was none
@@ -47,43 +42,13 @@ func (b *brought) add(rows visibility, at electric.Offset) {
 // extraTime is how long it is known of a handle that is not used.
 const extraTime = 10 * time.Minute
 
-// made notes that a handle was made here.
-func (e *extras) made(h handle, x extra) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if x.used.After(e.next) {
-		for nonce, old := range e.handles {
-			if x.used.Sub(old.used) > extraTime {
-				delete(e.handles, nonce)
-			}
-		}
-		e.next = x.used.Add(extraTime / 4)
-	}
-	if e.handles == nil {
-		e.handles = make(map[string]extra)
-	}
-	e.handles[h.nonce] = x
-}
-
-// of returns what is known of a handle, if anything is.
-func (e *extras) of(h handle, now time.Time) (extra, bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	x, known := e.handles[h.nonce]
-	if known {
-		x.used = now
-		e.handles[h.nonce] = x
-	}
-	return x, known
-}
-
 // subset notes that a subset brings rows to whoever holds a handle, and stream that
 // a stream does, with a change that it tells.
-func (e *extras) subset(h handle, rows visibility, at electric.Offset) {
+func (e extras) subset(h handle, rows visibility, at electric.Offset) {
 	e.change(h, func(x *extra) { x.subsets.add(rows, at) })
 }
 
-func (e *extras) stream(h handle, rows visibility, at electric.Offset, told authz.Mark) {
+func (e extras) stream(h handle, rows visibility, at electric.Offset, told authz.Mark) {
 	e.change(h, func(x *extra) {
 		x.streams.add(rows, at)
 		x.told = told
@@ -91,23 +56,23 @@ func (e *extras) stream(h handle, rows visibility, at electric.Offset, told auth
 }
 
 // snapshot notes what a subset had seen: its client may have whatever was there.
-func (e *extras) snapshot(h handle, seen electric.Seen) {
+func (e extras) snapshot(h handle, seen electric.Seen) {
 	e.change(h, func(x *extra) { x.seen = &seen })
 }
 
-func (e *extras) change(h handle, do func(*extra)) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if x, known := e.handles[h.nonce]; known {
-		do(&x)
-		e.handles[h.nonce] = x
-	}
+func (e extras) change(h handle, do func(*extra)) {
+	e.update(h, func(x *extra, known bool) bool {
+		if known {
+			do(x)
+		}
+		return known
+	})
 }
 
 // consider adds to a window what the client of a handle may have besides what it
 // names. What a stream brought is no surprise to the stream itself.
 func (rd *reading) consider(w *window, h handle, c authz.Change, inStream bool) {
-	x, known := rd.h.extras.of(h, rd.h.now())
+	x, known := rd.h.extras.of(h)
 	if !known {
 		rows := make([]*authz.GrantSet, len(c.Gained))
 		for i := range rows {

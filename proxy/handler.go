@@ -113,6 +113,7 @@ func New(cfg Config) (*Handler, error) {
 		log:             cfg.Logger,
 		now:             time.Now,
 	}
+	h.late, h.acks, h.extras = newLateLogs(h.now), newAcks(h.now), newExtras(h.now)
 	for i := range cfg.Shapes {
 		def := &cfg.Shapes[i]
 		if _, ok := h.shapes[def.Name]; ok {

@@ -46,7 +46,7 @@ func (rd *reading) serveInitial(ctx context.Context, w http.ResponseWriter, log 
 		return aborted(err)
 	}
 	nothing := rd.shape.granted(make([]*authz.GrantSet, len(rd.decision.Grants)))
-	rd.h.late.put(given, rd.after(nil, rows.metadata, window{kept: nothing, held: nothing}, nil), rd.h.now())
+	rd.h.late.put(given, rd.after(nil, rows.metadata, window{kept: nothing, held: nothing}, nil))
 	_ = out.add(snapshotEnd(rows.metadata))
 	_ = out.add(upToDateMessage(at.offset.LSN()))
 	return out.end()

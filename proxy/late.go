@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"sync"
 	"time"
 
 	"github.com/shapegate/shapegate/proxy/electric"
@@ -28,44 +27,32 @@ type late struct {
 // lateness bounds how far Electric's log may run behind and still be reckoned with.
 const lateness = time.Minute
 
-// lateLogs remembers by handle which messages may still come late. It is lost with
-// the process: then a message that comes late is taken for one that does not.
-type lateLogs struct {
-	mu   sync.Mutex
-	logs map[string][]late // by nonce
-	next time.Time         // when what is over is cleared away
+// lateLogs remembers which messages may still come late. What is not known comes in
+// time.
+type lateLogs struct{ *remembered[[]late] }
+
+func newLateLogs(now func() time.Time) lateLogs {
+	return lateLogs{newRemembered[[]late](lateness, now)}
 }
 
 // of returns what may still come late for a handle.
-func (l *lateLogs) of(h handle, now time.Time) []late {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	all := l.logs[h.nonce]
-	for len(all) > 0 && now.After(all[0].until) {
-		all = all[1:]
-	}
-	return all
+func (l lateLogs) of(h handle) (still []late) {
+	now := l.now()
+	l.update(h, func(all *[]late, known bool) bool {
+		for len(*all) > 0 && now.After((*all)[0].until) {
+			*all = (*all)[1:]
+		}
+		still = *all
+		return known
+	})
+	return still
 }
 
 // put notes what may come late for a handle.
-func (l *lateLogs) put(h handle, all []late, now time.Time) {
-	if len(all) == 0 {
-		return
+func (l lateLogs) put(h handle, all []late) {
+	if len(all) > 0 {
+		l.remembered.put(h, all)
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if now.After(l.next) {
-		for nonce, all := range l.logs {
-			if now.After(all[len(all)-1].until) {
-				delete(l.logs, nonce)
-			}
-		}
-		l.next = now.Add(lateness / 4)
-	}
-	if l.logs == nil {
-		l.logs = make(map[string][]late)
-	}
-	l.logs[h.nonce] = all
 }
 
 // after returns what may come late once a snapshot was delivered, besides what

@@ -122,7 +122,7 @@ func (rd *reading) scope() scope {
 // mint returns a new handle, which says that what the decision permits was served.
 func (rd *reading) mint(at position, base electric.Offset) handle {
 	h := rd.h.handleKey.mint(rd.scope(), at.handle, &rd.decision, base)
-	rd.h.extras.made(h, extra{used: rd.h.now()})
+	rd.h.extras.put(h, extra{})
 	return h
 }
 
@@ -134,7 +134,7 @@ func (rd *reading) current(h handle, c authz.Change) handle {
 		return h
 	}
 	stamped := rd.h.handleKey.mint(rd.scope(), h.upstream, &rd.decision, h.base)
-	rd.h.late.put(stamped, rd.late, rd.h.now())
+	rd.h.late.put(stamped, rd.late)
 	return stamped
 }
 

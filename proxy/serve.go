@@ -164,7 +164,7 @@ func (rd *reading) serveLog(ctx context.Context, w http.ResponseWriter, log shap
 		return errStaleHandle
 	}
 	h = rd.advance(h)
-	rd.late = rd.h.late.of(h, rd.h.now())
+	rd.late = rd.h.late.of(h)
 	if !rd.live {
 		return rd.serveCatchUp(ctx, w, log, h)
 	}
