@@ -1,0 +1,42 @@
+package child
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+)
+
+// Get reads what a child's control says, which is JSON.
+func Get(ctx context.Context, url string, v any) error {
+	return exchange(ctx, http.MethodGet, url, nil, v)
+}
+
+// Post sends JSON to a child's control.
+func Post(ctx context.Context, url string, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return exchange(ctx, http.MethodPost, url, body, nil)
+}
+
+func exchange(ctx context.Context, method, url string, body []byte, answer any) error {
+	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: status %d", url, resp.StatusCode)
+	}
+	if answer == nil {
+		return nil
+	}
+	return json.NewDecoder(resp.Body).Decode(answer)
+}
