@@ -67,14 +67,11 @@ func (c *crowd) admit(s *site, clients, first, last int) error {
 	for n := range clients {
 		person := first + n%(last-first)
 		if headers[person] == nil {
-			token, err := world.Token(s.secret, person, s.o.limit)
+			h, err := s.headersOf(person)
 			if err != nil {
 				return err
 			}
-			headers[person] = []string{"Authorization: Bearer " + token}
-			if s.o.gzip {
-				headers[person] = append(headers[person], "Accept-Encoding: gzip")
-			}
+			headers[person] = h
 		}
 		c.members = append(c.members, &member{
 			crowd: c, n: n, person: person, visitor: world.NewVisitor(person), headers: headers[person],

@@ -19,8 +19,6 @@ type fanout struct {
 	samples int
 }
 
-func newFanout() measurement { return &fanout{} }
-
 func (f *fanout) use() (name, short string) {
 	return "fanout", "Measure how soon a visible change is with all who wait, against a bare server and a relay"
 }

@@ -20,7 +20,7 @@ type measurement interface {
 
 // measurements makes each of them anew, in the order in which all does them.
 func measurements() []measurement {
-	return []measurement{newFanout()}
+	return []measurement{&fanout{}, &invisible{}, &selective{}, &memory{}, &catchup{}, &firstsync{}}
 }
 
 // New returns the commands.

@@ -116,19 +116,48 @@ func (s *site) startBackend(ctx context.Context) (err error) {
 	return err
 }
 
-func (s *site) startProxy(ctx context.Context) (err error) {
+// startProxy starts a shapegate, until close.
+func (s *site) startProxy(ctx context.Context) error {
+	if err := s.runProxy(ctx); err != nil {
+		return err
+	}
+	s.onClose(func() error {
+		if s.proxy == nil {
+			return nil // it could not be started again
+		}
+		return s.proxy.Close()
+	})
+	return nil
+}
+
+func (s *site) runProxy(ctx context.Context) (err error) {
 	args := []string{"proxy", "--electric-url", s.electric.String(), "--spicedb-endpoint", s.spicedb.Endpoint}
 	if s.spicedb.Insecure {
 		args = append(args, "--spicedb-insecure")
 	}
 	env := []string{"SHAPEGATE_JWT_SECRET=" + string(s.secret), "SPICEDB_TOKEN=" + s.spicedb.Token}
-	if s.proxy, err = child.Start(ctx, s.log, env, args...); err != nil {
+	p, err := child.Start(ctx, s.log, env, args...)
+	if err != nil {
 		return err
 	}
-	s.onClose(func() error { return s.proxy.Close() })
+	s.proxy = p
 	s.metrics, s.meter = s.proxy.Metrics, usage.OfChild(s.proxy.Control)
 	s.shape, err = url.Parse(s.proxy.URL)
 	return err
+}
+
+// restartProxy begins with a shapegate that has nothing to remember, if it is the
+// tool's own.
+func (s *site) restartProxy(ctx context.Context) error {
+	if s.proxy == nil {
+		return nil
+	}
+	ended := s.proxy
+	s.proxy = nil
+	if err := ended.Close(); err != nil {
+		return err
+	}
+	return s.runProxy(ctx)
 }
 
 // reach finds its way to a shapegate that runs.
