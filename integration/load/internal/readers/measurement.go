@@ -39,7 +39,7 @@ func New(getenv func(string) string) []*cobra.Command {
 		m.bind(c.Flags())
 		all = append(all, c)
 	}
-	return all
+	return append(all, newAll(getenv), newGrowth(getenv))
 }
 
 func command(name, short string, do func(*cobra.Command) error) *cobra.Command {
