@@ -59,5 +59,5 @@ func run(ctx context.Context, m measurement, getenv func(string) string, log io.
 	limit := m.within().limit
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not done after %v", limit))
 	defer cancel()
-	return m.measure(ctx, log)
+	return m.measure(ctx, &sharedLog{w: log})
 }
