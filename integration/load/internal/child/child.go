@@ -46,7 +46,7 @@ func Start(ctx context.Context, log io.Writer, env []string, args ...string) (*P
 	if err != nil {
 		return nil, err
 	}
-	c := exec.Command(self, args...)
+	c := exec.Command(self, args...) //nolint:gosec // it is this program
 	c.Env = append(append(os.Environ(), Env+"=1"), env...)
 	c.Stderr = log
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt is for the tool

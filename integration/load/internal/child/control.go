@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
+	"strings"
 )
 
 // Get reads what a child's control says, which is JSON.
@@ -22,6 +24,11 @@ func Post(ctx context.Context, url string, v any) error {
 	return exchange(ctx, http.MethodPost, url, body, nil)
 }
 
+// PostLines sends text to a child's control.
+func PostLines(ctx context.Context, url string, lines []string) error {
+	return exchange(ctx, http.MethodPost, url, []byte(strings.Join(lines, "\n")), nil)
+}
+
 func exchange(ctx context.Context, method, url string, body []byte, answer any) error {
 	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
 	if err != nil {
@@ -33,7 +40,8 @@ func exchange(ctx context.Context, method, url string, body []byte, answer any) 
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: status %d", url, resp.StatusCode)
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
+		return fmt.Errorf("%s: status %d: %s", url, resp.StatusCode, text)
 	}
 	if answer == nil {
 		return nil

@@ -23,6 +23,7 @@ type crowd struct {
 	tally  tally
 	ready  chan struct{} // receives once of each client, when it has caught up
 	asking atomic.Int64  // clients whose live request is under way
+	others int           // requests that waited at the door before there were clients
 	round  atomic.Pointer[round]
 
 	ctx   context.Context //nolint:containedctx // of the clients: it ends with close, or with the first that is refused
@@ -47,6 +48,11 @@ func (s *site) openCrowd(ctx context.Context, d *door, clients, first, last int)
 	}()
 	if err := c.admit(s, clients, first, last); err != nil {
 		return nil, err
+	}
+	if d.waiting != nil {
+		if c.others, _, err = d.waiting(ctx); err != nil {
+			return nil, err
+		}
 	}
 	began := time.Now()
 	if err := c.start(); err != nil {
@@ -139,7 +145,7 @@ func (c *crowd) settle() error {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	began, steady := time.Now(), 0
-	seen, want := -1, len(c.members)
+	seen, want := -1, c.others+len(c.members)
 	for {
 		select {
 		case <-tick.C:
@@ -147,11 +153,11 @@ func (c *crowd) settle() error {
 			return c.cause()
 		}
 		if time.Since(began) > lookLong {
-			fmt.Fprintf(c.log, "%s: at no moment did all %d clients wait\n", c.door.name, want)
+			fmt.Fprintf(c.log, "%s: at no moment did all %d clients wait\n", c.door.name, len(c.members))
 			return nil
 		}
 		if c.door.waiting == nil {
-			if int(c.asking.Load()) == want && time.Since(began) > lookBlind {
+			if int(c.asking.Load()) == len(c.members) && time.Since(began) > lookBlind {
 				return nil
 			}
 			continue
@@ -180,9 +186,9 @@ func (c *crowd) close() error {
 func (c *crowd) left(ctx context.Context) error {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
-	for c.door.waiting != nil {
+	for began := time.Now(); c.door.waiting != nil && time.Since(began) < lookLong; {
 		here, _, err := c.door.waiting(ctx)
-		if err != nil || here == 0 {
+		if err != nil || here <= c.others {
 			return err
 		}
 		select {

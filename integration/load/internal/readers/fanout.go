@@ -62,11 +62,11 @@ func (f *fanout) measure(ctx context.Context, log io.Writer) (_ *report, err err
 	}
 	r := &report{title: fmt.Sprintf("fanout: from the commit of a change until each of the clients has it all; %d people, %d changes", f.people, f.samples)}
 	for _, n := range f.clients {
-		gate, open, err := f.at(ctx, s, s.shapegate(), n, r)
+		gate, open, asked, err := f.at(ctx, s, s.shapegate(), n, r)
 		if err != nil {
 			return nil, err
 		}
-		least, _, err := f.at(ctx, s, bare, n, r)
+		least, _, _, err := f.at(ctx, s, bare, n, r)
 		if err != nil {
 			return nil, err
 		}
@@ -75,7 +75,7 @@ func (f *fanout) measure(ctx context.Context, log io.Writer) (_ *report, err err
 		lines[1] = lines[1].most(mostFanout)
 		r.figures = append(r.figures, lines...)
 		if relay != nil {
-			direct, _, err := f.at(ctx, s, relay, n, r)
+			direct, _, _, err := f.at(ctx, s, relay, n, r)
 			if err != nil {
 				return nil, err
 			}
@@ -83,17 +83,18 @@ func (f *fanout) measure(ctx context.Context, log io.Writer) (_ *report, err err
 		}
 		if s.backend != nil {
 			r.add(figure{name: name + ", requests open at Electric", got: fmt.Sprint(open), aim: "1", missed: open != 1})
+			r.add(figure{name: name + ", requests to Electric for each change", got: fmt.Sprintf("%.1f", asked)})
 		}
 	}
 	return r, nil
 }
 
 // at measures one door, and returns how many requests were open at Electric while
-// all clients waited.
-func (f *fanout) at(ctx context.Context, s *site, d *door, clients int, r *report) (_ quantile.Quantiles, open int, err error) {
+// all clients waited, and how many came for each change.
+func (f *fanout) at(ctx context.Context, s *site, d *door, clients int, r *report) (_ quantile.Quantiles, open int, asked float64, err error) {
 	c, err := s.openCrowd(ctx, d, clients, 0, f.people)
 	if err != nil {
-		return quantile.Quantiles{}, 0, err
+		return quantile.Quantiles{}, 0, 0, err
 	}
 	defer func() {
 		err = errors.Join(err, c.close(), c.left(ctx))
@@ -101,8 +102,12 @@ func (f *fanout) at(ctx context.Context, s *site, d *door, clients int, r *repor
 	}()
 	u, _, err := s.upstream(ctx)
 	if err != nil {
-		return quantile.Quantiles{}, 0, err
+		return quantile.Quantiles{}, 0, 0, err
 	}
 	took, err := c.samples(ctx, f.samples, func(int) int { return everybody })
-	return quantile.Of(took), u.Held, err
+	if err != nil {
+		return quantile.Quantiles{}, 0, 0, err
+	}
+	after, _, err := s.upstream(ctx)
+	return quantile.Of(took), u.Held, float64(after.Total-u.Total) / float64(f.samples+1), err
 }

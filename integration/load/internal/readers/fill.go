@@ -2,8 +2,9 @@ package readers
 
 import (
 	"context"
-	"errors"
+	"time"
 
+	"github.com/shapegate/shapegate/integration/load/internal/child"
 	"github.com/shapegate/shapegate/integration/load/internal/world"
 )
 
@@ -15,14 +16,13 @@ func withheld(i int) string { return world.Document(world.Withheld, 0, i) }
 
 // rows lists every row of the world, as it is at the start.
 func (o *options) rows() []world.Row {
-	const start = firstMark
-	all := []world.Row{{ID: common(), Title: world.TitleForAll(start)}}
+	all := []world.Row{{ID: common(), Title: world.TitleForAll(firstMark)}}
 	for i := range o.withheld {
-		all = append(all, world.Row{ID: withheld(i), Title: world.TitleForNobody(start)})
+		all = append(all, world.Row{ID: withheld(i), Title: world.TitleForNobody(firstMark)})
 	}
 	for n := range o.people {
 		for _, id := range world.Documents(world.Own, n, o.own) {
-			all = append(all, world.Row{ID: id, Title: world.TitleFor(n, start)})
+			all = append(all, world.Row{ID: id, Title: world.TitleFor(n, firstMark)})
 		}
 	}
 	return all
@@ -41,25 +41,43 @@ func (o *options) grants() []string {
 	return all
 }
 
-// fill writes the world, and has it cleared in the end where it is not only ours.
-func (s *site) fill(ctx context.Context, more []string) error {
-	table, grants := s.o.rows(), append(s.o.grants(), more...)
-	s.say("writing %d rows and %d relationships", len(table), len(grants))
-	if err := s.relationships.PrepareSchema(ctx); err != nil {
+// fill writes the world.
+func (s *site) fill(ctx context.Context) error {
+	table := s.o.rows()
+	s.say("writing %d rows", len(table))
+	if err := world.Clear(ctx, s.rows); err != nil {
 		return err
 	}
-	if s.o.target.SpiceDBEndpoint != "" {
+	if s.backend == nil {
 		s.onClose(func() error {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), clearTime)
 			defer cancel()
-			return errors.Join(s.relationships.Delete(ctx, grants...), world.Clear(ctx, s.rows))
+			return world.Clear(ctx, s.rows)
 		})
-	}
-	if err := world.Clear(ctx, s.rows); err != nil {
-		return err
 	}
 	if err := world.Insert(ctx, s.rows, table); err != nil {
 		return err
 	}
-	return s.relationships.Touch(ctx, grants...)
+	if err := s.relationships.PrepareSchema(ctx); err != nil {
+		return err
+	}
+	return s.relate(ctx, s.o.grants())
+}
+
+// clearTime bounds how long tidying up may take, even after an interrupt.
+const clearTime = time.Minute
+
+// relate writes relationships, and has them deleted in the end where SpiceDB is
+// somebody else's.
+func (s *site) relate(ctx context.Context, relationships []string) error {
+	s.say("writing %d relationships", len(relationships))
+	if s.backend != nil && s.backend.SpiceDB != "" {
+		return child.PostLines(ctx, s.backend.Control+"/relationships", relationships)
+	}
+	s.onClose(func() error {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), clearTime)
+		defer cancel()
+		return s.relationships.Delete(ctx, relationships...)
+	})
+	return s.relationships.Touch(ctx, relationships...)
 }

@@ -20,6 +20,7 @@ import (
 // firstsync measures the first read of somebody who may see many rows.
 type firstsync struct {
 	options
+	rows    int
 	samples int
 }
 
@@ -29,14 +30,14 @@ func (v *firstsync) use() (name, short string) {
 
 func (v *firstsync) bind(flags *pflag.FlagSet) {
 	v.options.bind(flags)
-	flags.IntVar(&v.own, "rows", 10_000, "rows that the person alone may see; instead of --ids")
+	flags.IntVar(&v.rows, "rows", 10_000, "rows that the one person alone may see, whatever --people and --ids say")
 	flags.IntVar(&v.samples, "samples", 10, "reads on each side, in turn")
-	flags.Lookup("people").DefValue, v.people = "1", 1
 	flags.Lookup("withheld").DefValue, v.withheld = "10000", 10_000
 }
 
 func (v *firstsync) complete(getenv func(string) string) error {
-	return errors.Join(v.options.complete(getenv), atLeast(1, sizes{"rows": v.own, "samples": v.samples}))
+	v.people, v.own = 1, v.rows
+	return errors.Join(v.options.complete(getenv), atLeast(1, sizes{"rows": v.rows, "samples": v.samples}))
 }
 
 const (

@@ -30,7 +30,7 @@ func (m *memory) use() (name, short string) {
 func (m *memory) bind(flags *pflag.FlagSet) {
 	m.options.bind(flags)
 	flags.IntSliceVar(&m.clients, "clients", []int{9000}, "clients that wait, one number after the other")
-	flags.IntVar(&m.holders, "holders", 500, "people who hold many ids; 0: leave that out")
+	flags.IntVar(&m.holders, "holders", 100, "people who hold many ids; 0: leave that out. The engine in memory looks through all relationships for each of them")
 	flags.IntVar(&m.held, "held", 1000, "ids that each of them holds")
 	flags.IntVar(&m.universe, "universe", 1_000_000, "ids of which these are chosen at random")
 }
@@ -48,7 +48,7 @@ func (m *memory) measure(ctx context.Context, log io.Writer) (_ *report, err err
 	if err := needFiles(m.clients); err != nil {
 		return nil, err
 	}
-	s, err := openSite(ctx, &m.options, log, m.holdings()...)
+	s, err := openSite(ctx, &m.options, log)
 	if err != nil {
 		return nil, err
 	}
@@ -146,6 +146,9 @@ const perOwner = 1_000_000
 // holding measures the holders: what the process grows by, less what their
 // clients take.
 func (m *memory) holding(ctx context.Context, s *site, client usage.Usage, r *report) error {
+	if err := s.relate(ctx, m.holdings()); err != nil {
+		return err
+	}
 	if err := s.restartProxy(ctx); err != nil {
 		return err
 	}

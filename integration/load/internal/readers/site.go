@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/shapegate/shapegate/authz/spicedb"
 	"github.com/shapegate/shapegate/integration/load/internal/child"
@@ -43,10 +42,9 @@ type site struct {
 // secretOfTool signs the tokens for a shapegate that the tool starts.
 const secretOfTool = "the secret of the load tool, 32 bytes"
 
-// openSite starts or reaches everything, and writes the world, with some
-// relationships more. It is written before a shapegate starts, which so hears of no
-// grant that changes.
-func openSite(ctx context.Context, o *options, log io.Writer, more ...string) (s *site, err error) {
+// openSite starts or reaches everything, and writes the world, before a shapegate
+// starts, which so hears of no grant that changes.
+func openSite(ctx context.Context, o *options, log io.Writer) (s *site, err error) {
 	t := &o.target
 	s = &site{o: o, log: log, secret: []byte(cmp.Or(t.JWTSecret, secretOfTool)), spicedb: t.SpiceDB()}
 	defer func() {
@@ -68,7 +66,7 @@ func openSite(ctx context.Context, o *options, log io.Writer, more ...string) (s
 	}
 	s.onClose(client.Close)
 	s.relationships = relationships.Writer{Client: client}
-	if err := s.fill(ctx, more); err != nil {
+	if err := s.fill(ctx); err != nil {
 		return s, err
 	}
 	if t.URL == "" {
@@ -208,6 +206,3 @@ func (s *site) upstream(ctx context.Context) (u child.Upstream, ours bool, err e
 	}
 	return u, true, child.Get(ctx, s.backend.Control+"/upstream", &u)
 }
-
-// clearTime bounds how long tidying up may take, even after an interrupt.
-const clearTime = time.Minute

@@ -27,6 +27,7 @@ func Backend(ctx context.Context, in io.Reader, out io.Writer, withSpiceDB bool)
 	if _, err := tables.Exec(world.CreateTable); err != nil {
 		return err
 	}
+	control := http.NewServeMux()
 	if withSpiceDB {
 		engine, err := spicedbtest.New(ctx, spicedbtest.Config{Schema: world.Schema, ListenAddr: "127.0.0.1:0"})
 		if err != nil {
@@ -34,11 +35,11 @@ func Backend(ctx context.Context, in io.Reader, out io.Writer, withSpiceDB bool)
 		}
 		p.closers = append(p.closers, engine.Close)
 		p.hello.SpiceDB, p.hello.Token = engine.Addr(), engine.Token()
+		control.HandleFunc("POST /relationships", importRelationships(engine))
 	}
 	if p.hello.URL, err = p.serve(ctx, tables); err != nil {
 		return err
 	}
-	control := http.NewServeMux()
 	control.HandleFunc("POST /sql", execute(tables))
 	control.HandleFunc("GET /upstream", func(w http.ResponseWriter, _ *http.Request) {
 		s := tables.Stats()
