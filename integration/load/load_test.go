@@ -2,130 +2,143 @@ package main
 
 import (
 	"bytes"
+	"os"
 	"strings"
 	"testing"
-	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/shapegate/shapegate/integration/load/internal/child"
+	"github.com/shapegate/shapegate/integration/load/internal/world"
 )
 
-func TestTheEmbeddedWorldIsMeasured(t *testing.T) {
-	for name, flags := range map[string][]string{"long-poll": nil, "event stream": {"--sse"}} {
-		t.Run(name, func(t *testing.T) {
-			c := newCommand(func(string) string { return "" })
-			var out, log bytes.Buffer
-			c.SetOut(&out)
-			c.SetErr(&log)
-			c.SetArgs(append(flags, "--clients=4", "--own=3", "--groups=2", "--shared=3", "--samples=4", "--pause=0", "--rate=100"))
-			if err := c.ExecuteContext(t.Context()); err != nil {
-				t.Fatalf("%v\n%s%s", err, &log, &out)
-			}
-			words := strings.Join(strings.Fields(out.String()), " ")
-			for _, text := range []string{
-				"4 clients in ", "row change in turn 4 ", "grant in turn 4 ", "revocation 100/s 4 ",
-				"group join, 100 rows 100/s 4 ", "group leave, 100 rows, 100/s: ",
-				"rows not granted: 0; clients astray: 0", "CPU of the proxy's process",
-			} {
-				if !strings.Contains(words, text) {
-					t.Errorf("no %q in\n%s", text, &out)
-				}
+// The tool starts itself for its children, and in a test that is this program.
+func TestMain(m *testing.M) {
+	if os.Getenv(child.Env) != "" {
+		os.Exit(run())
+	}
+	// A child that the race detector watches would sleep for a second in the end.
+	if err := os.Setenv("GORACE", "atexit_sleep_ms=0"); err != nil {
+		panic(err)
+	}
+	// What the engine's packages start as they are loaded is nobody's here.
+	goleak.VerifyTestMain(m, goleak.IgnoreCurrent())
+}
+
+// small is a world in which everything takes but a moment.
+var small = []string{"--clients=6", "--people=3", "--ids=2", "--withheld=3"}
+
+func TestEachCommandMeasures(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		says []string
+	}{
+		{
+			append([]string{"fanout", "--samples=2", "--gzip"}, small...),
+			[]string{"6 clients, p99", "bare", "relay", "6 clients, requests open at Electric"},
+		},
+		{
+			append([]string{"invisible", "--rate=100", "--for=300ms"}, small...),
+			[]string{"6 clients, changes a second", "6 clients, answers before the timeout 0 - 0, met", "cores of shapegate"},
+		},
+		{
+			append([]string{"selective", "--see=2", "--samples=3"}, small...),
+			[]string{"2 of 6 clients, p99", "alone"},
+		},
+		{
+			append([]string{"memory", "--holders=2", "--held=5", "--universe=10"}, small...),
+			[]string{"6 clients, each, RSS", "a person with 5 of 10 ids, heap"},
+		},
+		{
+			[]string{"catchup", "--concurrency=2", "--for=100ms", "--people=2", "--ids=2", "--lag=3"},
+			[]string{"caught up", "3 messages behind", "Electric"},
+		},
+		{
+			[]string{"firstsync", "--rows=700", "--withheld=10", "--samples=2", "--gzip"},
+			[]string{"a first read of 701 rows", "all of it, p50", "the body's first byte, p50", "Electric"},
+		},
+		{
+			[]string{"growth", "--times=1", "--clients=4", "--base-people=2", "--base-ids=1", "--base-rows=3", "--samples=1", "--for=100ms"},
+			[]string{"| people x1 | 4 clients, p99 |", "| `go run ./integration/load fanout --clients 4 --people 2 --samples 1` |", "| rows x1 | all of it, p50 |"},
+		},
+	} {
+		t.Run(c.args[0], func(t *testing.T) { measure(t, c.args, c.says...) })
+	}
+}
+
+func TestAllOfThemMakeOneReport(t *testing.T) {
+	args := []string{"all", "--samples=1", "--rate=100", "--for=100ms", "--holders=1", "--held=2", "--rows=5", "--concurrency=2"}
+	measure(t, append(args, small...), "fanout:", "invisible:", "selective:", "memory:", "catchup:", "firstsync:", "a first read of 6 rows")
+}
+
+// TestAShapegateThatRunsIsMeasured starts one, and what is behind it, and names
+// them to the tool as somebody would who has one.
+func TestAShapegateThatRunsIsMeasured(t *testing.T) {
+	const secret = "a secret for tests, at least 32 bytes long"
+	start := func(args ...string) *child.Process {
+		p, err := child.Start(t.Context(), t.Output(), []string{"SHAPEGATE_JWT_SECRET=" + secret, "SPICEDB_TOKEN=spicedbtest"}, args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := p.Close(); err != nil {
+				t.Errorf("%s: %v", args[0], err)
 			}
 		})
+		return p
+	}
+	backend := start("backend")
+	gate := start("proxy", "--electric-url="+backend.URL, "--spicedb-endpoint="+backend.SpiceDB, "--spicedb-insecure")
+	args := []string{
+		"fanout", "--samples=2", "--url=" + gate.URL, "--jwt-secret=" + secret,
+		"--spicedb-endpoint=" + backend.SpiceDB, "--spicedb-token=" + backend.Token, "--spicedb-insecure",
+		"--sql-url=" + backend.Control + "/sql", "--each=group:readers#member@user:" + world.PersonMark,
+	}
+	measure(t, append(args, small...), "6 clients, p99", "bare")
+	args = append(args, "--metrics-url="+gate.Metrics, "--electric-url="+backend.URL)
+	measure(t, append(args, small...), "6 clients, p99", "bare", "relay")
+}
+
+// measure runs the tool, and looks for what its report must say.
+func measure(t *testing.T, args []string, says ...string) {
+	t.Helper()
+	c := newCommand(func(string) string { return "" })
+	var out bytes.Buffer
+	c.SetOut(&out)
+	c.SetErr(t.Output())
+	c.SetArgs(args)
+	if err := c.ExecuteContext(t.Context()); err != nil {
+		t.Fatalf("%v\n%s", err, &out)
+	}
+	words := strings.Join(strings.Fields(out.String()), " ")
+	for _, text := range says {
+		if !strings.Contains(words, text) {
+			t.Errorf("no %q in\n%s", text, &out)
+		}
 	}
 }
 
 func TestOptionsHaveToGoTogether(t *testing.T) {
-	for _, flags := range [][]string{
-		{"--clients=0"},
-		{"--samples=1000000"},
-		{"--clients=2", "--own=1", "--samples=3"},
-		{"--clients=20000", "--own=10000"},
-		{"--rate=-1"},
-		{"--limit=0s"},
-		{"--pause=-1s"},
-		{"--spicedb-endpoint=localhost:50051"},
-		{"--metrics-url=http://localhost:9090/metrics"},
-		{"--url=http://localhost:8080/v1/shapes/documents"},
-		{"--url=http://localhost:8080/v1/shapes/documents", "--jwt-secret=s", "--spicedb-endpoint=localhost:50051", "--spicedb-token=t"},
-		{"--each=workspace:main#member@user:alice"},
+	for _, args := range [][]string{
+		{"fanout", "--clients=0"},
+		{"fanout", "--clients="},
+		{"fanout", "--people=0"},
+		{"fanout", "--electric-url=http://localhost:3000"},
+		{"fanout", "--url=http://localhost:8080/v1/shapes/documents"},
+		{"fanout", "--clients=1000000000"},
+		{"invisible", "--withheld=0"},
+		{"invisible", "--for=0s"},
+		{"selective", "--see=0"},
+		{"memory", "--held=2", "--universe=1"},
+		{"catchup", "--concurrency=0"},
+		{"firstsync", "--samples=0"},
+		{"growth", "--base-rows=0"},
+		{"nothing"},
 	} {
 		c := newCommand(func(string) string { return "" })
-		c.SetArgs(flags)
+		c.SetArgs(args)
 		if err := c.ExecuteContext(t.Context()); err == nil {
-			t.Errorf("%v were accepted", flags)
+			t.Errorf("%v were accepted", args)
 		}
-	}
-}
-
-func TestAReplicaTellsWhatWasNotGranted(t *testing.T) {
-	const id = "10ad0001-0000-4000-8000-000000000000"
-	say := func(operation string) message {
-		m, err := parseMessage([]byte(`{"key":"\"public\".\"documents\"/\"` + id + `\"","value":{"id":"` + id + `","title":"t"},"headers":{"operation":"` + operation + `"}}`))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return m
-	}
-	upToDate := message{}
-	upToDate.Headers.Control = "up-to-date"
-	receive := func(r *replica, messages ...message) {
-		t.Helper()
-		if err := r.receive(messages...); err != nil {
-			t.Fatal(err)
-		}
-	}
-	leaks := func(r *replica, want int) {
-		t.Helper()
-		if got := r.leaked("alice"); len(got) != want {
-			t.Errorf("%d leaks, want %d: %v", len(got), want, got)
-		}
-	}
-
-	r := newReplica([]string{id})
-	there := r.await(holdsAll([]string{id}))
-	receive(r, say("insert"))
-	if len(r.ids()) != 0 {
-		t.Error("a row is there before up-to-date")
-	}
-	receive(r, upToDate)
-	select {
-	case <-there.at:
-	default:
-		t.Error("nobody was told that the row is there")
-	}
-	receive(r, say("delete"), upToDate)
-	r.revoked([]string{id})
-	receive(r, say("delete"), upToDate)
-	leaks(r, 0)
-	receive(r, say("insert"))
-	leaks(r, 1)
-	r.grant([]string{id})
-	receive(r, say("insert"))
-	leaks(r, 1)
-
-	r = newReplica(nil)
-	receive(r, say("delete"))
-	leaks(r, 1)
-}
-
-func TestQuantilesAreSamples(t *testing.T) {
-	var all []time.Duration
-	for i := range 200 {
-		all = append(all, time.Duration(200-i))
-	}
-	if got, want := quantilesOf(all), (quantiles{100, 190, 198, 200}); got != want {
-		t.Errorf("%v, want %v", got, want)
-	}
-	if got, want := quantilesOf(all[:1]), (quantiles{1, 1, 1, 1}); got != want {
-		t.Errorf("%v, want %v", got, want)
-	}
-}
-
-func TestCountsAreReadFromMetrics(t *testing.T) {
-	c, err := readCounts(strings.NewReader(`# HELP grpc_client_handled_total Total.
-grpc_client_handled_total{grpc_code="OK",grpc_method="CheckPermission",grpc_service="s",grpc_type="unary"} 3
-grpc_client_handled_total{grpc_code="Unavailable",grpc_method="CheckPermission",grpc_service="s",grpc_type="unary"} 1
-process_cpu_seconds_total 1.5
-`))
-	if err != nil || c.calls["CheckPermission"] != 4 || c.cpu != 1.5 {
-		t.Errorf("%v, %v", c, err)
 	}
 }

@@ -1,14 +1,13 @@
-// Command load measures how soon a change of somebody's grants reaches the
-// clients that are waiting: how long after a relationship was written the rows
-// appear or disappear, for many people at once, and what it costs at SpiceDB. The
-// same run measures how long a change of a row takes, for comparison.
+// Command load measures a shapegate under many readers: how soon a change is with
+// them, what they cost, and how soon a change of somebody's grants reaches them.
+// Each figure stands beside one of something that decides nothing, from the same
+// run, and what is quoted is the ratio.
 //
-// Without a URL it starts everything in this process: the SpiceDB engine, the
-// stand-in for Electric and the proxy. With one it measures the shapegate that is
-// there. README.md says how, and what the figures mean.
+// Without a URL it starts everything by itself. With one it measures the shapegate
+// that is there. README.md says how, and what the figures mean.
 //
-// It is a check, too: it fails if a client received a row that its person was not
-// granted, or if a change never arrived.
+// It is a check, too: it fails if a client received a row that its person may not
+// see, or if a change never arrived. It never fails for slowness.
 package main
 
 import (
@@ -19,38 +18,29 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/shapegate/shapegate/integration/load/internal/grants"
+	"github.com/shapegate/shapegate/integration/load/internal/readers"
 )
 
-func main() {
+func main() { os.Exit(run()) }
+
+func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := newCommand(os.Getenv).ExecuteContext(ctx)
-	stop()
-	if err != nil {
+	defer stop()
+	if err := newCommand(os.Getenv).ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "load:", err)
-		os.Exit(1)
+		return 1
 	}
+	return 0
 }
 
+// newCommand returns the command, which without a subcommand is grants.
 func newCommand(getenv func(string) string) *cobra.Command {
-	var o options
-	c := &cobra.Command{
-		Use:           "load",
-		Short:         "Measure how soon changed grants reach waiting clients",
-		Args:          cobra.NoArgs,
-		SilenceErrors: true, // main prints them
-		SilenceUsage:  true,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if err := o.complete(getenv); err != nil {
-				return err
-			}
-			report, err := measure(c.Context(), &o, c.ErrOrStderr())
-			if err != nil {
-				return err
-			}
-			report.print(c.OutOrStdout())
-			return report.verdict()
-		},
-	}
-	o.bind(c.Flags())
+	c := grants.New(getenv)
+	c.Use, c.Short = "load", "Measure a shapegate under many readers; without a command, as grants does"
+	c.AddCommand(grants.New(getenv))
+	c.AddCommand(readers.New(getenv)...)
+	c.AddCommand(newChildCommands(getenv)...)
 	return c
 }

@@ -1,0 +1,130 @@
+package readers
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/shapegate/shapegate/integration/load/internal/rows"
+	"github.com/shapegate/shapegate/integration/load/internal/world"
+)
+
+// round is one change, and when it was with each client of those who may see it.
+type round struct {
+	mark   []byte
+	person int // who may see it; -1: everybody
+	at     []atomic.Int64
+	left   atomic.Int64
+	done   chan struct{} // closed when nobody is left
+}
+
+const everybody = -1
+
+// marks numbers changes, for the whole process: what was sent at one door is never
+// taken for what is sent at the next.
+var marks atomic.Int64
+
+// firstMark is in the rows as they are at the start, and as long as all marks.
+const firstMark = "mark-start000"
+
+func nextMark() string { return fmt.Sprintf("mark-%08d", marks.Add(1)) }
+
+// arrived notes that a client has an answer, if it is with the change that is
+// waited for.
+func (c *crowd) arrived(m *member, body []byte) bool {
+	r := c.round.Load()
+	if r == nil || !bytes.Contains(body, r.mark) {
+		return false
+	}
+	if r.person != everybody && r.person != m.person && c.door.decides {
+		c.tally.wrong("%s received the change of a row of %s", world.Person(m.person), world.Person(r.person))
+	}
+	if r.at[m.n].CompareAndSwap(0, m.answer.At.UnixNano()) && (r.person == everybody || r.person == m.person) {
+		if r.left.Add(-1) == 0 {
+			close(r.done)
+		}
+	}
+	return true
+}
+
+// change changes a row of a person's, or of everybody's, and returns how long after
+// the commit each client that may see it had it.
+func (c *crowd) change(ctx context.Context, person int) ([]time.Duration, error) {
+	r := &round{person: person, at: make([]atomic.Int64, len(c.members)), done: make(chan struct{})}
+	mark := nextMark()
+	r.mark = []byte(mark)
+	concerned := 0
+	for _, m := range c.members {
+		if person == everybody || person == m.person {
+			concerned++
+		}
+	}
+	r.left.Store(int64(concerned))
+	c.round.Store(r)
+	defer c.round.Store(nil)
+
+	committed, err := c.door.rows.Exec(ctx, changeOf(person, mark))
+	if err != nil {
+		return nil, err
+	}
+	patience := time.NewTimer(c.o.patience)
+	defer patience.Stop()
+	select {
+	case <-r.done:
+	case <-patience.C:
+		c.tally.wrong("a change did not reach %d of %d clients in %v", r.left.Load(), concerned, c.o.patience)
+	case <-c.ctx.Done():
+		return nil, c.cause()
+	}
+	took := make([]time.Duration, 0, concerned)
+	for _, m := range c.members {
+		at := r.at[m.n].Load()
+		if at != 0 && (person == everybody || person == m.person) {
+			took = append(took, time.Unix(0, at).Sub(committed))
+		}
+	}
+	return took, nil
+}
+
+// changeOf is the SQL of a change.
+func changeOf(person int, mark string) string {
+	if person == everybody {
+		return world.ChangeTitle(common(), world.TitleForAll(mark))
+	}
+	return world.ChangeTitle(world.Document(world.Own, person, 0), world.TitleFor(person, mark))
+}
+
+// broadcast tells the clients of the bare server of a change, for which it takes
+// its mark alone.
+type broadcast struct{ rows.Posted }
+
+// Exec implements rows.Rows.
+func (b broadcast) Exec(ctx context.Context, sql string) (time.Time, error) {
+	return b.Posted.Exec(ctx, markIn(sql))
+}
+
+func markIn(sql string) string {
+	const prefix = "mark-"
+	i := bytes.Index([]byte(sql), []byte(prefix))
+	return sql[i : i+len(firstMark)]
+}
+
+// samples makes changes one after the other, each once all clients wait again. The
+// first is not counted: it finds everything cold.
+func (c *crowd) samples(ctx context.Context, n int, person func(i int) int) (all []time.Duration, err error) {
+	for i := range n + 1 {
+		took, err := c.change(ctx, person(i))
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			all = append(all, took...)
+		}
+		if err := c.settle(); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}

@@ -1,0 +1,52 @@
+package readers
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+)
+
+// tally is what was noticed while clients read.
+type tally struct {
+	woken      atomic.Int64 // answers without a change that were no timeout's
+	unexpected atomic.Int64 // answers with changes that nobody waited for
+	refetches  atomic.Int64 // clients that had to begin anew
+	failures   atomic.Int64 // requests that got no answer, or one that was none
+
+	mu     sync.Mutex
+	last   error
+	wrongs []string
+}
+
+// mostWrongs bounds how much is said about what is wrong.
+const mostWrongs = 20
+
+func (t *tally) wrong(format string, args ...any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.wrongs) < mostWrongs {
+		t.wrongs = append(t.wrongs, fmt.Sprintf(format, args...))
+	}
+}
+
+func (t *tally) fail(err error) {
+	t.failures.Add(1)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.last = err
+}
+
+// into reports what there is to say of the clients at a door.
+func (t *tally) into(r *report, door string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, text := range t.wrongs {
+		r.wrong("%s: %s", door, text)
+	}
+	if n := t.failures.Load(); n > 0 {
+		r.wrong("%s: %d requests failed, the last: %v", door, n, t.last)
+	}
+	if n := t.refetches.Load(); n > 0 {
+		r.note("%s: %d clients had to begin anew", door, n)
+	}
+}

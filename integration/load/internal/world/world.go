@@ -1,0 +1,94 @@
+// Package world is what the load tool measures: a table of documents, who may see
+// them, and the people who read them. With --url it has to be a part of the world
+// that is there, as it is of the demo's.
+package world
+
+import (
+	"fmt"
+	"strings"
+)
+
+const (
+	// Schema is SpiceDB's.
+	Schema = `
+definition user {}
+
+definition group {
+	relation member: user | group#member
+}
+
+definition document {
+	relation viewer: user | group#member
+	relation banned: user
+
+	permission view = viewer - banned
+}
+
+definition shapegate_canary {
+	relation beat: shapegate_canary
+}`
+
+	// Shapes is the definition of the one shape.
+	Shapes = `
+shapes:
+  documents:
+    table: documents
+    columns: [id, project_id, title, updated_at]
+    authorize:
+      filter:
+        - {resource: document, permission: view, column: id}
+`
+
+	// ShapePath is where shapegate serves it.
+	ShapePath = "/v1/shapes/documents"
+
+	// DirectQuery asks Electric for the changes of the same table and columns.
+	DirectQuery = "table=documents&columns=id,project_id,title,updated_at&log=changes_only"
+)
+
+// PersonMark stands for a person's id in --each.
+const PersonMark = "{person}"
+
+// Person names the n-th person.
+func Person(n int) string { return fmt.Sprintf("load-%04d", n) }
+
+// Kind says whose a document is. It is a part of its id.
+type Kind int
+
+// The kinds of documents.
+const (
+	Own      Kind = 1 // a person's, from the start to the end
+	Grouped  Kind = 2 // a group's
+	Granted  Kind = 3 // nobody's, but for those it is granted to
+	Common   Kind = 4 // everybody's
+	Withheld Kind = 5 // nobody's, ever
+	Absent   Kind = 6 // granted, though there is no such row
+)
+
+// Document is the id of a document: the i-th of its n-th owner.
+func Document(k Kind, n, i int) string {
+	return fmt.Sprintf("10ad000%d-0000-4000-8000-%06d%06d", k, n, i)
+}
+
+// Documents lists the first count documents of an owner.
+func Documents(k Kind, n, count int) []string {
+	ids := make([]string, count)
+	for i := range ids {
+		ids[i] = Document(k, n, i)
+	}
+	return ids
+}
+
+// Viewer is the relationship that lets a person see a document.
+func Viewer(id string, n int) string {
+	return fmt.Sprintf("document:%s#viewer@user:%s", id, Person(n))
+}
+
+// Each is the relationships of --each for a person.
+func Each(texts []string, n int) []string {
+	all := make([]string, len(texts))
+	for i, text := range texts {
+		all[i] = strings.ReplaceAll(text, PersonMark, Person(n))
+	}
+	return all
+}
