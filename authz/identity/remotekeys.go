@@ -43,6 +43,7 @@ type remoteKeys struct {
 
 	mu      sync.Mutex
 	set     keySet        // nil until the first success
+	fetched uint64        // how often it was replaced
 	err     error         // of the last fetch
 	pending bool          // a fetch is under way, or has been asked for
 	done    chan struct{} // closed when the pending fetch, or the next, is over
@@ -96,6 +97,13 @@ func (k *remoteKeys) find(ctx context.Context, token *jwt.Token) (any, error) {
 		return nil, authz.E(authz.Unavailable, opVerify, errNotFetched)
 	}
 	return nil, err
+}
+
+// number implements keySource.
+func (k *remoteKeys) number() uint64 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.fetched
 }
 
 func (k *remoteKeys) current() (keySet, error) {
@@ -187,6 +195,7 @@ func (k *remoteKeys) finish(set keySet, err error) {
 	defer k.mu.Unlock()
 	if err == nil {
 		k.set = set
+		k.fetched++
 	}
 	k.err = err
 	k.pending = false

@@ -161,10 +161,13 @@ func TestWithdrawnKeysAreForgotten(t *testing.T) {
 				cfg.JWKSRefresh = time.Minute
 				v := newVerifier(t, cfg)
 				synctest.Wait()
+				token := oldKey().sign(t, good(nil))
+				if _, err := v.Verify(t.Context(), token); err != nil {
+					t.Fatal(err)
+				}
 				keys.publish(t, left...)
 				time.Sleep(time.Minute + time.Minute/10 + time.Second)
 
-				token := oldKey().sign(t, good(nil))
 				_, err := v.Verify(t.Context(), token)
 				assertRefused(t, err, token, "no such key")
 			})

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"time"
 
@@ -18,7 +19,7 @@ const MaxTokenSize = 8 << 10
 // Identity is what a verified token says.
 type Identity struct {
 	// Subject is who asks. Its Claims are all of the token's claims, numbers as
-	// float64.
+	// float64. They are shared: nobody may change them.
 	Subject authz.Subject
 
 	// Expires is the token's "exp". It is always set, and was in the future when
@@ -33,12 +34,16 @@ type Verifier struct {
 	parser     *jwt.Parser
 	subject    subjectRule
 	now        func() time.Time
+	verified   verified
 }
 
 // keySource finds what a token's signature is verified with: one key, or a
 // jwt.VerificationKeySet. Its errors are reasons, or an Unavailable error.
 type keySource interface {
 	find(ctx context.Context, token *jwt.Token) (any, error)
+
+	// number is another one whenever the keys may be others.
+	number() uint64
 }
 
 // New returns a Verifier. With Config.JWKSURL it starts a goroutine that fetches
@@ -86,6 +91,10 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Identity, error) {
 	if len(token) > MaxTokenSize {
 		return Identity{}, refuse(errTooLong)
 	}
+	key, keys := sha256.Sum256([]byte(token)), v.keys.number()
+	if who, ok := v.verified.get(key, keys); ok && v.now().Before(who.Expires) {
+		return who, nil
+	}
 	var c claims
 	parsed, err := v.parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
 		// RFC 7515, section 4.1.11: whoever does not understand a critical header
@@ -98,7 +107,11 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Identity, error) {
 	if err != nil {
 		return Identity{}, v.refusal(parsed, err)
 	}
-	return v.identity(c)
+	who, err := v.identity(c)
+	if err == nil {
+		v.verified.put(key, keys, who)
+	}
+	return who, err
 }
 
 func (v *Verifier) identity(c claims) (Identity, error) {
@@ -126,3 +139,5 @@ func (v *Verifier) identity(c claims) (Identity, error) {
 type sharedSecret []byte
 
 func (s sharedSecret) find(context.Context, *jwt.Token) (any, error) { return []byte(s), nil }
+
+func (s sharedSecret) number() uint64 { return 0 }

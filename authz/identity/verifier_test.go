@@ -461,3 +461,30 @@ func TestVerifierKeepsItsOwnSecret(t *testing.T) {
 	_, err := v.Verify(t.Context(), forged)
 	assertRefused(t, err, forged, "signature")
 }
+
+// What was verified once is not taken for good for ever.
+func TestATokenThatHeldExpires(t *testing.T) {
+	at := now
+	cfg := secretConfig()
+	cfg.Now = func() time.Time { return at }
+	v := newVerifier(t, cfg)
+	token := signHS256(t, good(nil))
+	for range 2 {
+		if _, err := v.Verify(t.Context(), token); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at = now.Add(2 * time.Hour)
+	_, err := v.Verify(t.Context(), token)
+	assertRefused(t, err, token, "expired")
+}
+
+func BenchmarkVerify(b *testing.B) {
+	v := newVerifier(b, secretConfig())
+	token := signHS256(b, good(nil))
+	for b.Loop() {
+		if _, err := v.Verify(b.Context(), token); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
