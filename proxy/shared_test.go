@@ -1,0 +1,263 @@
+package proxy_test
+
+import (
+	"compress/gzip"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/shapegate/shapegate/integration/electrictest"
+	"github.com/shapegate/shapegate/proxy"
+	"github.com/shapegate/shapegate/proxy/feed"
+)
+
+// woken is how many waits the feeds have broken off for a message.
+func (d *deployment) woken() (n int) {
+	for _, s := range d.handler.Feeds() {
+		n += int(s.Woken)
+	}
+	return n
+}
+
+func TestManyWhoWaitAreOneRequestAtElectric(t *testing.T) {
+	d := deploy(t)
+	var polls []*held
+	for range 20 {
+		for _, person := range []string{"alice", "bob"} {
+			r := d.as(person)
+			polls = append(polls, r.hold("/v1/shapes/documents?live=true&"+r.get("/v1/shapes/documents?offset=-1").onward()))
+		}
+	}
+	d.waitHeld(len(polls))
+	d.upstream.forget()
+	d.exec("UPDATE documents SET title = 'for alice alone' WHERE id = $1", full("d1"))
+	for i, poll := range polls {
+		if i%2 == 0 {
+			poll.answer().says("update d1 title=for alice alone", "up-to-date")
+		}
+	}
+	d.waitHeld(20) // bob's
+	if got := d.woken(); got != 20 {
+		t.Errorf("%d were woken", got)
+	}
+	if got := d.electric.Stats().Held; got != 1 {
+		t.Errorf("%d requests wait at Electric", got)
+	}
+	if asked := d.upstream.requests(); len(asked) != 1 {
+		t.Errorf("Electric was asked %d times for one change", len(asked))
+	}
+	d.handler.Drain()
+	for i, poll := range polls {
+		if i%2 == 1 {
+			poll.answer().says("up-to-date")
+		}
+	}
+}
+
+// Who may see nothing of what is written is not woken, and yet comes further.
+func TestAWaitThatBringsNothingMovesOn(t *testing.T) {
+	d := deploy(t, configured(func(c *proxy.Config) { c.LongPollTimeout = 200 * time.Millisecond }))
+	alice := d.as("alice")
+	at := alice.get("/v1/shapes/documents?offset=-1")
+	poll := alice.hold("/v1/shapes/documents?live=true&" + at.onward())
+	d.waitHeld(1)
+	d.exec("UPDATE documents SET title = 'hidden' WHERE id = $1", full("d3"))
+	a := poll.answer().says("up-to-date")
+	if a.offset() == at.offset() || a.handle() != at.handle() || d.woken() != 0 {
+		t.Errorf("it ends at %s, with %d woken", a.offset(), d.woken())
+	}
+}
+
+func TestEqualAnswersAreTheSameOnes(t *testing.T) {
+	d := deploy(t, granting(sees("bob", "d1"), sees("bob", "d2")))
+	path := "/v1/shapes/documents?"
+	at := d.as("alice").get(path + "offset=-1")
+	d.exec("UPDATE documents SET title = repeat('long ', 200) WHERE id = $1", full("d1"))
+	for range 3 {
+		d.as("alice").get(path + at.onward()).is(http.StatusOK)
+	}
+	for _, s := range d.handler.Feeds() {
+		if s.AnswerBytes == 0 || s.AnswerBytes > 2000 {
+			t.Errorf("%d bytes of answers are kept", s.AnswerBytes)
+		}
+	}
+}
+
+func TestAnswersAreZippedForThoseWhoTakeIt(t *testing.T) {
+	d := deploy(t)
+	alice := d.as("alice")
+	path := "/v1/shapes/documents?"
+	at := alice.get(path + "offset=-1")
+	d.exec("UPDATE documents SET title = $1 WHERE id = $2", strings.Repeat("long ", 1000), full("d1"))
+	want := string(alice.get(path + at.onward()).body)
+	for accepts, zipped := range map[string]bool{"gzip": true, "br, gzip;q=0.5": true, "br": false, "gzip;q=0": false, "identity": false} {
+		resp, err := alice.with("Accept-Encoding", accepts).send(d.context(), http.MethodGet, path+at.onward(), "")
+		d.check(err)
+		body := io.Reader(resp.Body)
+		if got := resp.Header.Get("Content-Encoding") == "gzip"; got != zipped {
+			t.Errorf("%s: zipped is %v", accepts, got)
+		}
+		if zipped {
+			body, err = gzip.NewReader(resp.Body)
+			d.check(err)
+		}
+		text, err := io.ReadAll(body)
+		d.check(err)
+		closing(resp.Body)
+		if string(text) != want {
+			t.Errorf("%s: another text", accepts)
+		}
+	}
+}
+
+func TestTooManyWhoWaitAreSentAway(t *testing.T) {
+	d := deploy(t, configured(func(c *proxy.Config) { c.Waiting, c.WaitingPerSubject = 3, 2 }))
+	path := "/v1/shapes/documents?live=true&"
+	hold := func(person string) *held {
+		r := d.as(person)
+		return r.hold(path + r.get("/v1/shapes/documents?offset=-1").onward())
+	}
+	alice := d.as("alice")
+	at := alice.get("/v1/shapes/documents?offset=-1")
+	hold("alice")
+	hold("alice")
+	d.waitHeld(2)
+	tooMany := alice.get(path + at.onward())
+	tooMany.refused(http.StatusTooManyRequests, "")
+	alice.get("/v1/shapes/documents?" + at.onward()).says("up-to-date") // without waiting
+	bobs := hold("bob")
+	d.waitHeld(3)
+	away := d.as("carol").get(path + d.as("carol").get("/v1/shapes/documents?offset=-1").onward())
+	away.isAway()
+	for _, a := range []*answer{tooMany, away} {
+		if a.header.Get("Retry-After") == "" {
+			t.Error("an answer without Retry-After")
+		}
+	}
+	_ = bobs
+}
+
+func TestTooManyFeedsAreNotStarted(t *testing.T) {
+	d := deploy(t, configured(func(c *proxy.Config) { c.Feeds = feed.Config{Feeds: 2, PerSubject: 1} }))
+	alice, bob := d.as("alice"), d.as("bob")
+	alice.get("/v1/shapes/documents?offset=-1").holds("d1", "d2")
+	bob.get("/v1/shapes/documents?offset=-1").is(http.StatusOK)
+	refused := alice.get("/v1/shapes/documents?offset=now&replica=full")
+	refused.refused(http.StatusTooManyRequests, "")
+	if refused.header.Get("Retry-After") == "" {
+		t.Error("a 429 without Retry-After")
+	}
+	bob.get("/v1/shapes/documents?offset=now&replica=full").is(http.StatusOK)
+	d.as("carol").get("/v1/shapes/current?offset=now&replica=full").isAway()
+}
+
+// A reader that does not take its answer keeps nobody else from theirs.
+func TestASlowReaderIsNotWaitedFor(t *testing.T) {
+	d := deploy(t)
+	alice := d.as("alice")
+	path := "/v1/shapes/documents?live=true&"
+	at := alice.get("/v1/shapes/documents?offset=-1")
+	resp := make(chan *http.Response, 1)
+	go func() {
+		r, err := alice.send(d.context(), http.MethodGet, path+at.onward(), "")
+		if err != nil {
+			t.Error(err)
+		}
+		resp <- r // whose body is not read
+	}()
+	for i := range 20 {
+		r := d.as("alice")
+		poll := r.hold(path + r.get("/v1/shapes/documents?offset=-1").onward())
+		if i == 0 {
+			d.waitHeld(2)
+		} else {
+			d.waitHeld(1)
+		}
+		d.exec("UPDATE documents SET title = $1 WHERE id = $2", fmt.Sprint(i, strings.Repeat("x", 1<<20)), full("d1"))
+		if a := poll.answer().is(http.StatusOK); len(a.body) < 1<<20 {
+			t.Errorf("an answer of %d bytes", len(a.body))
+		}
+	}
+	closing((<-resp).Body)
+}
+
+func TestManyWhoWaitOverHTTP2(t *testing.T) {
+	d := deploy(t)
+	server := httptest.NewUnstartedServer(d.handler)
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	d.end(func() {
+		d.handler.Drain()
+		server.Close()
+	})
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs}, ForceAttemptHTTP2: true}
+	d.end(transport.CloseIdleConnections)
+	d.client, d.url = &http.Client{Transport: transport}, server.URL
+	alice := d.as("alice")
+	at := alice.get("/v1/shapes/documents?offset=-1")
+	var polls []*held
+	for range 50 {
+		polls = append(polls, alice.hold("/v1/shapes/documents?live=true&"+at.onward()))
+	}
+	d.waitHeld(50)
+	d.exec("UPDATE documents SET title = 'new' WHERE id = $1", full("d1"))
+	for _, poll := range polls {
+		poll.answer().says("update d1 title=new", "up-to-date")
+	}
+	resp, err := alice.send(d.context(), http.MethodGet, "/v1/shapes/documents?"+at.onward(), "")
+	d.check(err)
+	closing(resp.Body)
+	if resp.ProtoMajor != 2 {
+		t.Errorf("it was %s", resp.Proto)
+	}
+}
+
+// Answers from the window are as those from Electric, message for message.
+func TestTheWindowSaysWhatElectricSays(t *testing.T) {
+	for _, shape := range []string{"documents", "current", "board"} {
+		d := deploy(t, standIn(func(o *electrictest.Options) { o.LongPollTimeout = time.Second }))
+		alice := d.as("alice")
+		path := "/v1/shapes/" + shape + "?"
+		_, at := alice.whole(path)
+		for _, sql := range []string{
+			"UPDATE documents SET title = 'one' WHERE id = $1", "DELETE FROM documents WHERE id = $1",
+			"INSERT INTO documents (id, title) VALUES ($1, 'back')", "UPDATE documents SET title = NULL WHERE id = $1",
+		} {
+			if _, err := d.electric.Exec(sql, full("d1")); err != nil && !strings.Contains(sql, "NULL") {
+				t.Fatal(err)
+			}
+		}
+		d.read()
+		ours := alice.get(path + at.onward())
+		d.replica(func(c *proxy.Config) { c.Feeds.Memory = 1 })
+		theirs := alice.get(path + at.onward())
+		if got, want := fmt.Sprint(ours.messages()), fmt.Sprint(theirs.messages()); got != want {
+			t.Errorf("%s: the window says\n%s\nElectric says\n%s", shape, got, want)
+		}
+		if ours.offset() != theirs.offset() || ours.header.Get("Electric-Schema") != theirs.header.Get("Electric-Schema") {
+			t.Errorf("%s: other headers: %v, %v", shape, ours.header, theirs.header)
+		}
+	}
+}
+
+// Feeds end while requests come, and begin again.
+func TestFeedsThatEndAreBegunAgain(t *testing.T) {
+	d := deploy(t, configured(func(c *proxy.Config) { c.Feeds.Idle = time.Millisecond }))
+	var all sync.WaitGroup
+	for i := range 4 {
+		r := d.as([]string{"alice", "bob"}[i%2])
+		all.Go(func() {
+			at := r.get("/v1/shapes/documents?offset=-1")
+			for range 50 {
+				at = r.get("/v1/shapes/documents?" + at.onward()).is(http.StatusOK)
+			}
+		})
+	}
+	all.Wait()
+}
