@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/shapegate/shapegate/proxy/electric"
@@ -47,6 +48,23 @@ func (s shapeHeaders) write(h http.Header) {
 		h.Set("Electric-Up-To-Date", "")
 	}
 	h.Set("Electric-Has-Data", strconv.FormatBool(s.hasData))
+}
+
+// acceptsGzip reports whether a client takes an answer as gzip has it (RFC 9110,
+// section 12.5.3).
+func acceptsGzip(h http.Header) bool {
+	for _, line := range h.Values("Accept-Encoding") {
+		for coding := range strings.SplitSeq(line, ",") {
+			name, weight, _ := strings.Cut(coding, ";")
+			if !strings.EqualFold(strings.TrimSpace(name), "gzip") {
+				continue
+			}
+			q, weighted := strings.CutPrefix(strings.TrimSpace(weight), "q=")
+			value, err := strconv.ParseFloat(q, 64)
+			return !weighted || err == nil && value > 0
+		}
+	}
+	return false
 }
 
 const jsonType = "application/json; charset=utf-8"
@@ -107,14 +125,6 @@ func (a *arrayWriter) add(element []byte) error {
 func (a *arrayWriter) end() error {
 	_ = a.w.WriteByte(']')
 	return a.w.Flush()
-}
-
-// upToDateMessage is the control message that ends a log that was read to its
-// end, as seen from lsn.
-func upToDateMessage(lsn uint64) []byte {
-	b := append([]byte(nil), `{"headers":{"control":"up-to-date","global_last_seen_lsn":"`...)
-	b = strconv.AppendUint(b, lsn, 10)
-	return append(b, `"}}`...)
 }
 
 // snapshotEnd is the control message that tells which transactions a snapshot

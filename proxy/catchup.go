@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/proxy/feed"
 )
 
 // serveCatchUp answers a read of the messages after an offset that does not wait.
@@ -14,18 +16,25 @@ import (
 // way; on-demand collections read so around each subset. So it is asked anew who
 // may see what came, as after a wait.
 func (rd *reading) serveCatchUp(ctx context.Context, w http.ResponseWriter, log shapeLog, h handle) error {
-	b, err := log.Read(ctx, rd.resume(h), false, "")
+	b, err := log.Read(ctx, rd.resume(h))
 	if err != nil {
 		return staleHandle(err)
 	}
 	defer b.Close()
-	rd.shape.learn(b.schema)
+	rd.shape.learn(b.Schema)
 	c, err := rd.reauthorize(ctx, h)
 	switch {
 	case err != nil:
 		return err
 	case !c.Empty():
 		return rd.deliverDelta(ctx, w, log, b, h, c)
+	}
+	answer, ok, err := rd.shared(b)
+	switch {
+	case err != nil:
+		return err
+	case ok:
+		return rd.deliverShared(w, b, rd.current(h, c), answer)
 	}
 	return rd.deliver(ctx, w, b, rd.current(h, c), found{}, rd.steady())
 }
@@ -36,10 +45,10 @@ func (rd *reading) serveCatchUp(ctx context.Context, w http.ResponseWriter, log 
 // An event stream's client resumes at the start of the last transaction that it
 // was told of, which may be the base's own; that is why an earlier offset is
 // raised to the base, rather than refused.
-func (rd *reading) resume(h handle) position {
-	at := position{handle: h.upstream, offset: rd.offset}
-	if at.offset.Compare(h.base) < 0 {
-		at.offset = h.base
+func (rd *reading) resume(h handle) feed.Place {
+	at := feed.Place{Handle: h.upstream, Offset: rd.offset}
+	if at.Offset.Compare(h.base) < 0 {
+		at.Offset = h.base
 	}
 	return at
 }
@@ -66,7 +75,7 @@ func staleHandle(err error) error {
 // first.
 func (rd *reading) deliverDelta(ctx context.Context, w http.ResponseWriter, log shapeLog, b *batch, h handle, c authz.Change) error {
 	d := rd.newDelta(h, c, false)
-	if !b.upToDate {
+	if !b.UpToDate {
 		return rd.deliver(ctx, w, b, h, found{}, d.window)
 	}
 	if err := d.ask(ctx, log); err != nil {
@@ -76,17 +85,14 @@ func (rd *reading) deliverDelta(ctx context.Context, w http.ResponseWriter, log 
 	if err := rd.narrow(ctx); err != nil {
 		return err
 	}
-	told := rd.mint(b.end, b.end.offset)
+	told := rd.mint(b.End, b.End.Offset)
 	head := shapeHeaders{
 		handle:   told.String(),
-		offset:   b.end.offset,
-		schema:   b.schema,
+		offset:   b.End.Offset,
 		upToDate: true,
 		hasData:  true,
 	}
-	if rd.live {
-		head.schema, head.cursor = nil, nextCursor(rd.h.now(), rd.cursor)
-	}
+	rd.completeHead(&head, b)
 	out := beginArray(w, head)
 	var upToDate []byte
 	if err := rd.forEachVisible(ctx, b, &d.window, func(m *electric.Message, element []byte) error {
@@ -103,7 +109,7 @@ func (rd *reading) deliverDelta(ctx context.Context, w http.ResponseWriter, log 
 	}
 	rd.h.late.put(told, d.late())
 	if upToDate == nil {
-		upToDate = upToDateMessage(b.end.offset.LSN())
+		upToDate = feed.UpToDateMessage(b.End.Offset.LSN())
 	}
 	_ = out.add(upToDate)
 	return out.end()
@@ -112,14 +118,7 @@ func (rd *reading) deliverDelta(ctx context.Context, w http.ResponseWriter, log 
 // deliver writes what the reader may see of a batch: what was found when it was
 // looked into, then the messages that are still unread.
 func (rd *reading) deliver(ctx context.Context, w http.ResponseWriter, b *batch, h handle, f found, through window) error {
-	out := beginArray(w, shapeHeaders{
-		handle:   h.String(),
-		offset:   b.end.offset,
-		schema:   b.schema,
-		cursor:   b.cursor,
-		upToDate: b.upToDate,
-		hasData:  true,
-	})
+	out := beginArray(w, rd.headOf(b, h))
 	for _, message := range f.control {
 		_ = out.add(message)
 	}
@@ -127,4 +126,40 @@ func (rd *reading) deliver(ctx context.Context, w http.ResponseWriter, b *batch,
 		return aborted(err)
 	}
 	return out.end()
+}
+
+// headOf is the head of an answer with a part of the log.
+func (rd *reading) headOf(b *batch, h handle) shapeHeaders {
+	head := shapeHeaders{handle: h.String(), offset: b.End.Offset, upToDate: b.UpToDate, hasData: true}
+	rd.completeHead(&head, b)
+	return head
+}
+
+// completeHead adds what depends on whether the request waits: then its client knows
+// what the table looks like, and needs a cursor.
+func (rd *reading) completeHead(head *shapeHeaders, b *batch) {
+	if rd.live {
+		head.cursor = nextCursor(rd.h.now(), rd.cursor)
+	} else {
+		head.schema = b.Schema
+	}
+}
+
+// deliverShared writes what everybody of the reading's audience is sent.
+func (rd *reading) deliverShared(w http.ResponseWriter, b *batch, h handle, a *feed.Answer) error {
+	rd.headOf(b, h).write(w.Header())
+	body := a.Body
+	if rd.gzip {
+		if zipped := a.Zipped(); zipped != nil {
+			body = zipped
+			w.Header().Set("Content-Encoding", "gzip")
+		}
+	}
+	w.Header().Set("Content-Type", jsonType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(http.StatusOK)
+	if _, err := newPatientWriter(w).Write(body); err != nil {
+		return aborted(err)
+	}
+	return nil
 }

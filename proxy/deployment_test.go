@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -27,6 +28,7 @@ import (
 	"github.com/shapegate/shapegate/integration/spicedbtest"
 	"github.com/shapegate/shapegate/proxy"
 	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/proxy/feed"
 	"github.com/shapegate/shapegate/schema"
 )
 
@@ -71,10 +73,11 @@ type deployment struct {
 	handler  *proxy.Handler
 	url      string // of the proxy
 
-	config      proxy.Config
-	electricURL string
-	client      *http.Client
-	atEnd       []func()
+	config        proxy.Config
+	electricURL   string
+	breakElectric func()
+	client        *http.Client
+	atEnd         []func()
 }
 
 // setup is what an option may change before a deployment starts.
@@ -144,13 +147,60 @@ func (d *deployment) close() {
 func (d *deployment) startElectric(options electrictest.Options) {
 	d.electric = electrictest.New(options)
 	d.end(d.electric.Close)
-	d.exec(tables)
+	d.execUnread(tables)
 	d.upstream = newUpstream()
 	d.electric.Intercept(d.upstream.intercept)
 	server := httptest.NewServer(d.electric)
 	d.end(server.Close)
-	d.electricURL = server.URL
+	d.electricURL, d.breakElectric = server.URL, server.CloseClientConnections
 }
+
+// electricIsLost breaks what is under way at Electric, and returns once the feeds know
+// that they are not answered any more.
+func (d *deployment) electricIsLost() {
+	d.t.Helper()
+	d.breakElectric()
+	d.awaitFeeds(func(s feed.Status) bool { return s.Failures > 1 || s.Position == "" })
+}
+
+// electricIsBack returns once the feeds know that they are answered again.
+func (d *deployment) electricIsBack() {
+	d.t.Helper()
+	d.awaitFeeds(func(s feed.Status) bool { return s.Lag == 0 && s.Position != "" })
+}
+
+// awaitFeeds returns once every feed is as it should be.
+func (d *deployment) awaitFeeds(is func(feed.Status) bool) {
+	d.t.Helper()
+	if d.handler == nil {
+		return
+	}
+	d.await(func() bool {
+		return !slices.ContainsFunc(d.handler.Feeds(), func(s feed.Status) bool { return !is(s) })
+	})
+}
+
+// await looks again and again until something is so.
+func (d *deployment) await(is func() bool) {
+	d.t.Helper()
+	ctx := d.context()
+	look := time.NewTicker(time.Millisecond)
+	defer look.Stop()
+	for !is() {
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			d.t.Fatal("it never came about")
+		}
+	}
+}
+
+// withoutWindow has feeds keep nothing of their logs: whoever is behind reads
+// Electric's.
+var withoutWindow = configured(func(c *proxy.Config) { c.Feeds.Memory = 1 })
+
+// hasty has feeds tell at once that Electric is away.
+var hasty = configured(func(c *proxy.Config) { c.Feeds.Away = time.Millisecond })
 
 func (d *deployment) startEngine(s *setup) {
 	if s.withoutEngine {
@@ -231,6 +281,7 @@ func (d *deployment) transport() http.RoundTripper {
 func (d *deployment) serve(c proxy.Config) (*proxy.Handler, string) {
 	h, err := proxy.New(c)
 	d.check(err)
+	d.end(h.Close)
 	server := httptest.NewUnstartedServer(h)
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	server.Start()
@@ -266,12 +317,30 @@ func (d *deployment) check(err error) {
 	}
 }
 
-// exec runs SQL in one transaction, and returns its id.
+// exec runs SQL in one transaction, and returns its id, once the proxy's feeds have
+// read of it.
 func (d *deployment) exec(sql string, args ...any) int64 {
+	d.t.Helper()
+	txid := d.execUnread(sql, args...)
+	d.read()
+	return txid
+}
+
+// execUnread runs SQL, and does not wait.
+func (d *deployment) execUnread(sql string, args ...any) int64 {
 	d.t.Helper()
 	txid, err := d.electric.Exec(sql, args...)
 	d.check(err)
 	return txid
+}
+
+// read returns once the proxy's feeds have read all that was written.
+func (d *deployment) read() {
+	d.t.Helper()
+	d.awaitFeeds(func(s feed.Status) bool {
+		end, ok := d.electric.End(s.Handle)
+		return ok && s.Position == end
+	})
 }
 
 // context ends when the test is over or has waited for too long.
@@ -281,10 +350,16 @@ func (d *deployment) context() context.Context {
 	return ctx
 }
 
-// waitHeld returns once n requests wait at Electric.
+// waitHeld returns once n requests wait at the proxy.
 func (d *deployment) waitHeld(n int) {
 	d.t.Helper()
-	d.check(d.electric.WaitHeld(d.context(), n))
+	d.await(func() bool {
+		waiting := 0
+		for _, s := range d.handler.Feeds() {
+			waiting += s.Waiting
+		}
+		return waiting == n
+	})
 }
 
 // heldAgain returns once Electric was sent n long-polls, the last of which waits:

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/proxy/feed"
 )
 
 // serveEvents answers with a stream of server-sent events, as recording 05 has
@@ -28,7 +29,7 @@ func (rd *reading) serveEvents(ctx context.Context, w http.ResponseWriter, log s
 	}
 	// A read that does not wait shows whether the position is there, while a
 	// refusal can still be a status.
-	b, err := log.Read(ctx, rd.resume(h), false, "")
+	b, err := log.Read(ctx, rd.resume(h))
 	if err != nil {
 		return staleHandle(err)
 	}
@@ -59,11 +60,10 @@ type eventStream struct {
 	w       *bufio.Writer
 	control *http.ResponseController
 
-	at      position // what was read, visible or not
+	at      feed.Place // what was read, visible or not
 	told    electric.Offset
-	changed bool // this stream told a change, with everything since the handle was made
-	pending bool // messages were written that no up-to-date has followed yet
-	cursor  string
+	changed bool      // this stream told a change, with everything since the handle was made
+	pending bool      // messages were written that no up-to-date has followed yet
 	until   time.Time // the stream ends
 	silent  time.Time // something was last sent
 }
@@ -76,12 +76,11 @@ func (rd *reading) openStream(w http.ResponseWriter, h handle) *eventStream {
 		control: http.NewResponseController(w),
 		at:      rd.resume(h),
 		told:    rd.offset,
-		cursor:  nextCursor(now, rd.cursor),
-		until:   now.Add(rd.h.sseTimeout),
+		until:   now.Add(spread(rd.h.sseTimeout)),
 		silent:  now,
 	}
 	shapeHeaders{
-		handle: h.String(), offset: rd.offset, cursor: s.cursor, upToDate: true, hasData: true,
+		handle: h.String(), offset: rd.offset, cursor: nextCursor(now, rd.cursor), upToDate: true, hasData: true,
 	}.write(w.Header())
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
@@ -99,7 +98,10 @@ func (s *eventStream) next(ctx context.Context, log shapeLog, changed <-chan str
 	now := s.rd.h.now()
 	left := s.until.Sub(now)
 	quiet := s.silent.Add(s.rd.h.keepAlive).Sub(now)
-	b, err := s.rd.await(ctx, log, s.at, s.cursor, max(0, min(left, quiet)), changed)
+	b, err := s.rd.await(ctx, log, s.at, max(0, min(left, quiet)), changed)
+	if err != nil && b != nil {
+		s.at = b.End
+	}
 	if errors.Is(err, errWaitOver) && s.rd.h.draining.Err() == nil && s.rd.h.now().Before(s.until) {
 		return nil, errKeepAlive
 	}
@@ -130,6 +132,9 @@ func (s *eventStream) flush() error {
 
 // write sends what the reader may see of a batch, and closes it.
 func (s *eventStream) write(ctx context.Context, log shapeLog, b *batch) error {
+	if answer, ok, err := s.rd.shared(b); err != nil || ok {
+		return s.writeShared(ctx, log, b, answer, err)
+	}
 	first, c, err := s.rd.firstVisible(ctx, b, s.h)
 	if err == nil && !c.Empty() {
 		err = errGrantsChanged // before there was a change of rows
@@ -147,20 +152,38 @@ func (s *eventStream) write(ctx context.Context, log shapeLog, b *batch) error {
 	if err := errors.Join(err, b.Close()); err != nil {
 		return err
 	}
-	s.passed(b)
-	// A client keeps messages to itself until up-to-date. The end of a long log may
-	// hold nothing visible, so what counts is what was written, not this batch.
-	if !s.pending || !b.upToDate {
+	return s.passed(b)
+}
+
+// writeShared sends what the reader's audience is sent of a batch.
+func (s *eventStream) writeShared(ctx context.Context, log shapeLog, b *batch, answer *feed.Answer, err error) error {
+	if err != nil {
+		return err
+	}
+	c, err := s.rd.reauthorize(ctx, s.h)
+	switch {
+	case err != nil:
+		return err
+	case !c.Empty():
+		return s.tellChange(ctx, log)
+	}
+	for _, element := range answer.Elements {
+		if err := s.event(element); err != nil {
+			return err
+		}
+	}
+	return s.passed(b)
+}
+
+// passed notes that a batch was read. A client keeps messages to itself until
+// up-to-date. The end of a long log may hold nothing visible, so what counts is what
+// was written, not this batch.
+func (s *eventStream) passed(b *batch) error {
+	s.at = b.End
+	if !s.pending || !b.UpToDate {
 		return nil
 	}
 	return s.tell()
-}
-
-func (s *eventStream) passed(b *batch) {
-	s.at = b.end
-	if b.cursor != "" {
-		s.cursor = b.cursor
-	}
 }
 
 func (s *eventStream) messages(ctx context.Context, b *batch, through *window) error {
@@ -176,7 +199,7 @@ func (s *eventStream) messages(ctx context.Context, b *batch, through *window) e
 // the log was written up to now, and then the rows that go and come.
 func (s *eventStream) tellChange(ctx context.Context, log shapeLog) error {
 	for {
-		b, err := log.Read(ctx, s.at, false, "")
+		b, err := log.Read(ctx, s.at)
 		if err != nil {
 			return err
 		}
@@ -198,8 +221,8 @@ func (s *eventStream) tellPart(ctx context.Context, log shapeLog, b *batch) (end
 	if err := s.messages(ctx, b, &d.window); err != nil {
 		return false, err
 	}
-	s.passed(b)
-	if !b.upToDate {
+	s.at = b.End
+	if !b.UpToDate {
 		return false, nil
 	}
 	if !c.Empty() {
@@ -224,7 +247,7 @@ func (s *eventStream) change(ctx context.Context, log shapeLog, d *delta) error 
 		return err
 	}
 	s.h.mark, s.h.fingerprint, s.changed = s.rd.decision.Mark, s.rd.decision.Name, true
-	s.rd.h.extras.stream(s.h, s.rd.shape.visibility(s.rd.decision), s.at.offset, s.rd.decision.Mark)
+	s.rd.h.extras.stream(s.h, s.rd.shape.visibility(s.rd.decision), s.at.Offset, s.rd.decision.Mark)
 	s.rd.late = d.late()
 	s.rd.h.late.put(s.h, s.rd.late)
 	return nil
@@ -240,16 +263,16 @@ func (s *eventStream) event(message []byte) error {
 
 // tell ends a batch: the client has everything up to here.
 func (s *eventStream) tell() error {
-	if err := s.event(upToDateMessage(s.at.offset.LSN())); err != nil {
+	if err := s.event(feed.UpToDateMessage(s.at.Offset.LSN())); err != nil {
 		return err
 	}
-	if s.at.offset.LSN() > s.told.LSN() {
+	if s.at.Offset.LSN() > s.told.LSN() {
 		// Whoever comes back with this LSN got here.
 		s.rd.h.acks.put(s.h, told{
-			lsn: s.at.offset.LSN(), mark: s.h.mark, fingerprint: s.h.fingerprint, base: s.at.offset,
+			lsn: s.at.Offset.LSN(), mark: s.h.mark, fingerprint: s.h.fingerprint, base: s.at.Offset,
 		})
 	}
-	s.told, s.pending = s.at.offset, false
+	s.told, s.pending = s.at.Offset, false
 	return s.flush()
 }
 
@@ -258,7 +281,7 @@ func (s *eventStream) tell() error {
 func (s *eventStream) end(err error) error {
 	switch {
 	case err == nil, errors.Is(err, errWaitOver):
-		if s.pending || s.at.offset.LSN() > s.told.LSN() {
+		if s.pending || s.at.Offset.LSN() > s.told.LSN() {
 			return s.tell()
 		}
 		return nil

@@ -67,7 +67,8 @@ shapes:
 	if err != nil {
 		return nil, err
 	}
-	// The server also runs keeper.Run, which watches SpiceDB for changes.
+	// The server also runs keeper.Run, which watches SpiceDB for changes. When it has
+	// ended, it closes the handler.
 	return proxy.New(proxy.Config{
 		Shapes:     shapes,
 		Authorizer: keeper,

@@ -15,6 +15,7 @@ import (
 	"github.com/shapegate/shapegate/authz/live"
 	"github.com/shapegate/shapegate/integration/electrictest"
 	"github.com/shapegate/shapegate/proxy"
+	"github.com/shapegate/shapegate/proxy/feed"
 )
 
 // isAway makes sure of a 503 that says when to come back.
@@ -87,10 +88,11 @@ func TestWithoutElectricNothingIsAnswered(t *testing.T) {
 		"no headers":        {electrictest.Fault{Status: 200, Body: `[{"headers":{"control":"up-to-date"}}]`}, 502, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := deploy(t)
+			d := deploy(t, hasty)
 			alice := d.as("alice")
 			at := alice.get("/v1/shapes/documents?offset=-1")
 			d.upstream.answering(anything, &tt.fault)
+			d.electricIsLost()
 			eachKindOfRequest(alice, at, func(kind string, a *answer) {
 				a.refused(tt.status, "")
 				if got := a.header.Get("Retry-After"); got != tt.retryAfter {
@@ -106,6 +108,7 @@ func TestWithoutElectricNothingIsAnswered(t *testing.T) {
 // eachKindOfAnswer makes sure that all is well again.
 func eachKindOfAnswer(t *testing.T, d *deployment, r reader, at *answer) {
 	t.Helper()
+	d.electricIsBack()
 	d.handler.Drain() // nobody is to wait
 	eachKindOfRequest(r, at, func(kind string, a *answer) {
 		if a.status != http.StatusOK {
@@ -115,12 +118,13 @@ func eachKindOfAnswer(t *testing.T, d *deployment, r reader, at *answer) {
 }
 
 func TestNoFailureTellsWhatElectricWasAskedOrSaid(t *testing.T) {
-	d := deploy(t)
+	d := deploy(t, hasty)
 	alice := d.as("alice")
 	at := alice.get("/v1/shapes/documents?offset=-1")
 	secretWhere := `{"where":"\"title\" = 'a very private question'"}`
 	for _, fault := range []*electrictest.Fault{{}, {Status: 400, Body: hush}, {Status: 500, Body: hush}, {Status: 200, Body: hush}} {
 		d.upstream.answering(anything, fault)
+		d.electricIsLost()
 		eachKindOfRequest(alice, at, func(_ string, a *answer) { // each answer is looked at for secrets
 			if a.status == http.StatusOK {
 				t.Errorf("status 200: %s", a.body)
@@ -150,9 +154,10 @@ func answered(at *answer, body string, more ...string) *electrictest.Fault {
 }
 
 func TestALogThatIsNoneIsNotPassedOn(t *testing.T) {
-	d := deploy(t)
+	d := deploy(t, withoutWindow, hasty)
 	alice := d.as("alice")
 	at := alice.get("/v1/shapes/documents?offset=-1")
+	d.exec("UPDATE documents SET title = 'behind'")
 	row := `"key":"\"public\".\"documents\"/\"` + full("d1") + `\"","value":{"id":"` + full("d1") + `"}`
 	for _, body := range []string{
 		`garbage`, `{}`, `null`, ``, `[`, `[1]`, `[{}]`, `[] []`, `[{"headers":{}}]`,
@@ -229,13 +234,13 @@ func TestRowsThatComeAgainstTheFilterAreWithheld(t *testing.T) {
 
 // manyRows fills the table with rows that alice may see, more than any buffer on
 // the way holds.
-func manyRows(t *testing.T) *deployment {
+func manyRows(t *testing.T, options ...option) *deployment {
 	t.Helper()
 	var mine []string
 	for i := range 800 {
 		mine = append(mine, sees("alice", fmt.Sprintf("d%d", 100+i)))
 	}
-	d := deploy(t, granting(mine...))
+	d := deploy(t, append(options, granting(mine...))...)
 	_, err := d.electric.Tx(func(tx *electrictest.Tx) error {
 		for i := range 800 {
 			row := map[string]any{"id": full(fmt.Sprintf("d%d", 100+i)), "title": strings.Repeat("x", 200)}
@@ -252,7 +257,7 @@ func manyRows(t *testing.T) *deployment {
 // A part must not pass for the whole: either the answer has a status that says
 // so or, once it has begun, its connection is cut.
 func TestAnAnswerThatBreaksOffIsCut(t *testing.T) {
-	d := manyRows(t)
+	d := manyRows(t, withoutWindow)
 	alice, path := d.as("alice"), "/v1/shapes/documents?"
 	at := alice.get(path + "offset=-1")
 	board := alice.get("/v1/shapes/board?offset=-1")
@@ -289,7 +294,7 @@ func TestAnAnswerThatBreaksOffIsCut(t *testing.T) {
 
 // The client of a stream takes messages with the up-to-date that follows them.
 func TestAStreamThatBreaksOffIsNotUpToDate(t *testing.T) {
-	d := manyRows(t)
+	d := manyRows(t, withoutWindow)
 	alice, path := d.as("alice"), "/v1/shapes/documents?"
 	at := alice.get(path + "offset=-1")
 	d.exec("UPDATE documents SET title = title || '+'")
@@ -317,10 +322,12 @@ func TestATruncateMeansBeginningAnew(t *testing.T) {
 // Electric answers 409 to a read without a handle where a shape went away while
 // it was asked for. That passes, and is nothing that a client could refetch.
 func TestAShapeThatGoesAwayWhileItIsAskedForIsAwayForAMoment(t *testing.T) {
-	d := deploy(t)
+	d := deploy(t, hasty)
 	alice := d.as("alice")
 	alice.get("/v1/shapes/documents?offset=-1").holds("d1", "d2")
 	d.upstream.answering(anything, &electrictest.Fault{Status: http.StatusConflict, Body: `[{"headers":{"control":"must-refetch"}}]`})
+	d.breakElectric()
+	d.awaitFeeds(func(s feed.Status) bool { return s.Position == "" })
 	alice.get("/v1/shapes/documents?offset=-1").isAway()
 	alice.get("/v1/shapes/documents?offset=now").isAway()
 	alice.get("/v1/shapes/board?offset=-1").isAway()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/proxy/feed"
 	"github.com/shapegate/shapegate/schema"
 )
 
@@ -35,6 +36,14 @@ type Config struct {
 	// clients must share it; with another one, every client begins anew. A key of
 	// its own is derived from it.
 	Secret []byte
+
+	// Feeds bounds what is read of Electric for everybody, and what is kept of it. Its
+	// Upstream, Logger and Registerer are the handler's.
+	Feeds feed.Config
+
+	// Waiting bounds how many long-polls and event streams may be open, and
+	// WaitingPerSubject how many of one subject; 0: 50,000 and 500.
+	Waiting, WaitingPerSubject int
 
 	// Sessions serves /v1/session; nil: there are none.
 	Sessions Sessions
@@ -66,6 +75,8 @@ type Handler struct {
 	tokens     TokenVerifier
 	sessions   Sessions
 	electric   *electric.Client
+	feeds      *feed.Feeds
+	waits      waits
 	cors       cors
 	ready      func() bool
 
@@ -89,7 +100,7 @@ type Handler struct {
 const minSecret = 16
 
 // New returns a handler. It asks nobody anything yet: that SpiceDB, Electric or
-// Redis are away is answered request by request.
+// Redis are away is answered request by request. The caller closes it.
 func New(cfg Config) (*Handler, error) {
 	switch {
 	case len(cfg.Shapes) == 0:
@@ -113,6 +124,7 @@ func New(cfg Config) (*Handler, error) {
 		log:             cfg.Logger,
 		now:             time.Now,
 	}
+	h.waits.most, h.waits.perSubject = orDefault(cfg.Waiting, 50_000), orDefault(cfg.WaitingPerSubject, 500)
 	h.late, h.acks, h.extras = newLateLogs(h.now), newAcks(h.now), newExtras(h.now)
 	for i := range cfg.Shapes {
 		def := &cfg.Shapes[i]
@@ -121,6 +133,7 @@ func New(cfg Config) (*Handler, error) {
 		}
 		h.shapes[def.Name] = newShape(def)
 	}
+	shareColumns(h.shapes)
 	if h.log == nil {
 		h.log = slog.Default()
 	}
@@ -131,16 +144,20 @@ func New(cfg Config) (*Handler, error) {
 	if h.metrics, err = newMetrics(cfg.Registerer); err != nil {
 		return nil, fmt.Errorf("proxy: %w", err)
 	}
+	cfg.Feeds.Upstream, cfg.Feeds.Logger, cfg.Feeds.Registerer = cfg.Electric, h.log, cfg.Registerer
+	if h.feeds, err = feed.New(cfg.Feeds); err != nil {
+		return nil, fmt.Errorf("proxy: %w", err)
+	}
 	h.draining, h.drain = context.WithCancel(context.Background())
 	h.routes = h.newRoutes()
 	return h, nil
 }
 
-func orDefault(d, def time.Duration) time.Duration {
-	if d <= 0 {
+func orDefault[T ~int | ~int64](value, def T) T {
+	if value <= 0 {
 		return def
 	}
-	return d
+	return value
 }
 
 // ServeHTTP implements http.Handler.
@@ -150,3 +167,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.routes.S
 // answer without waiting. Call it before the server's Shutdown, which waits for
 // requests that are under way. It may be called more than once.
 func (h *Handler) Drain() { h.drain() }
+
+// Close ends what runs besides requests. Call it when all of them are answered.
+func (h *Handler) Close() { h.feeds.Close() }
+
+// Feeds says of each feed of Electric's how it is, for operators.
+func (h *Handler) Feeds() []feed.Status { return h.feeds.Status() }

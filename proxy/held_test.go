@@ -189,9 +189,10 @@ func TestTheCaveatContextIsThatOfTheTokenAndTheConnection(t *testing.T) {
 // A read that does not wait takes its time, too.
 func TestWhatIsWrittenWhileACatchUpIsOnItsWayIsNotDelivered(t *testing.T) {
 	for _, kind := range []string{"", sse} {
-		d := deploy(t)
+		d := deploy(t, withoutWindow)
 		alice, path := d.as("alice"), "/v1/shapes/documents?"
 		first := alice.get(path + "offset=-1")
+		d.exec("UPDATE documents SET title = 'behind' WHERE id = $1", full("d3"))
 		d.upstream.failing(func(asked) error {
 			d.upstream.back()
 			d.revoke(sees("alice", "d1"))

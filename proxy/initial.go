@@ -8,6 +8,7 @@ import (
 
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/proxy/feed"
 	"github.com/shapegate/shapegate/proxy/subset"
 )
 
@@ -34,10 +35,10 @@ func (rd *reading) serveInitial(ctx context.Context, w http.ResponseWriter, log 
 	if err := rd.narrow(ctx); err != nil {
 		return err
 	}
-	given := rd.mint(at, at.offset)
+	given := rd.mint(at, at.Offset)
 	out := beginArray(w, shapeHeaders{
 		handle:   given.String(),
-		offset:   at.offset,
+		offset:   at.Offset,
 		schema:   table,
 		upToDate: true,
 		hasData:  true,
@@ -48,7 +49,7 @@ func (rd *reading) serveInitial(ctx context.Context, w http.ResponseWriter, log 
 	nothing := rd.shape.granted(make([]*authz.GrantSet, len(rd.decision.Grants)))
 	rd.h.late.put(given, rd.after(nil, rows.metadata, window{kept: nothing, held: nothing}, nil))
 	_ = out.add(snapshotEnd(rows.metadata))
-	_ = out.add(upToDateMessage(at.offset.LSN()))
+	_ = out.add(feed.UpToDateMessage(at.Offset.LSN()))
 	return out.end()
 }
 
@@ -94,19 +95,19 @@ func (rd *reading) servePosition(ctx context.Context, w http.ResponseWriter, log
 		return err
 	}
 	out := beginArray(w, shapeHeaders{
-		handle:   rd.mint(at, at.offset).String(),
-		offset:   at.offset,
+		handle:   rd.mint(at, at.Offset).String(),
+		offset:   at.Offset,
 		schema:   table,
 		upToDate: true,
 	})
-	_ = out.add(upToDateMessage(at.offset.LSN()))
+	_ = out.add(feed.UpToDateMessage(at.Offset.LSN()))
 	return out.end()
 }
 
 // serveWhole answers the first read of a log by somebody who sees every row: the
 // log's own beginning, stored snapshot included.
 func (rd *reading) serveWhole(ctx context.Context, w http.ResponseWriter, log shapeLog) error {
-	b, err := log.Read(ctx, position{offset: electric.BeforeAll}, false, "")
+	b, err := log.Read(ctx, feed.Place{Offset: electric.BeforeAll})
 	if err != nil {
 		return rd.explain(err)
 	}
@@ -117,6 +118,6 @@ func (rd *reading) serveWhole(ctx context.Context, w http.ResponseWriter, log sh
 	if rd.narrowed {
 		return errStaleHandle
 	}
-	rd.shape.learn(b.schema)
-	return rd.deliver(ctx, w, b, rd.mint(b.end, electric.Start), found{}, rd.steady())
+	rd.shape.learn(b.Schema)
+	return rd.deliver(ctx, w, b, rd.mint(b.End, electric.Start), found{}, rd.steady())
 }

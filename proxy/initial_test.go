@@ -53,7 +53,7 @@ func TestTheHeadersOfAFirstRead(t *testing.T) {
 		"Electric-Has-Data":      `^true$`,
 		"Content-Type":           `^application/json; charset=utf-8$`,
 		"Cache-Control":          `^private, no-store$`,
-		"Vary":                   `^Authorization, Cookie, Origin$`,
+		"Vary":                   `^Authorization, Cookie, Origin, Accept-Encoding$`,
 		"X-Content-Type-Options": `^nosniff$`,
 	} {
 		if v := a.header[name]; len(v) != 1 || !regexp.MustCompile(want).MatchString(v[0]) {
@@ -86,7 +86,7 @@ func TestNothingOfElectricsOwnHeadersGetsThrough(t *testing.T) {
 		if got := a.header.Get("Cache-Control"); got != "private, no-store" {
 			t.Errorf("%s: Cache-Control: %s", name, got)
 		}
-		if got := a.header.Get("Vary"); got != "Authorization, Cookie, Origin" {
+		if got := a.header.Get("Vary"); got != "Authorization, Cookie, Origin, Accept-Encoding" {
 			t.Errorf("%s: Vary: %s", name, got)
 		}
 		for _, h := range []string{"Etag", "Electric-Server", "X-Request-Id", "Surrogate-Control", "Access-Control-Allow-Origin"} {

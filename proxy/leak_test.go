@@ -19,9 +19,9 @@ func TestNothingIsLeftOfADeployment(t *testing.T) {
 		d.waitHeld(2)
 		d.exec("UPDATE documents SET title = 'new'")
 		poll.answer().is(http.StatusOK)
-		d.heldAgain(3) // the stream
+		d.heldAgain(2)
 		d.upstream.away()
-		alice.get("/v1/shapes/documents?" + first.onward()).is(http.StatusServiceUnavailable)
+		alice.post("/v1/shapes/documents", `{"where":"true"}`).is(http.StatusServiceUnavailable)
 		d.upstream.back()
 		abandoned := alice.hold("/v1/shapes/board?" + alice.get("/v1/shapes/board?offset=now").onward() + "&live=true")
 		d.waitHeld(2)

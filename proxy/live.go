@@ -6,24 +6,19 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"time"
 
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/proxy/feed"
 )
-
-// waitGrace is how much longer than its own long-poll timeout a request lets
-// Electric wait: Electric's timeout then usually comes first, and its connection
-// stays whole for the next request.
-const waitGrace = time.Second
 
 // serveLive answers a long-poll: as soon as there is something after the offset
 // that the reader may see, as soon as what it may see changes, or when it has
 // waited long enough. What it may not see does not end the wait, and moves the
 // offset of the answer on.
 func (rd *reading) serveLive(ctx context.Context, w http.ResponseWriter, log shapeLog, h handle) error {
-	deadline := rd.h.now().Add(rd.h.longPollTimeout)
-	at, cursor := rd.resume(h), rd.cursor
+	deadline := rd.h.now().Add(spread(rd.h.longPollTimeout))
+	at := rd.resume(h)
 	for {
 		changed := rd.lease.Changed() // before it is asked what the grants are
 		c, err := rd.reauthorize(ctx, h)
@@ -35,14 +30,17 @@ func (rd *reading) serveLive(ctx context.Context, w http.ResponseWriter, log sha
 		}
 		left := deadline.Sub(rd.h.now())
 		if left <= 0 {
-			return rd.answerNothing(w, rd.current(h, c), at, cursor, nil)
+			return rd.answerNothing(w, rd.current(h, c), at.Offset)
 		}
-		b, err := rd.await(ctx, log, at, cursor, left+waitGrace, changed)
+		b, err := rd.await(ctx, log, at, left, changed)
+		if err != nil && b != nil {
+			at = b.End
+		}
 		switch {
 		case errors.Is(err, errGrantsChanged):
 			continue
 		case errors.Is(err, errWaitOver):
-			return rd.answerNothing(w, rd.current(h, c), at, cursor, nil)
+			return rd.answerNothing(w, rd.current(h, c), at.Offset)
 		case err != nil:
 			return staleHandle(err)
 		}
@@ -54,13 +52,13 @@ func (rd *reading) serveLive(ctx context.Context, w http.ResponseWriter, log sha
 		case err != nil || done:
 			return err
 		}
-		at, cursor = b.end, b.cursor
+		at = b.End
 	}
 }
 
 // serveDelta answers a long-poll whose reader's grants have changed.
-func (rd *reading) serveDelta(ctx context.Context, w http.ResponseWriter, log shapeLog, at position, h handle) error {
-	b, err := log.Read(ctx, at, false, "")
+func (rd *reading) serveDelta(ctx context.Context, w http.ResponseWriter, log shapeLog, at feed.Place, h handle) error {
+	b, err := log.Read(ctx, at)
 	if err != nil {
 		return staleHandle(err)
 	}
@@ -75,29 +73,40 @@ func (rd *reading) serveDelta(ctx context.Context, w http.ResponseWriter, log sh
 // answerBatch answers a long-poll with a batch, unless it holds changes of which
 // the reader may see none.
 func (rd *reading) answerBatch(ctx context.Context, w http.ResponseWriter, h handle, b *batch) (done bool, err error) {
+	if answer, ok, err := rd.shared(b); err != nil || ok {
+		return rd.answerShared(ctx, w, h, b, answer, err)
+	}
 	found, c, err := rd.firstVisible(ctx, b, h)
 	switch {
 	case err != nil:
 		return false, err
 	case found.visible:
 		return true, rd.deliver(ctx, w, b, rd.current(h, c), found, rd.steady())
-	case !found.changes: // Electric's own timeout
-		return true, rd.answerNothing(w, rd.current(h, c), b.end, b.cursor, found.control)
 	default:
 		return false, nil
 	}
 }
 
+// answerShared answers a long-poll with what its audience is sent of a batch, if that
+// is anything. Who may see it is asked anew, as for any batch.
+func (rd *reading) answerShared(ctx context.Context, w http.ResponseWriter, h handle, b *batch, answer *feed.Answer, err error) (done bool, _ error) {
+	if err != nil || len(answer.Elements) == 0 {
+		return false, err
+	}
+	c, err := rd.reauthorize(ctx, h)
+	switch {
+	case err != nil:
+		return false, err
+	case !c.Empty():
+		return false, errGrantsChanged
+	}
+	return true, rd.deliverShared(w, b, rd.current(h, c), answer)
+}
+
 // answerNothing answers a long-poll that nothing visible came for.
-func (rd *reading) answerNothing(w http.ResponseWriter, h handle, at position, cursor string, control [][]byte) error {
-	if len(control) == 0 {
-		control = [][]byte{upToDateMessage(at.offset.LSN())}
-		cursor = nextCursor(rd.h.now(), cursor)
-	}
-	out := beginArray(w, shapeHeaders{handle: h.String(), offset: at.offset, cursor: cursor, upToDate: true})
-	for _, message := range control {
-		_ = out.add(message)
-	}
+func (rd *reading) answerNothing(w http.ResponseWriter, h handle, at electric.Offset) error {
+	out := beginArray(w, shapeHeaders{handle: h.String(), offset: at, cursor: nextCursor(rd.h.now(), rd.cursor), upToDate: true})
+	_ = out.add(feed.UpToDateMessage(at.LSN()))
 	return out.end()
 }
 

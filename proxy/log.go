@@ -4,76 +4,74 @@ import (
 	"context"
 
 	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/proxy/feed"
 )
 
-// position is a place in the log of one feed.
-type position struct {
-	handle string // Electric's handle
-	offset electric.Offset
+// shapeLog is where the messages and rows of one reading come from, before anybody
+// asked who may see them: a feed that it shares with others, which is opened when it
+// is first read, and snapshots of its own.
+type shapeLog struct {
+	rd   *reading
+	feed *electric.Feed
 }
 
-// shapeLog is where the messages and rows of one feed come from, before anybody
-// asked who may see them.
-type shapeLog interface {
-	// Position returns where the log ends now, and what the table looks like.
-	Position(ctx context.Context) (position, *electric.Schema, error)
-
-	// Read returns the messages after a position: those that are there or, with
-	// wait, as soon as there are some, or none after a while. The caller closes
-	// the batch. electric.ErrMustRefetch says that the position is not in the log.
-	Read(ctx context.Context, after position, wait bool, cursor string) (*batch, error)
-
-	// Snapshot returns rows as they are now: at no time before the call.
-	Snapshot(ctx context.Context, s electric.Subset) (*electric.SubsetResponse, error)
-}
-
-// batch is a part of a log.
-type batch struct {
-	messages
-
-	end      position         // after its last message
-	schema   *electric.Schema // nil if the reading waited
-	cursor   string           // to be sent with the next waiting read
-	upToDate bool             // its end was the log's end
-}
-
-// messages are read one by one. electric.MessageReader says what the errors mean.
-type messages interface {
-	Next() (*electric.Message, error)
-	Close() error
-}
-
-// upstreamLog reads a feed straight from Electric: one upstream request for each
-// request here.
-type upstreamLog struct {
-	client *electric.Client
-	feed   *electric.Feed
-}
-
-func (l upstreamLog) Position(ctx context.Context) (position, *electric.Schema, error) {
-	resp, err := l.client.ReadLog(ctx, l.feed, electric.LogRequest{Offset: electric.Now})
-	if err != nil {
-		return position{}, nil, err
+// open returns the feed, which the reading releases when it ends.
+func (l shapeLog) open() (*feed.Feed, error) {
+	if l.rd.feed == nil {
+		f, err := l.rd.h.feeds.Open(l.feed, l.rd.shape.feedColumns, l.rd.shape.def.Name, l.rd.subject.String())
+		if err != nil {
+			return nil, err
+		}
+		l.rd.feed = f
 	}
-	return position{resp.Handle, resp.Offset}, resp.Schema, resp.Close()
+	return l.rd.feed, nil
 }
 
-func (l upstreamLog) Read(ctx context.Context, after position, wait bool, cursor string) (*batch, error) {
-	resp, err := l.client.ReadLog(ctx, l.feed, electric.LogRequest{
-		Handle: after.handle, Offset: after.offset, Live: wait, Cursor: cursor,
-	})
+// Position returns where the log ends now, and what the table looks like.
+func (l shapeLog) Position(ctx context.Context) (feed.Place, *electric.Schema, error) {
+	f, err := l.open()
+	if err != nil {
+		return feed.Place{}, nil, err
+	}
+	return f.Position(ctx)
+}
+
+// Read returns the messages that are there after a place. The caller closes the batch.
+// electric.ErrMustRefetch says that the place is not in the log.
+func (l shapeLog) Read(ctx context.Context, after feed.Place) (*batch, error) {
+	f, err := l.open()
 	if err != nil {
 		return nil, err
 	}
-	return &batch{
-		messages: resp.MessageReader,
-		end:      position{resp.Handle, resp.Offset},
-		schema:   resp.Schema,
-		cursor:   resp.Cursor,
-		upToDate: resp.UpToDate,
-	}, nil
+	return newBatch(f.Read(ctx, after))
 }
 
-func (l upstreamLog) Snapshot(ctx context.Context, s electric.Subset) (*electric.SubsetResponse, error) {
-	return l.client.ReadSubset(ctx, l.feed, s)
+// Wait is Read, but waits until there is something that may concern the reader, and
+// no longer than until something else is. See feed.Feed.Wait.
+func (l shapeLog) Wait(ctx context.Context, after feed.Place, until feed.Until) (*batch, error) {
+	f, err := l.open()
+	if err != nil {
+		return nil, err
+	}
+	return newBatch(f.Wait(ctx, after, l.rd.interest(f), until))
+}
+
+// Snapshot returns rows as they are now: at no time before the call.
+func (l shapeLog) Snapshot(ctx context.Context, s electric.Subset) (*electric.SubsetResponse, error) {
+	return l.rd.h.electric.ReadSubset(ctx, l.feed, s)
+}
+
+// batch is a part of a log, with one message that can be put back.
+type batch struct {
+	*feed.Part
+
+	unreadRaw []byte // nil: there is none
+}
+
+// newBatch keeps an error, and the part that comes with it.
+func newBatch(p *feed.Part, err error) (*batch, error) {
+	if p == nil {
+		return nil, err
+	}
+	return &batch{Part: p}, err
 }

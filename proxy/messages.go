@@ -13,7 +13,7 @@ import (
 // is a status, and never a message: passed on as one, it would have every reader
 // drop its rows.
 func nextMessage(b *batch) (*electric.Message, error) {
-	m, err := b.Next()
+	m, err := b.next()
 	if err == nil && m.Operation == electric.Control && m.Control == electric.ControlMustRefetch {
 		return nil, &electric.ProtocolError{Reason: "must-refetch in a log"}
 	}
@@ -21,21 +21,14 @@ func nextMessage(b *batch) (*electric.Message, error) {
 }
 
 // unread puts a message back, as the next one of the batch.
-func (b *batch) unread(m *electric.Message) {
-	b.messages = &unreadMessage{b.messages, bytes.Clone(m.Raw)}
-}
+func (b *batch) unread(m *electric.Message) { b.unreadRaw = bytes.Clone(m.Raw) }
 
-type unreadMessage struct {
-	messages
-	raw []byte // nil once it was read again
-}
-
-func (u *unreadMessage) Next() (*electric.Message, error) {
-	if u.raw == nil {
-		return u.messages.Next()
+func (b *batch) next() (*electric.Message, error) {
+	if b.unreadRaw == nil {
+		return b.Next()
 	}
-	m, err := electric.ParseMessage(u.raw)
-	u.raw = nil
+	m, err := electric.ParseMessage(b.unreadRaw)
+	b.unreadRaw = nil
 	return &m, err
 }
 

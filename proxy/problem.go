@@ -10,6 +10,7 @@ import (
 
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/proxy/feed"
 	"github.com/shapegate/shapegate/proxy/subset"
 )
 
@@ -79,6 +80,9 @@ func invalid(field, message string) *problem {
 	return &problem{kind: badRequest, field: field, message: message}
 }
 
+// retryFeed is how long it may take until a feed ends that nobody reads.
+const retryFeed = 30 * time.Second
+
 // defaultRetry is how long a client is asked to wait where nobody said.
 const defaultRetry = time.Second
 
@@ -106,6 +110,10 @@ func problemOf(err error) *problem {
 		return p
 	case errors.As(err, &sub):
 		return invalid(sub.Field, sub.Message)
+	case errors.Is(err, feed.ErrTooManyForSubject):
+		return &problem{kind: tooMany, message: "you read too many different logs at once", retryAfter: spread(retryFeed), cause: err}
+	case errors.Is(err, feed.ErrTooMany):
+		return &problem{kind: unavailable, message: "too many different logs are read", retryAfter: spread(retryFeed), cause: err}
 	case errors.As(err, &tooBig):
 		return &problem{kind: tooLarge, message: fmt.Sprintf("the body is over %d bytes", tooBig.Limit), field: "body"}
 	case errors.As(err, &away):

@@ -8,6 +8,7 @@ import (
 
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/proxy/feed"
 )
 
 // reading is one request of one person for one shape.
@@ -17,6 +18,7 @@ type reading struct {
 	query   url.Values
 	creds   credentials
 	context requestContext
+	gzip    bool // the client takes it
 	logRequest
 	params map[string]string
 
@@ -30,6 +32,20 @@ type reading struct {
 	narrowed bool // the view is another one than the decision's
 
 	late []late // see lateLogs
+
+	feed      *feed.Feed     // nil until it is read
+	among     *feed.Audience // nil: none yet
+	amongName authz.Fingerprint
+
+	known knownChange
+}
+
+// knownChange is what was last said of a change.
+type knownChange struct {
+	is        bool
+	now, then authz.Mark
+	name      authz.Fingerprint // of then
+	change    authz.Change
 }
 
 // open takes a lease on what the reader may see, and asks for the first time. The
@@ -46,6 +62,10 @@ func (rd *reading) open(ctx context.Context) error {
 }
 
 func (rd *reading) release() {
+	rd.leaveAudience()
+	if rd.feed != nil {
+		rd.feed.Release()
+	}
 	if rd.lease != nil {
 		rd.lease.Release()
 	}
@@ -85,10 +105,16 @@ func (rd *reading) narrow(ctx context.Context) error {
 // since says what changed for the reader since it was given a handle. It returns
 // errStaleHandle if that is not known.
 func (rd *reading) since(h handle) (authz.Change, error) {
+	// As long as the decision is the same one, so is the answer: a wait that is woken
+	// asks again and again.
+	if k := &rd.known; k.is && k.now == rd.decision.Mark && k.then == h.mark && k.name == h.fingerprint {
+		return k.change, nil
+	}
 	c, ok := rd.lease.Since(rd.decision, h.mark, h.fingerprint)
 	if !ok {
 		return c, errStaleHandle
 	}
+	rd.known = knownChange{true, rd.decision.Mark, h.mark, h.fingerprint, c}
 	return c, nil
 }
 
@@ -120,8 +146,8 @@ func (rd *reading) scope() scope {
 }
 
 // mint returns a new handle, which says that what the decision permits was served.
-func (rd *reading) mint(at position, base electric.Offset) handle {
-	h := rd.h.handleKey.mint(rd.scope(), at.handle, &rd.decision, base)
+func (rd *reading) mint(at feed.Place, base electric.Offset) handle {
+	h := rd.h.handleKey.mint(rd.scope(), at.Handle, &rd.decision, base)
 	rd.h.extras.put(h, extra{})
 	return h
 }
@@ -149,27 +175,32 @@ func (rd *reading) steady() window {
 // that is, so it has to be known first.
 func (rd *reading) openLog(ctx context.Context) (shapeLog, error) {
 	if rd.shape.table.Load() == nil {
-		_, table, err := rd.upstream().Position(ctx)
-		if err != nil {
-			return nil, rd.explain(err)
+		if err := rd.learn(ctx); err != nil {
+			return shapeLog{}, rd.explain(err)
 		}
-		rd.shape.learn(table)
 	}
 	if err := rd.shape.checkFilterTypes(); err != nil {
-		return nil, err
+		return shapeLog{}, err
 	}
-	return rd.upstream(), nil
+	return shapeLog{rd, rd.upstream()}, nil
 }
 
-func (rd *reading) upstream() upstreamLog {
-	return upstreamLog{
-		client: rd.h.electric,
-		feed:   rd.shape.feed(rd.params, rd.view.all, rd.log, rd.replica),
+func (rd *reading) upstream() *electric.Feed {
+	return rd.shape.feed(rd.params, rd.view.all, rd.log, rd.replica)
+}
+
+// learn asks what the table looks like.
+func (rd *reading) learn(ctx context.Context) error {
+	resp, err := rd.h.electric.ReadLog(ctx, rd.upstream(), electric.LogRequest{Offset: electric.Now})
+	if err != nil {
+		return err
 	}
+	rd.shape.learn(resp.Schema)
+	return resp.Close()
 }
 
 // position asks where the log ends, and learns what the table looks like.
-func (rd *reading) position(ctx context.Context, log shapeLog) (position, *electric.Schema, error) {
+func (rd *reading) position(ctx context.Context, log shapeLog) (feed.Place, *electric.Schema, error) {
 	at, table, err := log.Position(ctx)
 	if err != nil {
 		return at, nil, rd.explain(err)

@@ -60,7 +60,7 @@ func (h *Handler) newRoutes() http.Handler {
 func (h *Handler) common(c *gin.Context) {
 	head := c.Writer.Header()
 	head.Set("Cache-Control", "private, no-store")
-	head.Set("Vary", "Authorization, Cookie, Origin")
+	head.Set("Vary", "Authorization, Cookie, Origin, Accept-Encoding")
 	head.Set("X-Content-Type-Options", "nosniff")
 	h.cors.write(head, c.Request)
 	// A deadline that an earlier answer on this connection left behind.
@@ -128,7 +128,7 @@ func (h *Handler) fail(c *gin.Context, err error) {
 		panic(http.ErrAbortHandler)
 	}
 	head := c.Writer.Header()
-	for _, name := range []string{"Electric-Handle", "Electric-Offset", "Electric-Schema", "Electric-Cursor", "Electric-Up-To-Date", "Electric-Has-Data", "Electric-Snapshot"} {
+	for _, name := range []string{"Content-Encoding", "Content-Length", "Electric-Handle", "Electric-Offset", "Electric-Schema", "Electric-Cursor", "Electric-Up-To-Date", "Electric-Has-Data", "Electric-Snapshot"} {
 		head.Del(name)
 	}
 	switch p.kind {

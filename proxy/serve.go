@@ -12,6 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/proxy/feed"
 	"github.com/shapegate/shapegate/proxy/subset"
 )
 
@@ -57,7 +58,10 @@ func (h *Handler) newReading(c *gin.Context, name func(*gin.Context) string) (*r
 	if !ok {
 		return nil, &problem{kind: notFound, message: "no such shape", field: "table"}
 	}
-	rd := &reading{h: h, shape: shape, query: q, creds: creds, subject: subject, context: h.contextOf(c.Request)}
+	rd := &reading{
+		h: h, shape: shape, query: q, creds: creds, subject: subject,
+		context: h.contextOf(c.Request), gzip: acceptsGzip(c.Request.Header),
+	}
 	if rd.fresh, err = freshness(c.Request); err != nil {
 		return nil, err
 	}
@@ -168,6 +172,11 @@ func (rd *reading) serveLog(ctx context.Context, w http.ResponseWriter, log shap
 	if !rd.live {
 		return rd.serveCatchUp(ctx, w, log, h)
 	}
+	end, err := rd.h.waits.begin(rd.subject.String())
+	if err != nil {
+		return err
+	}
+	defer end()
 	held := rd.h.metrics.held.WithLabelValues(rd.shape.def.Name)
 	held.Inc()
 	defer held.Dec()
@@ -180,5 +189,5 @@ func (rd *reading) serveLog(ctx context.Context, w http.ResponseWriter, log shap
 // refetchHandle is the handle of an answer that says must-refetch. It is new, and
 // good for nothing: Electric has no log of its name, so that it opens none.
 func (rd *reading) refetchHandle() handle {
-	return rd.mint(position{handle: "0"}, electric.Start)
+	return rd.mint(feed.Place{Handle: "0"}, electric.Start)
 }

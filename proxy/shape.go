@@ -7,6 +7,7 @@ import (
 
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/proxy/feed"
 	"github.com/shapegate/shapegate/schema"
 )
 
@@ -17,6 +18,11 @@ type shape struct {
 	// rule spells which ids are compared with which columns. Equal grants under
 	// another rule mean other rows, so it is part of what a handle names.
 	rule string
+
+	// feedColumns are the columns by which readers of the table are granted rows, this
+	// shape's and others'. filterColumns says which of them each filter has.
+	feedColumns   []feed.Column
+	filterColumns []int
 
 	// table is what Electric last said of the table's columns; nil until it was
 	// first asked. A migration changes it while we run.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/proxy/feed"
 	"github.com/shapegate/shapegate/proxy/subset"
 )
 
@@ -51,8 +52,8 @@ func (rd *reading) serveSubset(ctx context.Context, w http.ResponseWriter, log s
 	rd.noteSubset(rows.first.Offset)
 	head := shapeHeaders{handle: rd.handle, offset: rd.offset, schema: rows.first.Schema, snapshot: true}
 	if !rd.offset.IsPosition() {
-		at := position{rows.first.Handle, rows.first.Offset}
-		head.handle, head.offset = rd.mint(at, at.offset).String(), at.offset
+		at := feed.Place{Handle: rows.first.Handle, Offset: rows.first.Offset}
+		head.handle, head.offset = rd.mint(at, at.Offset).String(), at.Offset
 	}
 	// Rows that were revoked meanwhile are withheld. The handle still names the
 	// grants that the rows were asked for with, so that the log says what changed.

@@ -86,6 +86,7 @@ func TestALateMessageDoesNotTellThePastOfAGrantedRow(t *testing.T) {
 		l.d.grant(sees("alice", "d3"))
 		l.says("insert d3", "snapshot-end", "up-to-date")
 		l.d.electric.CatchUp()
+		l.d.read()
 		l.d.exec("UPDATE documents SET title = 'newest' WHERE id = $1", full("d3"))
 		l.says("update d3 title=newest", "up-to-date")
 	})
@@ -100,6 +101,7 @@ func TestALateMessageDoesNotTellThePastAfterAFurtherGrant(t *testing.T) {
 		l.d.grant(sees("alice", "d4"))
 		l.says("insert d4", "snapshot-end", "up-to-date")
 		l.d.electric.CatchUp()
+		l.d.read()
 		l.d.exec("UPDATE documents SET title = 'newest' WHERE id = $1", full("d3"))
 		l.says("update d3 title=newest", "up-to-date")
 	})
@@ -112,6 +114,7 @@ func TestALateMessageTellsThatALostRowLeft(t *testing.T) {
 		l.d.revoke("project:p1#viewer@user:alice")
 		l.says("delete a4", "snapshot-end", "up-to-date")
 		l.d.electric.CatchUp()
+		l.d.read()
 		l.says("delete a1", "up-to-date")
 	})
 }
@@ -128,6 +131,7 @@ func TestALateMessageDoesNotEndARowThatASnapshotBrought(t *testing.T) {
 	again(d, "d1")
 	first := alice.get("/v1/shapes/documents?offset=-1").holds("d1", "d2")
 	d.electric.CatchUp()
+	d.read()
 	alice.get("/v1/shapes/documents?" + first.onward()).says("up-to-date")
 
 	d.revoke(sees("alice", "d1"))
@@ -136,6 +140,7 @@ func TestALateMessageDoesNotEndARowThatASnapshotBrought(t *testing.T) {
 	again(d, "d1")
 	at := alice.get("/v1/shapes/documents?"+first.onward()).says("insert d1", "snapshot-end", "up-to-date")
 	d.electric.CatchUp()
+	d.read()
 	alice.get("/v1/shapes/documents?" + at.onward()).says("up-to-date")
 }
 

@@ -3,8 +3,11 @@ package proxy
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"strconv"
 	"time"
+
+	"github.com/shapegate/shapegate/proxy/feed"
 )
 
 // errWaitOver says that a held request has waited long enough, or that the
@@ -15,52 +18,26 @@ var errWaitOver = errors.New("the wait is over")
 // wait began.
 var errGrantsChanged = errors.New("the grants have changed")
 
-// await reads the next batch after a position, waiting for at most d, and until
-// changed is closed. Only the wait is bounded: once the batch has begun, reading
-// it takes as long as it takes. It returns errWaitOver or errGrantsChanged if
-// nothing came.
-func (rd *reading) await(ctx context.Context, log shapeLog, at position, cursor string, d time.Duration, changed <-chan struct{}) (*batch, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	arrived, watched := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(watched)
-		timer := time.NewTimer(d)
-		defer timer.Stop()
-		select {
-		case <-changed:
-			cancel(errGrantsChanged)
-		case <-timer.C:
-			cancel(errWaitOver)
-		case <-rd.h.draining.Done():
-			cancel(errWaitOver)
-		case <-arrived:
-		}
-	}()
-	b, err := log.Read(ctx, at, true, cursor)
-	close(arrived)
-	<-watched
-	if err == nil && ctx.Err() == nil {
-		b.messages = &ownedMessages{b.messages, func() { cancel(context.Canceled) }}
-		return b, nil
+// await waits for what comes after a place and may concern the reader, for at most d,
+// and until changed is closed. With errWaitOver and errGrantsChanged the batch, which
+// is empty, says how far the log went meanwhile.
+func (rd *reading) await(ctx context.Context, log shapeLog, after feed.Place, d time.Duration, changed <-chan struct{}) (*batch, error) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	b, err := log.Wait(ctx, after, feed.Until{Changed: changed, Drained: rd.h.draining.Done(), Timer: timer.C})
+	switch {
+	case errors.Is(err, feed.ErrChanged):
+		err = errGrantsChanged
+	case errors.Is(err, feed.ErrOver):
+		err = errWaitOver
 	}
-	// Either the read failed or, at the last moment, the wait was over too: then
-	// the batch's context has ended, and what it would still read is lost.
-	if err == nil {
-		err = errors.Join(context.Cause(ctx), b.Close())
-	}
-	cancel(context.Canceled)
-	return nil, err
+	return b, err
 }
 
-// ownedMessages ends the context that its messages are read under.
-type ownedMessages struct {
-	messages
-	release func()
-}
-
-func (m *ownedMessages) Close() error {
-	defer m.release()
-	return m.messages.Close()
+// spread shortens a wait at random, by up to a quarter: those who began to wait at the
+// same moment, since the same message woke them, do not all come back at the same.
+func spread(d time.Duration) time.Duration {
+	return d - rand.N(d/4+1) //nolint:gosec // spreading, not guarding
 }
 
 // cursorEpoch is what Electric counts its cursors from.

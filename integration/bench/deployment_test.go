@@ -97,7 +97,11 @@ func serve(b *testing.B, authorizer proxy.Authorizer, upstream string) string {
 	})
 	check(b, err)
 	front := httptest.NewServer(h)
-	b.Cleanup(front.Close)
+	b.Cleanup(func() {
+		h.Drain()
+		front.Close()
+		h.Close()
+	})
 	return front.URL
 }
 

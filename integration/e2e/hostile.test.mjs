@@ -132,6 +132,6 @@ test('no answer may be kept by a shared cache', async (t) => {
   await world.settled()
   for (const { head } of [...alice.received.answers, ...bob.received.answers]) {
     assert.match(head, /^cache-control: private, no-store$/m)
-    assert.match(head, /^vary: Authorization, Cookie, Origin$/m)
+    assert.match(head, /^vary: Authorization, Cookie, Origin, Accept-Encoding$/m)
   }
 })

@@ -105,6 +105,7 @@ func (w *world) start(ctx context.Context, o worldOptions, servers redisServers)
 		return err
 	}
 	w.atEnd(func() error { return w.keeper.End() })
+	w.atEnd(func() error { w.handler.Load().Close(); return nil })
 	w.handler.Store(h)
 	w.front = w.serve(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		w.handler.Load().ServeHTTP(rw, r)
@@ -257,6 +258,7 @@ func (w *world) restart(r *http.Request) (any, error) {
 	old := w.handler.Swap(h)
 	w.front.CloseClientConnections()
 	old.Drain()
+	old.Close()
 	return nil, ended.End()
 }
 

@@ -166,6 +166,7 @@ func (d *deployment) start(r *replica) {
 	d.check(err)
 	r.stop = func() {
 		h.Drain()
+		h.Close()
 		if err := keeper.End(); err != nil {
 			d.t.Error(err)
 		}
@@ -189,6 +190,32 @@ func (d *deployment) told() {
 	d.t.Helper()
 	for _, r := range d.replicas {
 		d.check(r.sentinel.Told(d.ctx()))
+	}
+}
+
+// read returns once both replicas have read the logs to their ends.
+func (d *deployment) read() {
+	d.t.Helper()
+	ctx := d.ctx()
+	look := time.NewTicker(time.Millisecond)
+	defer look.Stop()
+	for {
+		behind := 0
+		for _, r := range d.replicas {
+			for _, s := range r.handler.Load().Feeds() {
+				if end, ok := d.tables.End(s.Handle); !ok || end != s.Position {
+					behind++
+				}
+			}
+		}
+		if behind == 0 {
+			return
+		}
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			d.t.Fatalf("%d feeds are behind", behind)
+		}
 	}
 }
 

@@ -132,6 +132,7 @@ func (d *deployment) readWhileThingsHappen(c *client) {
 func (d *deployment) rest(clients []*client) {
 	d.t.Helper()
 	d.told()
+	d.read()
 	for _, c := range clients {
 		const most = 5
 		var wrong error

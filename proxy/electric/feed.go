@@ -38,6 +38,9 @@ const (
 	LogChangesOnly
 )
 
+// Key is the same for feeds that are the same log, and differs for others.
+func (f *Feed) Key() string { return f.query().Encode() }
+
 // query returns the part of an upstream URL that names the feed. Both columns
 // and queryable_columns are sent: the one limits what is returned, the other
 // what a subset's where and order_by may speak of (recording 12).

@@ -36,6 +36,14 @@ type Message struct {
 	KeyChange []byte
 
 	key, value, old, headers []byte
+
+	remembered []rememberedColumn
+}
+
+// rememberedColumn is a column that was read before.
+type rememberedColumn struct {
+	name     string
+	now, old Value
 }
 
 // ParseMessage reads a message that was read before, from a copy of its Raw.
@@ -113,14 +121,45 @@ type Value struct {
 	Present bool // false: the message says nothing of the column
 }
 
+// Remember reads some columns once, for a message that many will ask for them. From
+// then on they cost nothing to ask for.
+func (m *Message) Remember(names []string) error {
+	all := make([]rememberedColumn, len(names))
+	for i, name := range names {
+		c := rememberedColumn{name: name}
+		var err error
+		if c.now, err = m.Column(name); err != nil {
+			return err
+		}
+		if c.old, err = m.OldColumn(name); err != nil {
+			return err
+		}
+		all[i] = c
+	}
+	m.remembered = all
+	return nil
+}
+
 // Column returns a column of the row as the message leaves it; of a delete, as it
 // was.
-func (m *Message) Column(name string) (Value, error) { return column(m.value, name) }
+func (m *Message) Column(name string) (Value, error) {
+	for i := range m.remembered {
+		if m.remembered[i].name == name {
+			return m.remembered[i].now, nil
+		}
+	}
+	return column(m.value, name)
+}
 
 // OldColumn returns a column of the row as it was before an update. What the
 // message does not list as changed is as it is now. Only feeds with ReplicaFull
 // tell.
 func (m *Message) OldColumn(name string) (Value, error) {
+	for i := range m.remembered {
+		if m.remembered[i].name == name {
+			return m.remembered[i].old, nil
+		}
+	}
 	if m.old != nil {
 		if v, err := column(m.old, name); err != nil || v.Present {
 			return v, err
@@ -184,6 +223,19 @@ func (m *Message) Offset() Offset {
 		return true
 	})
 	return o
+}
+
+// LastSeenLSN returns how far Electric had come with the whole database when it wrote
+// an up-to-date message, or 0 if the message does not say.
+func (m *Message) LastSeenLSN() uint64 {
+	var lsn uint64
+	members(m.headers, func(f member) bool {
+		if stringIs(f.name, "global_last_seen_lsn") {
+			lsn, _ = number(f.value)
+		}
+		return true
+	})
+	return lsn
 }
 
 // number reads a number, or a string with one in it.

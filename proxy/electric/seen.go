@@ -43,10 +43,36 @@ func (m *Message) SeenBy(s *Seen) bool {
 	return seen
 }
 
-// has compares as Postgres does: ids are 32 bits that wrap around, so that "before"
-// means half of the circle.
+// Newest returns a transaction id that none of those which the snapshot has seen comes
+// after.
+func (s *Seen) Newest() TxID { return TxID(s.max) }
+
+// TxID is a transaction's id as messages have it.
+type TxID uint32
+
+// Before reports whether an id was given out before another, as Postgres tells it: ids
+// are 32 bits that wrap around, so that "before" means half of the circle.
+func (x TxID) Before(y TxID) bool { return int32(x-y) < 0 } //nolint:gosec // it wraps around
+
+// OldestTxID returns the oldest of the transactions that the message tells of. It
+// returns false if the message names none.
+func (m *Message) OldestTxID() (oldest TxID, ok bool) {
+	members(m.headers, func(f member) bool {
+		if !stringIs(f.name, "txids") {
+			return true
+		}
+		for text := range elements(f.value) {
+			if x, is := xid(text); is && (!ok || TxID(x).Before(oldest)) {
+				oldest, ok = TxID(x), true
+			}
+		}
+		return false
+	})
+	return oldest, ok
+}
+
 func (s *Seen) has(x uint32) bool {
-	if int32(x-s.max) >= 0 {
+	if !TxID(x).Before(TxID(s.max)) {
 		return false
 	}
 	for _, r := range s.running {

@@ -113,7 +113,11 @@ func New(ctx context.Context, cfg Config) (_ *Service, err error) {
 		Logger:      s.log,
 		Registerer:  s.registry,
 	})
-	return s, err
+	if err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, func() error { s.handler.Close(); return nil })
+	return s, nil
 }
 
 // connect makes the clients of SpiceDB and Electric.

@@ -1,0 +1,171 @@
+package feed
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/shapegate/shapegate/proxy/electric"
+)
+
+// Feed is one log of Electric, followed once for all its readers. It is safe for
+// concurrent use.
+type Feed struct {
+	feeds   *Feeds
+	key     string
+	log     *electric.Feed
+	columns []column
+	names   []string // of the columns
+	starter string   // the subject for whom it was started
+	cancel  context.CancelFunc
+
+	shape, name string // see Status
+
+	mu        sync.Mutex
+	state     state
+	err       error         // why it failed
+	settled   chan struct{} // closed when the state changes
+	handle    string        // Electric's
+	schema    *electric.Schema
+	window    window
+	dead      []string  // handles that this log once had
+	awaySince time.Time // since when Electric does not answer; zero: it does
+	awayErr   error
+	failures  int // since then
+
+	readers   int
+	idle      time.Time // since when nobody reads
+	audiences map[string]*Audience
+	index     index
+	round     uint64
+	scratch   []ids
+	late      []*waiter // see Interest.Late
+	waiting   int
+	answers   int // bytes of the answers that may be asked for again
+	restarts  int
+	woken     uint64
+}
+
+// state is what a feed can be used for.
+type state uint8
+
+const (
+	starting state = iota // it asks where the log ends
+	following
+	failed // it will not be used any more
+)
+
+// mostDead is how many of its former handles a feed remembers.
+const mostDead = 16
+
+// Position returns where the log ends, and what the table looks like. Errors are of
+// electric.Client.ReadLog, and an *electric.UnavailableError where Electric has been
+// away for too long.
+func (f *Feed) Position(ctx context.Context) (Place, *electric.Schema, error) {
+	if err := f.ready(ctx); err != nil {
+		return Place{}, nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.end(), f.schema, nil
+}
+
+// end is the end of the log. The caller holds the lock.
+func (f *Feed) end() Place { return Place{Handle: f.handle, Offset: f.window.end, Known: true} }
+
+// Read returns the messages after a place, which may be none, without waiting. What
+// is older than the window comes from Electric. Errors are as for Position, and
+// electric.ErrMustRefetch says that the log does not have the place.
+func (f *Feed) Read(ctx context.Context, after Place) (*Part, error) {
+	if err := f.ready(ctx); err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	p, err := f.part(after)
+	f.mu.Unlock()
+	if p != nil || err != nil {
+		return p, err
+	}
+	return f.readUpstream(ctx, after)
+}
+
+// part returns what the window has after a place, or nil if that is not all there is.
+// The caller holds the lock.
+func (f *Feed) part(after Place) (*Part, error) {
+	if slices.Contains(f.dead, after.Handle) {
+		return nil, electric.ErrMustRefetch
+	}
+	if after.Handle != f.handle || !f.window.has(after.Offset) {
+		return nil, nil //nolint:nilnil // it is elsewhere
+	}
+	p := f.newPart(after.Offset)
+	p.batches = f.window.after(after.Offset)
+	return p, nil
+}
+
+// newPart returns a part up to the log's end, without its batches. The caller holds
+// the lock.
+func (f *Feed) newPart(from electric.Offset) *Part {
+	return &Part{
+		End: f.end(), Schema: f.schema, UpToDate: f.window.upToDate,
+		from: from, lastSeen: f.window.lastSeen,
+	}
+}
+
+func (f *Feed) readUpstream(ctx context.Context, after Place) (*Part, error) {
+	resp, err := f.feeds.upstream.ReadLog(ctx, f.log, electric.LogRequest{Handle: after.Handle, Offset: after.Offset})
+	if err != nil {
+		return nil, err
+	}
+	return &Part{
+		End:    Place{Handle: resp.Handle, Offset: resp.Offset, Known: true},
+		Schema: resp.Schema, UpToDate: resp.UpToDate, response: resp,
+	}, nil
+}
+
+// ready waits until the feed is following its log.
+func (f *Feed) ready(ctx context.Context) error {
+	var timeout <-chan time.Time
+	for {
+		f.mu.Lock()
+		state, settled, err := f.state, f.settled, f.unusable(time.Now())
+		f.mu.Unlock()
+		if state != starting {
+			return err
+		}
+		if timeout == nil {
+			timer := time.NewTimer(f.feeds.cfg.Away)
+			defer timer.Stop()
+			timeout = timer.C
+		}
+		select {
+		case <-settled:
+		case <-timeout:
+			return &electric.UnavailableError{Err: errAway}
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// unusable returns why the feed cannot be read, or nil. The caller holds the lock.
+func (f *Feed) unusable(now time.Time) error {
+	switch {
+	case f.state == failed:
+		return f.err
+	case !f.awaySince.IsZero() && now.Sub(f.awaySince) > f.feeds.cfg.Away:
+		return f.awayErr
+	default:
+		return nil
+	}
+}
+
+// Release ends a reader's use of the feed, which begins with Feeds.Open.
+func (f *Feed) Release() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.readers--; f.readers == 0 {
+		f.idle = time.Now()
+	}
+}

@@ -1,0 +1,238 @@
+package feed
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/shapegate/shapegate/proxy/electric"
+)
+
+// Upstream is where feeds read from. *electric.Client is one.
+type Upstream interface {
+	ReadLog(ctx context.Context, f *electric.Feed, r electric.LogRequest) (*electric.LogResponse, error)
+}
+
+// Config is what Feeds are made of. Upstream is needed.
+type Config struct {
+	Upstream Upstream
+
+	// Idle is how long a feed is followed that nobody reads; 0: 30 s.
+	Idle time.Duration
+
+	// Away is how long Electric may be away before readers are told; 0: 10 s.
+	Away time.Duration
+
+	// Feeds bounds how many there are; 0: 1,000.
+	Feeds int
+
+	// PerSubject bounds how many of them were started for one subject; 0: 100.
+	PerSubject int
+
+	// Memory bounds what is kept of logs and answers, in bytes; 0: 64 MiB. Each feed
+	// has an equal share of it.
+	Memory int
+
+	Logger     *slog.Logger          // nil: slog.Default()
+	Registerer prometheus.Registerer // nil: nothing is exported
+}
+
+func (c *Config) fill() {
+	orDefault(&c.Idle, 30*time.Second)
+	orDefault(&c.Away, 10*time.Second)
+	orDefault(&c.Feeds, 1000)
+	orDefault(&c.PerSubject, 100)
+	orDefault(&c.Memory, 64<<20)
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+}
+
+func orDefault[T ~int | ~int64](value *T, def T) {
+	if *value <= 0 {
+		*value = def
+	}
+}
+
+// Feeds is the feeds of a process. It is safe for concurrent use.
+type Feeds struct {
+	cfg      Config
+	upstream Upstream
+	log      *slog.Logger
+
+	ctx    context.Context //nolint:containedctx // of the feeds; ends with Close
+	cancel context.CancelFunc
+	tasks  sync.WaitGroup
+
+	mu      sync.Mutex
+	closed  bool
+	feeds   map[string]*Feed
+	started map[string]int // how many there are, by the subject for whom they were started
+	number  int            // of the last one
+	count   atomic.Int64   // how many there are
+}
+
+// ErrTooMany and ErrTooManyForSubject say that no more feeds may be started now.
+var (
+	ErrTooMany           = errors.New("feed: too many feeds")
+	ErrTooManyForSubject = errors.New("feed: too many feeds were started for one subject")
+)
+
+// New returns feeds, of which there are none yet. The caller closes them.
+func New(cfg Config) (*Feeds, error) {
+	cfg.fill()
+	f := &Feeds{
+		cfg: cfg, upstream: cfg.Upstream, log: cfg.Logger,
+		feeds: make(map[string]*Feed), started: make(map[string]int),
+	}
+	if cfg.Registerer != nil {
+		if err := cfg.Registerer.Register(collector{f}); err != nil {
+			return nil, err
+		}
+	}
+	f.ctx, f.cancel = context.WithCancel(context.Background())
+	f.tasks.Go(f.sweep)
+	return f, nil
+}
+
+// Close ends all feeds, and waits for them.
+func (f *Feeds) Close() {
+	f.mu.Lock()
+	f.closed = true
+	f.mu.Unlock()
+	f.cancel()
+	f.tasks.Wait()
+	if f.cfg.Registerer != nil {
+		f.cfg.Registerer.Unregister(collector{f})
+	}
+}
+
+// Open returns the feed that follows a log, and starts it if there is none, for a
+// subject. The shape is for operators. Equal logs have to come with equal columns. The
+// caller releases the feed. Errors are ErrTooMany, ErrTooManyForSubject, and an
+// *electric.UnavailableError after Close.
+func (f *Feeds) Open(log *electric.Feed, columns []Column, shape, subject string) (*Feed, error) {
+	key := log.Key()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return nil, &electric.UnavailableError{Err: errClosed}
+	}
+	feed, ok := f.feeds[key]
+	if !ok {
+		if len(f.feeds) >= f.cfg.Feeds {
+			return nil, ErrTooMany
+		}
+		if f.started[subject] >= f.cfg.PerSubject {
+			return nil, ErrTooManyForSubject
+		}
+		feed = f.begin(key, log, columns, shape, subject)
+	}
+	feed.mu.Lock()
+	defer feed.mu.Unlock()
+	feed.readers++
+	return feed, nil
+}
+
+// begin starts a feed. The caller holds the lock.
+func (f *Feeds) begin(key string, log *electric.Feed, columns []Column, shape, subject string) *Feed {
+	f.number++
+	ctx, cancel := context.WithCancel(f.ctx)
+	feed := &Feed{
+		feeds: f, key: key, log: log, columns: make([]column, len(columns)), starter: subject, cancel: cancel,
+		shape: shape, name: strconv.Itoa(f.number),
+		settled: make(chan struct{}), audiences: make(map[string]*Audience), index: newIndex(len(columns)),
+	}
+	for i, c := range columns {
+		feed.columns[i].name = c.Name
+		if !slices.Contains(feed.names, c.Name) {
+			feed.names = append(feed.names, c.Name)
+		}
+	}
+	f.feeds[key] = feed
+	f.started[subject]++
+	f.tasks.Go(func() {
+		defer cancel()
+		feed.follow(ctx)
+	})
+	f.count.Store(int64(len(f.feeds)))
+	for _, other := range f.feeds {
+		other.trim() // its share is smaller now
+	}
+	return feed
+}
+
+func (f *Feed) trim() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.window.trim(f.feeds.windowShare())
+	if f.answers > f.feeds.answerShare() {
+		f.forgetAnswers()
+	}
+}
+
+// answerPart is which part of a feed's share of the memory its answers may take; the
+// rest is the window's.
+const answerPart = 4
+
+func (f *Feeds) share() int       { return f.cfg.Memory / int(max(1, f.count.Load())) }
+func (f *Feeds) answerShare() int { return f.share() / answerPart }
+func (f *Feeds) windowShare() int { return f.share() - f.answerShare() }
+
+// remove takes a feed away, so that the next reader starts another.
+func (f *Feeds) remove(feed *Feed) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.removeLocked(feed)
+}
+
+func (f *Feeds) removeLocked(feed *Feed) {
+	if f.feeds[feed.key] != feed {
+		return
+	}
+	delete(f.feeds, feed.key)
+	f.count.Store(int64(len(f.feeds)))
+	if f.started[feed.starter]--; f.started[feed.starter] == 0 {
+		delete(f.started, feed.starter)
+	}
+}
+
+// sweep stops feeds that are idle, until they are all closed.
+func (f *Feeds) sweep() {
+	tick := time.NewTicker(min(f.cfg.Idle, audienceTime) / 2)
+	defer tick.Stop()
+	for {
+		select {
+		case now := <-tick.C:
+			f.sweepAt(now)
+		case <-f.ctx.Done():
+			return
+		}
+	}
+}
+
+func (f *Feeds) sweepAt(now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, feed := range f.feeds {
+		if feed.sweep(now) {
+			f.removeLocked(feed)
+			feed.cancel()
+		}
+	}
+}
+
+// sweep forgets what nobody uses, and reports whether that is the feed itself.
+func (f *Feed) sweep(now time.Time) (idle bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.sweepAudiences(now)
+	return f.readers == 0 && now.Sub(f.idle) > f.feeds.cfg.Idle
+}

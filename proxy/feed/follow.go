@@ -1,0 +1,235 @@
+package feed
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/shapegate/shapegate/proxy/electric"
+)
+
+var (
+	errAway   = errors.New("the log could not be followed for too long")
+	errSilent = errors.New("no answer to a live request")
+	errClosed = errors.New("the feeds are closed")
+)
+
+const (
+	firstPause = 50 * time.Millisecond
+	lastPause  = time.Second
+
+	// liveTime is longer than Electric lets a live request wait. One that takes longer
+	// was lost on its way.
+	liveTime = 90 * time.Second
+)
+
+// follow follows the log until ctx ends, or it cannot be followed.
+func (f *Feed) follow(ctx context.Context) {
+	pause := firstPause
+	cursor := ""
+	for ctx.Err() == nil {
+		var err error
+		begins := f.isStarting()
+		if begins {
+			cursor, err = "", f.start(ctx)
+		} else {
+			cursor, err = f.advance(ctx, cursor)
+		}
+		switch {
+		case err == nil:
+			f.back()
+			if !begins {
+				pause = firstPause
+			}
+			continue
+		case ctx.Err() != nil:
+			continue
+		case errors.Is(err, electric.ErrMustRefetch), errors.Is(err, electric.ErrRefused) && !begins:
+			f.reset()
+			if pause > firstPause { // it does not get far
+				rest(ctx, pause)
+			}
+			pause = min(2*pause, lastPause)
+			continue
+		case errors.Is(err, electric.ErrRefused), f.isNew():
+			f.fail(err)
+			return
+		default:
+			f.away(err)
+			f.feeds.log.LogAttrs(ctx, slog.LevelWarn, "a feed is away from Electric", slog.String("shape", f.shape), slog.Any("cause", err))
+			rest(ctx, pause/2+rand.N(pause/2)) //nolint:gosec // spreading, not guarding
+			pause = min(2*pause, lastPause)
+		}
+	}
+	f.fail(&electric.UnavailableError{Err: errClosed})
+}
+
+// rest waits for a while, or until ctx ends.
+func rest(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+func (f *Feed) isStarting() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.state == starting
+}
+
+// isNew reports whether the feed has never followed its log. Whoever waits for it to
+// begin is told at once that it cannot.
+func (f *Feed) isNew() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.schema == nil
+}
+
+// start finds the end of the log, from where on it is followed.
+func (f *Feed) start(ctx context.Context) error {
+	resp, err := f.feeds.upstream.ReadLog(ctx, f.log, electric.LogRequest{Offset: electric.Now})
+	if err != nil {
+		return err
+	}
+	if err := resp.Close(); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.handle, f.schema = resp.Handle, resp.Schema
+	f.window.begin(resp.Offset)
+	f.become(following)
+	return nil
+}
+
+// become changes the state. The caller holds the lock.
+func (f *Feed) become(s state) {
+	f.state = s
+	close(f.settled)
+	f.settled = make(chan struct{})
+}
+
+// advance waits for what comes next in the log, and passes it on. It returns the
+// cursor to be sent with the next request.
+func (f *Feed) advance(ctx context.Context, cursor string) (string, error) {
+	f.mu.Lock()
+	at, away := f.end(), !f.awaySince.IsZero()
+	f.mu.Unlock()
+	ctx, cancel := context.WithTimeoutCause(ctx, liveTime, &electric.UnavailableError{Err: errSilent})
+	defer cancel()
+	resp, err := f.feeds.upstream.ReadLog(ctx, f.log, electric.LogRequest{
+		Handle: at.Handle, Offset: at.Offset, Cursor: cursor,
+		Live: !away, // whether Electric is back shows in an answer, and not in a wait
+	})
+	if err != nil {
+		return cursor, err
+	}
+	b, err := f.read(resp, at.Offset)
+	if err := errors.Join(err, resp.Close()); err != nil {
+		return cursor, err
+	}
+	if resp.Handle != at.Handle {
+		return cursor, electric.ErrMustRefetch
+	}
+	f.pass(b)
+	return resp.Cursor, nil
+}
+
+// read decodes an answer.
+func (f *Feed) read(resp *electric.LogResponse, from electric.Offset) (*batch, error) {
+	b := &batch{from: from, end: resp.Offset, upToDate: resp.UpToDate, lastSeen: resp.Offset.LSN()}
+	for {
+		m, err := resp.Next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return b, nil
+		case err != nil:
+			return nil, err
+		case m.Operation == electric.Control && m.Control == electric.ControlUpToDate:
+			b.lastSeen = max(b.lastSeen, m.LastSeenLSN())
+			continue
+		case m.Operation == electric.Control && m.Control == electric.ControlMustRefetch:
+			return nil, &electric.ProtocolError{Reason: "must-refetch in a log"}
+		}
+		e, err := f.decode(m)
+		if err != nil {
+			return nil, err
+		}
+		if tx, ok := e.message.OldestTxID(); ok && (!b.hasOldest || tx.Before(b.oldest)) {
+			b.oldest, b.hasOldest = tx, true
+		}
+		b.entries = append(b.entries, e)
+		b.size += e.size()
+	}
+}
+
+// pass adds a batch to the window, and wakes whom it may concern.
+func (f *Feed) pass(b *batch) {
+	f.mu.Lock()
+	f.window.add(b)
+	f.window.trim(f.feeds.windowShare())
+	wakes := f.concerned(b)
+	f.mu.Unlock()
+	for _, w := range wakes {
+		w.send()
+	}
+}
+
+// back notes that Electric answers.
+func (f *Feed) back() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.awaySince, f.awayErr, f.failures = time.Time{}, nil, 0
+}
+
+// away notes that Electric does not answer. Whoever waits is told once that has been
+// so for too long.
+func (f *Feed) away(err error) {
+	f.mu.Lock()
+	now := time.Now()
+	if f.awaySince.IsZero() {
+		f.awaySince = now
+	}
+	f.awayErr = err
+	f.failures++
+	var all []*waiter
+	if f.unusable(now) != nil {
+		all = f.allWaiters()
+	}
+	f.mu.Unlock()
+	wakeAll(all, err)
+}
+
+// reset gives up a log that Electric does not have any more, and everybody who reads
+// it. The next one begins where it ends.
+func (f *Feed) reset() {
+	f.mu.Lock()
+	if f.dead = append(f.dead, f.handle); len(f.dead) > mostDead {
+		f.dead = f.dead[1:]
+	}
+	f.restarts++
+	f.handle = ""
+	f.window.begin(electric.Start)
+	all := f.allWaiters()
+	f.audiences, f.index, f.answers = make(map[string]*Audience), newIndex(len(f.columns)), 0
+	f.become(starting)
+	f.mu.Unlock()
+	wakeAll(all, electric.ErrMustRefetch)
+}
+
+// fail ends the feed.
+func (f *Feed) fail(err error) {
+	f.feeds.remove(f)
+	f.mu.Lock()
+	f.err = err
+	all := f.allWaiters()
+	f.become(failed)
+	f.mu.Unlock()
+	wakeAll(all, err)
+}

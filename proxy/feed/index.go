@@ -1,0 +1,129 @@
+package feed
+
+import (
+	"slices"
+
+	"github.com/shapegate/shapegate/authz"
+)
+
+// index finds the audiences that see a message. It is a tree of two levels, each with
+// the union of what those below it see, so that a message that few see costs little
+// and one that nobody sees next to nothing.
+type index struct {
+	columns int
+	all     []*Audience // are woken for everything
+	blocks  []*block
+	unions  []authz.Union
+	removed int // since the unions were made
+	members int
+}
+
+// block is some audiences.
+type block struct {
+	members []*Audience
+	unions  []authz.Union
+	removed int
+}
+
+// blockSize is about the square root of how many audiences are many.
+const blockSize = 64
+
+func newIndex(columns int) index {
+	return index{columns: columns, unions: make([]authz.Union, columns)}
+}
+
+func (x *index) add(a *Audience, all bool) {
+	if all {
+		x.all = append(x.all, a)
+		return
+	}
+	b := x.roomy()
+	b.members = append(b.members, a)
+	a.block = b
+	x.members++
+	addTo(b.unions, a)
+	addTo(x.unions, a)
+}
+
+// roomy returns a block that has room for one more.
+func (x *index) roomy() *block {
+	for _, b := range slices.Backward(x.blocks) {
+		if len(b.members) < blockSize {
+			return b
+		}
+	}
+	b := &block{unions: make([]authz.Union, x.columns)}
+	x.blocks = append(x.blocks, b)
+	return b
+}
+
+func addTo(unions []authz.Union, a *Audience) {
+	for _, g := range a.view.Grants {
+		unions[g.Column].Add(g.IDs)
+	}
+}
+
+// remove takes an audience away. What it alone saw stays in the unions for a while,
+// which costs time and nothing else.
+func (x *index) remove(a *Audience) {
+	is := func(other *Audience) bool { return other == a }
+	b := a.block
+	if b == nil {
+		x.all = slices.DeleteFunc(x.all, is)
+		return
+	}
+	b.members = slices.DeleteFunc(b.members, is)
+	a.block = nil
+	x.members--
+	if b.removed++; b.removed >= blockSize/2 {
+		b.unions, b.removed = unionsOf(x.columns, b.members), 0
+	}
+	if x.removed++; x.removed > max(x.members, blockSize) {
+		x.rebuild()
+	}
+}
+
+func (x *index) rebuild() {
+	x.blocks = slices.DeleteFunc(x.blocks, func(b *block) bool { return len(b.members) == 0 })
+	var all []*Audience
+	for _, b := range x.blocks {
+		all = append(all, b.members...)
+	}
+	x.unions, x.removed = unionsOf(x.columns, all), 0
+}
+
+func unionsOf(columns int, all []*Audience) []authz.Union {
+	unions := make([]authz.Union, columns)
+	for _, a := range all {
+		addTo(unions, a)
+	}
+	return unions
+}
+
+// find calls found for each audience that may see a message with these ids, but for
+// those that are woken for everything.
+func (x *index) find(numbered []ids, found func(*Audience)) {
+	if !hasAny(x.unions, numbered) {
+		return
+	}
+	for _, b := range x.blocks {
+		if !hasAny(b.unions, numbered) {
+			continue
+		}
+		for _, a := range b.members {
+			if a.sees(numbered) {
+				found(a)
+			}
+		}
+	}
+}
+
+func hasAny(unions []authz.Union, numbered []ids) bool {
+	for i := range numbered {
+		n := &numbered[i]
+		if n.now.known && unions[i].HasNumber(n.now.number) || n.before.known && unions[i].HasNumber(n.before.number) {
+			return true
+		}
+	}
+	return false
+}

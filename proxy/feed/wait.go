@@ -1,0 +1,286 @@
+package feed
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/shapegate/shapegate/proxy/electric"
+)
+
+// Interest is what a reader waits for.
+type Interest struct {
+	Audience *Audience
+
+	// Late readers were given a snapshot that has seen transactions which may yet
+	// come in the log. What tells of them is not for the audience's answer: such a
+	// reader is woken for it, whatever is in it. None of the transactions comes after
+	// Newest.
+	Late   bool
+	Newest electric.TxID
+}
+
+// Until is what ends a wait. Nil channels never do.
+type Until struct {
+	Changed <-chan struct{} // ErrChanged
+	Drained <-chan struct{} // ErrOver
+	Timer   <-chan time.Time
+}
+
+// ErrChanged and ErrOver say why a wait ended without anything that concerns the
+// reader.
+var (
+	ErrChanged = errors.New("feed: the wait was broken off")
+	ErrOver    = errors.New("feed: the wait is over")
+)
+
+// waiter is one reader that waits. The feed's lock guards it, but for the channel.
+type waiter struct {
+	wake     chan wake // has room for one
+	interest Interest
+	after    electric.Offset
+
+	index     int // among its audience's waiters
+	lateIndex int // among the feed's late ones
+	gone      bool
+}
+
+// wake is what a waiter is woken with.
+type wake struct {
+	waiter *waiter
+	part   *Part
+	err    error
+	pause  time.Duration // before it is told
+}
+
+func (w wake) send() { w.waiter.wake <- w }
+
+// Whoever is told that something is over comes back at once, to begin anew. Where they
+// are many, they are told one after the other.
+const (
+	tellTime = 200 * time.Microsecond
+	mostTime = 2 * time.Second
+)
+
+func wakeAll(all []*waiter, err error) {
+	spread := min(time.Duration(len(all))*tellTime, mostTime)
+	for _, w := range all {
+		wake{waiter: w, err: err, pause: rand.N(spread + 1)}.send() //nolint:gosec // spreading, not guarding
+	}
+}
+
+// Wait returns what comes after a place, as soon as some of it may concern the reader.
+// What concerns nobody of the audience is passed over. With ErrChanged and ErrOver
+// the part says how far that went. Other errors are those of Read.
+func (f *Feed) Wait(ctx context.Context, after Place, in Interest, until Until) (*Part, error) {
+	if err := f.ready(ctx); err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	if err := f.unusable(time.Now()); err != nil || f.state == starting {
+		f.mu.Unlock()
+		if err == nil {
+			err = electric.ErrMustRefetch // it was reset just now
+		}
+		return nil, err
+	}
+	p, err := f.part(after)
+	ahead := after.Known && after.Handle == f.handle && after.Offset.Compare(f.window.end) > 0
+	if p == nil && err == nil && !ahead {
+		f.mu.Unlock()
+		return f.readUpstream(ctx, after)
+	}
+	if err != nil || !ahead && !p.Empty() {
+		f.mu.Unlock()
+		return p, err
+	}
+	w := &waiter{wake: make(chan wake, 1), interest: in, after: after.Offset}
+	f.join(w)
+	f.mu.Unlock()
+
+	select {
+	case woken := <-w.wake:
+		if woken.err != nil {
+			rest(ctx, woken.pause)
+		}
+		return woken.part, woken.err
+	case <-until.Changed:
+		return f.leave(w, ErrChanged)
+	case <-until.Timer:
+		return f.leave(w, ErrOver)
+	case <-until.Drained:
+		return f.leave(w, ErrOver)
+	case <-ctx.Done():
+		return f.leave(w, context.Cause(ctx))
+	}
+}
+
+// join makes it wait. The caller holds the lock.
+func (f *Feed) join(w *waiter) {
+	a := w.interest.Audience
+	w.index = len(a.waiters)
+	a.waiters = append(a.waiters, w)
+	if w.interest.Late {
+		w.lateIndex = len(f.late)
+		f.late = append(f.late, w)
+	}
+	f.waiting++
+}
+
+// leave ends a wait for another reason than what it was for. If that has come at the
+// same moment, the reader has not seen it: its place is then before it.
+func (f *Feed) leave(w *waiter, err error) (*Part, error) {
+	f.mu.Lock()
+	if !w.gone {
+		defer f.mu.Unlock()
+		f.remove(w)
+		if w.after.Compare(f.window.end) > 0 {
+			return &Part{End: Place{Handle: f.handle, Offset: w.after, Known: true}, Schema: f.schema, UpToDate: true}, err
+		}
+		return f.newPart(f.window.end), err
+	}
+	f.mu.Unlock()
+	woken := <-w.wake
+	if woken.err != nil {
+		return nil, woken.err
+	}
+	back := *woken.part
+	back.End.Offset, back.batches = back.from, nil
+	return &back, err
+}
+
+// remove takes it out of where it waits. The caller holds the lock.
+func (f *Feed) remove(w *waiter) {
+	a := w.interest.Audience
+	last := len(a.waiters) - 1
+	a.waiters[last].index = w.index
+	a.waiters[w.index] = a.waiters[last]
+	a.waiters[last] = nil
+	a.waiters = a.waiters[:last]
+	f.gone(w)
+}
+
+// gone notes that it does not wait any more. The caller holds the lock.
+func (f *Feed) gone(w *waiter) {
+	w.gone = true
+	f.waiting--
+	if !w.interest.Late {
+		return
+	}
+	last := len(f.late) - 1
+	f.late[last].lateIndex = w.lateIndex
+	f.late[w.lateIndex] = f.late[last]
+	f.late[last] = nil
+	f.late = f.late[:last]
+}
+
+// allWaiters takes everybody who waits. The caller holds the lock, and wakes them.
+func (f *Feed) allWaiters() (all []*waiter) {
+	for _, a := range f.audiences {
+		all = append(all, f.take(a)...)
+	}
+	return all
+}
+
+// take takes everybody of an audience who waits. The caller holds the lock.
+func (f *Feed) take(a *Audience) []*waiter {
+	all := a.waiters
+	a.waiters = nil
+	for _, w := range all {
+		f.gone(w)
+	}
+	return all
+}
+
+// concerned takes whom a batch concerns, which the window has by now. The caller holds
+// the lock.
+func (f *Feed) concerned(b *batch) (wakes []wake) {
+	if len(b.entries) == 0 || f.waiting == 0 {
+		return nil
+	}
+	wakes = f.wakeLate(b, wakes)
+	f.round++
+	for _, e := range b.entries {
+		if e.message.Operation == electric.Control {
+			for _, a := range f.audiences {
+				wakes = f.wakeAudience(a, b, wakes)
+			}
+			break
+		}
+		f.index.find(f.numbered(e), func(a *Audience) { wakes = f.wakeAudience(a, b, wakes) })
+	}
+	for _, a := range f.index.all {
+		wakes = f.wakeAudience(a, b, wakes)
+	}
+	f.woken += uint64(len(wakes))
+	return wakes
+}
+
+// numbered returns the ids of an entry with all numbers that they have by now, until
+// the next call. The caller holds the lock.
+func (f *Feed) numbered(e *entry) []ids {
+	f.scratch = f.scratch[:0]
+	for i := range e.ids {
+		c := &f.columns[i]
+		f.scratch = append(f.scratch, ids{c.resolved(e.ids[i].now), c.resolved(e.ids[i].before)})
+	}
+	return f.scratch
+}
+
+// wakeAudience takes everybody of an audience, once a round. The caller holds the lock.
+func (f *Feed) wakeAudience(a *Audience, b *batch, wakes []wake) []wake {
+	if a.matched == f.round || len(a.waiters) == 0 {
+		return wakes
+	}
+	a.matched = f.round
+	f.forgetAnswer(a)
+	a.last, a.lastFrom, a.lastTo = new(Answer), b, b
+	for _, w := range f.take(a) {
+		if w.after.Compare(b.end) >= 0 {
+			f.join(w.again()) // it is ahead of all this
+			continue
+		}
+		p := f.partOf(w, b)
+		if w.after.Compare(b.from) <= 0 && !w.isLateFor(b) {
+			p.answer, p.audience = a.last, a
+		}
+		wakes = append(wakes, wake{waiter: w, part: p})
+	}
+	return wakes
+}
+
+// wakeLate takes those for whom a batch may tell late what they know. The caller holds
+// the lock.
+func (f *Feed) wakeLate(b *batch, wakes []wake) []wake {
+	for _, w := range slices.Clone(f.late) {
+		if w.isLateFor(b) && w.after.Compare(b.end) < 0 {
+			f.remove(w)
+			wakes = append(wakes, wake{waiter: w, part: f.partOf(w, b)})
+		}
+	}
+	return wakes
+}
+
+// partOf is a batch as its waiter is given it. What came before concerns it no more.
+// The caller holds the lock.
+func (f *Feed) partOf(w *waiter, b *batch) *Part {
+	from := b.from
+	if w.after.Compare(from) > 0 {
+		from = w.after
+	}
+	p := f.newPart(from)
+	p.batches = []*batch{b}
+	return p
+}
+
+func (w *waiter) isLateFor(b *batch) bool {
+	return w.interest.Late && b.hasOldest && b.oldest.Before(w.interest.Newest)
+}
+
+// again is the same waiter, once more.
+func (w *waiter) again() *waiter {
+	w.gone = false
+	return w
+}
