@@ -64,11 +64,12 @@ func (s *site) startRelay(ctx context.Context) (*door, error) {
 	}
 	d := &door{name: "relay", base: s.direct(base), first: fromNow, rows: s.rows, meter: usage.OfChild(p.Control)}
 	d.base.Path = "/v1/shape" // the relay puts the path of Electric's URL before it
-	if s.backend != nil {
-		d.waiting = func(ctx context.Context) (int, int, error) {
-			u, _, err := s.upstream(ctx)
-			return u.Held, u.Held, err
+	d.waiting = func(ctx context.Context) (held, there int, err error) {
+		if err := child.Get(ctx, p.Control+"/held", &held); err != nil {
+			return 0, 0, err
 		}
+		u, _, err := s.upstream(ctx)
+		return held, u.Held, err
 	}
 	return d, nil
 }

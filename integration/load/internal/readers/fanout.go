@@ -98,7 +98,7 @@ func (f *fanout) at(ctx context.Context, s *site, d *door, clients int, r *repor
 	}
 	defer func() {
 		err = errors.Join(err, c.close(), c.left(ctx))
-		c.tally.into(r, fmt.Sprintf("%s, %d clients", d.name, clients))
+		c.tally.into(r, d, clients)
 	}()
 	u, _, err := s.upstream(ctx)
 	if err != nil {

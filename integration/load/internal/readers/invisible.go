@@ -69,7 +69,7 @@ func (v *invisible) at(ctx context.Context, s *site, clients int, r *report) (er
 	name := fmt.Sprintf("%d clients", clients)
 	defer func() {
 		err = errors.Join(err, c.close(), c.left(ctx))
-		c.tally.into(r, name)
+		c.tally.into(r, d, clients)
 	}()
 	// The first change finds everything cold. It also shows that all are told.
 	if _, err := c.samples(ctx, 0, func(int) int { return everybody }); err != nil {

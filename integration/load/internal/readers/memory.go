@@ -111,7 +111,7 @@ func (m *memory) each(ctx context.Context, s *site, d *door, clients, first, las
 	}
 	defer func() {
 		err = errors.Join(err, c.close(), c.left(ctx))
-		c.tally.into(r, fmt.Sprintf("%s, %d clients", d.name, clients))
+		c.tally.into(r, d, clients)
 	}()
 	after, err := d.meter(ctx, true)
 	n := float64(clients)

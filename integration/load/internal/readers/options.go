@@ -41,7 +41,7 @@ func (o *options) bind(f *pflag.FlagSet) {
 	f.IntVar(&o.withheld, "withheld", 100, "rows that nobody may see")
 	f.IntVar(&o.rate, "connect-rate", 1000, "clients that connect in a second, at the most")
 	f.BoolVar(&o.gzip, "gzip", false, "ask for compressed answers")
-	f.DurationVar(&o.patience, "patience", 30*time.Second, "how long a change may take to arrive before it is lost")
+	f.DurationVar(&o.patience, "patience", time.Minute, "how long a change may take to arrive before it is lost")
 	f.DurationVar(&o.limit, "limit", 30*time.Minute, "how long everything may take")
 }
 

@@ -110,7 +110,7 @@ func TestWhatIsWrongIsNoticed(t *testing.T) {
 				t.Fatal(err)
 			}
 			var r report
-			crowd.tally.into(&r, "server")
+			crowd.tally.into(&r, d, 2)
 			switch err := r.verdict(); {
 			case c.wrong == "" && (err != nil || len(took) != 2):
 				t.Errorf("%v; %d clients had it", err, len(took))

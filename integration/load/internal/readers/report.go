@@ -25,6 +25,7 @@ type figure struct {
 	ratio     float64 // 0: there is none
 	aim       string
 	missed    bool
+	unknown   bool // whether it is missed
 }
 
 func (r *report) add(f figure) { r.figures = append(r.figures, f) }
@@ -65,6 +66,8 @@ func (f *figure) aimText() string {
 	switch {
 	case f.aim == "":
 		return ""
+	case f.unknown:
+		return f.aim + ", not known"
 	case f.missed:
 		return f.aim + ", missed"
 	default:
@@ -91,7 +94,7 @@ func ratio[T time.Duration | float64](a, b T) float64 {
 
 // most is a figure with the largest ratio that is aimed at.
 func (f figure) most(limit float64) figure {
-	f.aim, f.missed = fmt.Sprintf("<= %g", limit), f.ratio > limit
+	f.aim, f.missed, f.unknown = fmt.Sprintf("<= %g", limit), f.ratio > limit, f.ratio <= 0
 	return f
 }
 

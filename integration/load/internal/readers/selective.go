@@ -75,14 +75,15 @@ func (v *selective) measure(ctx context.Context, log io.Writer) (_ *report, err 
 
 // at measures changes of the rows of one person after the other, chosen at random.
 func (v *selective) at(ctx context.Context, s *site, clients, people int, r *report) (_ quantile.Quantiles, err error) {
-	c, err := s.openCrowd(ctx, s.shapegate(), clients, 0, people)
+	d := s.shapegate()
+	c, err := s.openCrowd(ctx, d, clients, 0, people)
 	if err != nil {
 		return quantile.Quantiles{}, err
 	}
 	name := fmt.Sprintf("%d clients", clients)
 	defer func() {
 		err = errors.Join(err, c.close(), c.left(ctx))
-		c.tally.into(r, name)
+		c.tally.into(r, d, clients)
 	}()
 	var took []time.Duration
 	took, err = c.samples(ctx, v.samples, func(int) int { return rand.IntN(people) }) //nolint:gosec // it guards nothing

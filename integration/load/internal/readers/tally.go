@@ -36,17 +36,23 @@ func (t *tally) fail(err error) {
 	t.last = err
 }
 
-// into reports what there is to say of the clients at a door.
-func (t *tally) into(r *report, door string) {
+// into reports what there is to say of the clients at a door. What is wrong at one
+// that shapegate is compared with is no fault of shapegate's.
+func (t *tally) into(r *report, d *door, clients int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	name := fmt.Sprintf("%s, %d clients", d.name, clients)
+	wrong := r.note
+	if d.decides {
+		wrong = r.wrong
+	}
 	for _, text := range t.wrongs {
-		r.wrong("%s: %s", door, text)
+		wrong("%s: %s", name, text)
 	}
 	if n := t.failures.Load(); n > 0 {
-		r.wrong("%s: %d requests failed, the last: %v", door, n, t.last)
+		wrong("%s: %d requests failed, the last: %v", name, n, t.last)
 	}
 	if n := t.refetches.Load(); n > 0 {
-		r.note("%s: %d clients had to begin anew", door, n)
+		r.note("%s: %d clients had to begin anew", name, n)
 	}
 }

@@ -2,11 +2,13 @@ package serve
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"sync/atomic"
 	"time"
 )
 
@@ -29,10 +31,17 @@ func Relay(ctx context.Context, in io.Reader, out io.Writer, electric *url.URL) 
 		},
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
 	}
-	if p.hello.URL, err = p.serve(ctx, relay); err != nil {
+	var held atomic.Int64
+	front := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		held.Add(1)
+		defer held.Add(-1)
+		relay.ServeHTTP(w, r)
+	})
+	if p.hello.URL, err = p.serve(ctx, front); err != nil {
 		return err
 	}
 	control := http.NewServeMux()
+	control.HandleFunc("GET /held", func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(held.Load()) })
 	control.HandleFunc("GET /usage", serveUsage)
 	if p.hello.Control, err = p.serve(ctx, control); err != nil {
 		return err
