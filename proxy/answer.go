@@ -94,9 +94,16 @@ func (p patientWriter) Write(b []byte) (int, error) {
 type arrayWriter struct {
 	w     *bufio.Writer
 	count int
+	begun bool // something was sent
 }
 
-const writeBuffer = 32 << 10
+const (
+	writeBuffer = 32 << 10
+
+	// firstWrite is how much is gathered before something is sent for the first time, so
+	// that whoever reads a long answer can begin.
+	firstWrite = 4 << 10
+)
 
 // beginArray sends status and headers, and opens the array.
 func beginArray(w http.ResponseWriter, s shapeHeaders) *arrayWriter {
@@ -118,6 +125,10 @@ func (a *arrayWriter) add(element []byte) error {
 	}
 	a.count++
 	_, err := a.w.Write(element)
+	if err == nil && !a.begun && a.w.Buffered() > firstWrite {
+		a.begun = true
+		return a.w.Flush()
+	}
 	return err
 }
 

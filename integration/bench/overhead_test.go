@@ -45,6 +45,25 @@ func BenchmarkCatchUp(b *testing.B) {
 	}
 }
 
+// BenchmarkBehind reads the last ten changes of a log.
+func BenchmarkBehind(b *testing.B) {
+	const ids = 100
+	d := deploy(b, ids)
+	next := func(base string) string {
+		_, h := d.fetch("GET", base+"&offset=now", "")
+		return base + "&offset=" + h.Get("Electric-Offset") + "&handle=" + url.QueryEscape(h.Get("Electric-Handle"))
+	}
+	direct := next(d.direct + "/v1/shape?table=documents&log=changes_only")
+	proxied := next(d.proxied + "/v1/shapes/documents?log=changes_only")
+	for i := range 10 {
+		_, err := d.tables.Exec("UPDATE documents SET title = $1", fmt.Sprint("change ", i))
+		check(b, err)
+	}
+	inTurn(b,
+		func() time.Duration { t, _ := d.fetch("GET", direct, ""); return t },
+		func() time.Duration { t, _ := d.fetch("GET", proxied, ""); return t })
+}
+
 // BenchmarkSubset asks for all permitted rows by POST. Straight to the stand-in,
 // the client names the ids itself.
 func BenchmarkSubset(b *testing.B) {

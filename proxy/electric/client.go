@@ -46,6 +46,7 @@ func NewClient(cfg Config) (*Client, error) {
 		t.MaxIdleConns = 0 // no bound: one connection per waiting request
 		t.MaxIdleConnsPerHost = 1024
 		t.IdleConnTimeout = 60 * time.Second
+		t.ReadBufferSize = 64 << 10 // answers may be long, and each read is a call
 		transport = t
 	}
 	return &Client{

@@ -52,6 +52,15 @@ func ParseMessage(raw []byte) (Message, error) { return parseMessage(raw) }
 // parseMessage reads one message. Whatever it does not know is an error: a
 // message that nobody understood must not be passed on.
 func parseMessage(raw []byte) (Message, error) {
+	var none insertHeaders
+	return none.parseMessage(raw)
+}
+
+// insertHeaders are the headers of the last insert that was read. Those of the next are
+// often the same, as all rows of a snapshot have them, and are then not read again.
+type insertHeaders []byte
+
+func (h *insertHeaders) parseMessage(raw []byte) (Message, error) {
 	m := Message{Raw: raw}
 	members(raw, func(f member) bool {
 		switch {
@@ -66,7 +75,12 @@ func parseMessage(raw []byte) (Message, error) {
 		}
 		return true
 	})
-	err := m.parseHeaders()
+	var err error
+	if len(*h) > 0 && bytes.Equal(*h, m.headers) {
+		m.Operation = Insert
+	} else if err = m.parseHeaders(); err == nil && m.Operation == Insert && m.KeyChange == nil {
+		*h = append((*h)[:0], m.headers...)
+	}
 	if err == nil && m.Operation != Control && (!isObject(m.value) || m.key == nil) {
 		err = protocolErrorf("a message without key or value")
 	}

@@ -10,11 +10,12 @@ import (
 // MessageReader reads the messages of a log answer one by one. Its memory is that
 // of the largest message, whatever the length of the answer.
 type MessageReader struct {
-	body   io.ReadCloser
-	dec    *jsontext.Decoder
-	msg    Message
-	opened bool
-	done   bool
+	body    io.ReadCloser
+	dec     *jsontext.Decoder
+	msg     Message
+	headers insertHeaders
+	opened  bool
+	done    bool
 }
 
 // NewMessageReader reads the messages of a log from body, and closes it.
@@ -45,7 +46,7 @@ func (r *MessageReader) Next() (*Message, error) {
 		r.done = true
 		return nil, closeDocument(r.dec, ']')
 	}
-	return nextMessage(r.dec, &r.msg)
+	return nextMessage(r.dec, &r.msg, &r.headers)
 }
 
 // Close ends the request, whether or not all messages were read.
@@ -65,6 +66,7 @@ type SnapshotReader struct {
 	body     io.ReadCloser
 	dec      *jsontext.Decoder
 	msg      Message
+	headers  insertHeaders
 	metadata *Metadata
 	inData   bool
 	sawData  bool
@@ -97,7 +99,7 @@ func (r *SnapshotReader) Next() (*Message, error) {
 			}
 			r.inData = false
 		case r.inData:
-			msg, err := nextMessage(r.dec, &r.msg)
+			msg, err := nextMessage(r.dec, &r.msg, &r.headers)
 			if err == nil && msg.Operation != Insert {
 				return nil, protocolErrorf("a snapshot holds a message that is no insert")
 			}
@@ -166,7 +168,7 @@ func parseMetadata(raw []byte) *Metadata {
 	return m
 }
 
-func nextMessage(dec *jsontext.Decoder, msg *Message) (*Message, error) {
+func nextMessage(dec *jsontext.Decoder, msg *Message, headers *insertHeaders) (*Message, error) {
 	raw, err := dec.ReadValue()
 	if err != nil {
 		return nil, readError(err)
@@ -174,7 +176,7 @@ func nextMessage(dec *jsontext.Decoder, msg *Message) (*Message, error) {
 	if raw.Kind() != '{' {
 		return nil, protocolErrorf("a message is not an object")
 	}
-	if *msg, err = parseMessage(raw); err != nil {
+	if *msg, err = headers.parseMessage(raw); err != nil {
 		return nil, err
 	}
 	return msg, nil

@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/shapegate/shapegate/proxy/electric"
 )
 
@@ -21,6 +23,11 @@ const (
 	firstPause = 50 * time.Millisecond
 	lastPause  = time.Second
 
+	// A log that is written to all the time is asked for so often, in a second, and then
+	// brings several changes at once. What comes after a while without is not held up.
+	steadyPace = 200
+	burst      = 50
+
 	// liveTime is longer than Electric lets a live request wait. One that takes longer
 	// was lost on its way.
 	liveTime = 90 * time.Second
@@ -29,6 +36,7 @@ const (
 // follow follows the log until ctx ends, or it cannot be followed.
 func (f *Feed) follow(ctx context.Context) {
 	pause := firstPause
+	pace := rate.NewLimiter(steadyPace, burst)
 	cursor := ""
 	for ctx.Err() == nil {
 		var err error
@@ -43,6 +51,7 @@ func (f *Feed) follow(ctx context.Context) {
 			f.back()
 			if !begins {
 				pause = firstPause
+				_ = pace.Wait(ctx) // an error is ctx's
 			}
 			continue
 		case ctx.Err() != nil:
