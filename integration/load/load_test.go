@@ -39,7 +39,7 @@ func TestEachCommandMeasures(t *testing.T) {
 		},
 		{
 			append([]string{"invisible", "--rate=100", "--for=300ms"}, small...),
-			[]string{"6 clients, changes a second", "6 clients, answers before the timeout 0 - 0, met", "cores of shapegate"},
+			[]string{"6 clients, changes a second", "6 clients, answers before the timeout 0 idle 0 - 0, met", "cores of shapegate"},
 		},
 		{
 			append([]string{"selective", "--see=2", "--samples=3"}, small...),

@@ -176,6 +176,14 @@ func (c *crowd) settle() error {
 	}
 }
 
+// leave closes the crowd, waits until the door has noticed, and reports what there
+// is to say of its clients.
+func (c *crowd) leave(ctx context.Context, r *report) error {
+	err := errors.Join(c.close(), c.left(ctx))
+	c.tally.into(r, c.door, len(c.members))
+	return err
+}
+
 // close ends the clients, and returns when no request of theirs is left.
 func (c *crowd) close() error {
 	c.stop()

@@ -62,52 +62,76 @@ func (f *fanout) measure(ctx context.Context, log io.Writer) (_ *report, err err
 	}
 	r := &report{title: fmt.Sprintf("fanout: from the commit of a change until each of the clients has it all; %d people, %d changes", f.people, f.samples)}
 	for _, n := range f.clients {
-		gate, open, asked, err := f.at(ctx, s, s.shapegate(), n, r)
-		if err != nil {
+		if err := f.at(ctx, s, n, bare, relay, r); err != nil {
 			return nil, err
-		}
-		least, _, _, err := f.at(ctx, s, bare, n, r)
-		if err != nil {
-			return nil, err
-		}
-		name := fmt.Sprintf("%d clients", n)
-		lines := quantiles(name, bare.name, gate, least)
-		lines[1] = lines[1].most(mostFanout)
-		r.figures = append(r.figures, lines...)
-		if relay != nil {
-			direct, _, _, err := f.at(ctx, s, relay, n, r)
-			if err != nil {
-				return nil, err
-			}
-			r.figures = append(r.figures, quantiles(name, relay.name, gate, direct)...)
-		}
-		if s.backend != nil {
-			r.add(figure{name: name + ", requests open at Electric", got: fmt.Sprint(open), aim: "1", missed: open != 1})
-			r.add(figure{name: name + ", requests to Electric for each change", got: fmt.Sprintf("%.1f", asked)})
 		}
 	}
 	return r, nil
 }
 
-// at measures one door, and returns how many requests were open at Electric while
-// all clients waited, and how many came for each change.
-func (f *fanout) at(ctx context.Context, s *site, d *door, clients int, r *report) (_ quantile.Quantiles, open int, asked float64, err error) {
-	c, err := s.openCrowd(ctx, d, clients, 0, f.people)
+// at measures with one number of clients.
+func (f *fanout) at(ctx context.Context, s *site, clients int, bare, relay *door, r *report) error {
+	gate, least, asked, err := f.both(ctx, s, clients, bare, r)
 	if err != nil {
-		return quantile.Quantiles{}, 0, 0, err
+		return err
 	}
-	defer func() {
-		err = errors.Join(err, c.close(), c.left(ctx))
-		c.tally.into(r, d, clients)
-	}()
-	u, _, err := s.upstream(ctx)
-	if err != nil {
-		return quantile.Quantiles{}, 0, 0, err
+	name := fmt.Sprintf("%d clients", clients)
+	lines := quantiles(name, bare.name, gate, least)
+	lines[1] = lines[1].most(mostFanout)
+	r.figures = append(r.figures, lines...)
+	if relay != nil {
+		direct, err := f.relayed(ctx, s, clients, relay, r)
+		if err != nil {
+			return err
+		}
+		r.figures = append(r.figures, quantiles(name, relay.name, gate, direct)...)
 	}
-	took, err := c.samples(ctx, f.samples, func(int) int { return everybody })
+	if s.backend != nil {
+		r.add(figure{name: name + ", requests open at Electric", got: fmt.Sprint(asked.open), aim: "1", missed: asked.open != 1})
+		r.add(figure{name: name + ", requests to Electric for each change", got: fmt.Sprintf("%.1f", asked.each)})
+	}
+	return nil
+}
+
+// asked is what Electric was asked on behalf of shapegate's clients.
+type asked struct {
+	open int     // requests, while all clients waited
+	each float64 // requests, for each change
+}
+
+// both measures shapegate and the bare server, in turn.
+func (f *fanout) both(ctx context.Context, s *site, clients int, bare *door, r *report) (gate, least quantile.Quantiles, a asked, err error) {
+	first, err := s.openCrowd(ctx, s.shapegate(), clients, 0, f.people)
 	if err != nil {
-		return quantile.Quantiles{}, 0, 0, err
+		return gate, least, a, err
+	}
+	defer func() { err = errors.Join(err, first.leave(ctx, r)) }()
+	before, _, err := s.upstream(ctx)
+	if err != nil {
+		return gate, least, a, err
+	}
+	second, err := s.openCrowd(ctx, bare, clients, 0, f.people)
+	if err != nil {
+		return gate, least, a, err
+	}
+	defer func() { err = errors.Join(err, second.leave(ctx, r)) }()
+	took, err := inTurn(ctx, f.samples, toAll, first, second)
+	if err != nil {
+		return gate, least, a, err
 	}
 	after, _, err := s.upstream(ctx)
-	return quantile.Of(took), u.Held, float64(after.Total-u.Total) / float64(f.samples+1), err
+	a = asked{before.Held, float64(after.Total-before.Total) / float64(f.samples+1)}
+	return quantile.Of(took[0]), quantile.Of(took[1]), a, err
+}
+
+// relayed measures the relay. It is by itself: with the clients of all three, the
+// tool would need three open files for each.
+func (f *fanout) relayed(ctx context.Context, s *site, clients int, relay *door, r *report) (_ quantile.Quantiles, err error) {
+	c, err := s.openCrowd(ctx, relay, clients, 0, f.people)
+	if err != nil {
+		return quantile.Quantiles{}, err
+	}
+	defer func() { err = errors.Join(err, c.leave(ctx, r)) }()
+	took, err := c.samples(ctx, f.samples, toAll)
+	return quantile.Of(took), err
 }

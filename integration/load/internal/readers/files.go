@@ -13,7 +13,8 @@ const otherFiles = 200
 // raises the limit that a process starts with to the one that it may go to; a
 // child may go as far as this process.
 func needFiles(clients []int) error {
-	// Shapegate and the relay may hold a request at Electric for each client.
+	// Shapegate and the relay may hold a request at Electric for each client, and the
+	// tool has clients of two servers at once.
 	need := uint64(2*slices.Max(clients) + otherFiles)
 	var now syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &now); err != nil {

@@ -67,20 +67,17 @@ func (v *invisible) at(ctx context.Context, s *site, clients int, r *report) (er
 		return err
 	}
 	name := fmt.Sprintf("%d clients", clients)
-	defer func() {
-		err = errors.Join(err, c.close(), c.left(ctx))
-		c.tally.into(r, d, clients)
-	}()
+	defer func() { err = errors.Join(err, c.leave(ctx, r)) }()
 	// The first change finds everything cold. It also shows that all are told.
-	if _, err := c.samples(ctx, 0, func(int) int { return everybody }); err != nil {
+	if _, err := c.samples(ctx, 0, toAll); err != nil {
 		return err
 	}
+	atFirst := c.tally.forNothing()
 	idle, err := v.cores(ctx, d, func() error { return sleep(c.ctx, v.during) })
 	if err != nil {
 		return err
 	}
-	woken, unexpected := c.tally.woken.Load(), c.tally.unexpected.Load()
-	changes := 0
+	atRest, changes := c.tally.forNothing(), 0
 	busy, err := v.cores(ctx, d, func() (err error) {
 		changes, err = v.write(c.ctx, s)
 		return err
@@ -88,12 +85,15 @@ func (v *invisible) at(ctx context.Context, s *site, clients int, r *report) (er
 	if err != nil {
 		return err
 	}
-	woken, unexpected = c.tally.woken.Load()-woken, c.tally.unexpected.Load()-unexpected
+	woken := c.tally.forNothing() - atRest
 	rate := float64(changes) / v.during.Seconds()
 	r.add(figure{name: name + ", changes a second", got: fmt.Sprintf("%.0f", rate)})
-	r.add(figure{name: name + ", answers before the timeout", got: fmt.Sprint(woken + unexpected), aim: "0", missed: woken+unexpected > 0})
-	if unexpected > 0 {
-		r.wrong("%s: %d answers held changes that nobody may see", name, unexpected)
+	r.add(figure{
+		name: name + ", answers before the timeout", got: fmt.Sprint(woken), base: fmt.Sprintf("idle %d", atRest-atFirst),
+		aim: "0", missed: woken > 0,
+	})
+	if n := c.tally.unexpected.Load(); n > 0 {
+		r.wrong("%s: %d answers held changes that nobody may see", name, n)
 	}
 	if d.meter != nil {
 		r.add(figure{

@@ -109,10 +109,7 @@ func (m *memory) each(ctx context.Context, s *site, d *door, clients, first, las
 	if err != nil {
 		return usage.Usage{}, err
 	}
-	defer func() {
-		err = errors.Join(err, c.close(), c.left(ctx))
-		c.tally.into(r, d, clients)
-	}()
+	defer func() { err = errors.Join(err, c.leave(ctx, r)) }()
 	after, err := d.meter(ctx, true)
 	n := float64(clients)
 	return usage.Usage{

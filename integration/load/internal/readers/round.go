@@ -111,20 +111,33 @@ func markIn(sql string) string {
 	return sql[i : i+len(firstMark)]
 }
 
-// samples makes changes one after the other, each once all clients wait again. The
-// first is not counted: it finds everything cold.
-func (c *crowd) samples(ctx context.Context, n int, person func(i int) int) (all []time.Duration, err error) {
+// samples makes changes one after the other, each once all clients wait again.
+func (c *crowd) samples(ctx context.Context, n int, person func() int) ([]time.Duration, error) {
+	all, err := inTurn(ctx, n, person, c)
+	return all[0], err
+}
+
+// inTurn makes changes at several doors in turn, so that all meet the same machine,
+// each once all clients of its door wait again. The first of each is not counted:
+// it finds everything cold.
+func inTurn(ctx context.Context, n int, person func() int, crowds ...*crowd) ([][]time.Duration, error) {
+	all := make([][]time.Duration, len(crowds))
 	for i := range n + 1 {
-		took, err := c.change(ctx, person(i))
-		if err != nil {
-			return nil, err
-		}
-		if i > 0 {
-			all = append(all, took...)
-		}
-		if err := c.settle(); err != nil {
-			return nil, err
+		for j, c := range crowds {
+			took, err := c.change(ctx, person())
+			if err != nil {
+				return all, err
+			}
+			if i > 0 {
+				all[j] = append(all[j], took...)
+			}
+			if err := c.settle(); err != nil {
+				return all, err
+			}
 		}
 	}
 	return all, nil
 }
+
+// toAll has a change be one that everybody may see.
+func toAll() int { return everybody }

@@ -81,13 +81,10 @@ func (v *selective) at(ctx context.Context, s *site, clients, people int, r *rep
 		return quantile.Quantiles{}, err
 	}
 	name := fmt.Sprintf("%d clients", clients)
-	defer func() {
-		err = errors.Join(err, c.close(), c.left(ctx))
-		c.tally.into(r, d, clients)
-	}()
+	defer func() { err = errors.Join(err, c.leave(ctx, r)) }()
 	var took []time.Duration
-	took, err = c.samples(ctx, v.samples, func(int) int { return rand.IntN(people) }) //nolint:gosec // it guards nothing
-	if n := c.tally.woken.Load() + c.tally.unexpected.Load(); n > 0 {
+	took, err = c.samples(ctx, v.samples, func() int { return rand.IntN(people) }) //nolint:gosec // it guards nothing
+	if n := c.tally.forNothing(); n > 0 {
 		r.note("%s: %d answers before the timeout to those who may not see a change", name, n)
 	}
 	return quantile.Of(took), err

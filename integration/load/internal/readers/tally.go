@@ -36,6 +36,9 @@ func (t *tally) fail(err error) {
 	t.last = err
 }
 
+// forNothing is how many answers came early, without a change that was waited for.
+func (t *tally) forNothing() int64 { return t.woken.Load() + t.unexpected.Load() }
+
 // into reports what there is to say of the clients at a door. What is wrong at one
 // that shapegate is compared with is no fault of shapegate's.
 func (t *tally) into(r *report, d *door, clients int) {
