@@ -22,6 +22,7 @@ import (
 // once more of everything that changed since the handle was made, unless it shows
 // that it has it, see acks. Two copies of an insert or a delete are harmless.
 func (rd *reading) serveEvents(ctx context.Context, w http.ResponseWriter, log shapeLog, h handle) error {
+	rd.query = nil // it was read, and takes memory while nothing happens
 	changed := rd.lease.Changed()
 	c, err := rd.reauthorize(ctx, h)
 	if err != nil {
@@ -51,6 +52,19 @@ func (rd *reading) serveEvents(ctx context.Context, w http.ResponseWriter, log s
 		}
 	}
 	return s.end(err)
+}
+
+// heldStream is a stream that is not open yet.
+type heldStream struct {
+	rd  *reading
+	w   http.ResponseWriter
+	log shapeLog
+	h   handle
+}
+
+// wait implements held.
+func (s *heldStream) wait(ctx context.Context) error {
+	return s.rd.serveEvents(ctx, s.w, s.log, s.h)
 }
 
 // eventStream is one open stream.

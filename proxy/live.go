@@ -6,54 +6,93 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/proxy/electric"
 	"github.com/shapegate/shapegate/proxy/feed"
 )
 
-// serveLive answers a long-poll: as soon as there is something after the offset
-// that the reader may see, as soon as what it may see changes, or when it has
-// waited long enough. What it may not see does not end the wait, and moves the
-// offset of the answer on.
-func (rd *reading) serveLive(ctx context.Context, w http.ResponseWriter, log shapeLog, h handle) error {
-	deadline := rd.h.now().Add(spread(rd.h.longPollTimeout))
-	at := rd.resume(h)
-	for {
-		changed := rd.lease.Changed() // before it is asked what the grants are
-		c, err := rd.reauthorize(ctx, h)
-		if err != nil {
-			return err
-		}
-		if !c.Empty() {
-			return rd.serveDelta(ctx, w, log, at, h)
-		}
-		left := deadline.Sub(rd.h.now())
-		if left <= 0 {
-			return rd.answerNothing(w, rd.current(h, c), at.Offset)
-		}
-		b, err := rd.await(ctx, log, at, left, changed)
-		if err != nil && b != nil {
-			at = b.End
-		}
-		switch {
-		case errors.Is(err, errGrantsChanged):
-			continue
-		case errors.Is(err, errWaitOver):
-			return rd.answerNothing(w, rd.current(h, c), at.Offset)
-		case err != nil:
-			return staleHandle(err)
-		}
-		done, err := rd.answerBatch(ctx, w, h, b)
-		err = errors.Join(err, b.Close())
-		switch {
-		case errors.Is(err, errGrantsChanged):
-			continue // the batch is read again, as what the delta begins with
-		case err != nil || done:
-			return err
-		}
-		at = b.End
+// longPoll is a long-poll. It is answered as soon as there is something after the
+// offset that the reader may see, as soon as what it may see changes, or when it has
+// waited long enough. What it may not see does not end the wait, and moves the offset
+// of the answer on.
+type longPoll struct {
+	rd       *reading
+	w        http.ResponseWriter
+	log      shapeLog
+	h        handle
+	at       feed.Place
+	deadline time.Time
+}
+
+func (rd *reading) newLongPoll(w http.ResponseWriter, log shapeLog, h handle) *longPoll {
+	rd.query = nil // it was read, and takes memory while nothing happens
+	return &longPoll{
+		rd: rd, w: w, log: log, h: h, at: rd.resume(h),
+		deadline: rd.h.now().Add(spread(rd.h.longPollTimeout)),
 	}
+}
+
+// wait implements held.
+func (p *longPoll) wait(ctx context.Context) error {
+	for {
+		changed := p.rd.lease.Changed() // before it is asked what the grants are
+		left, err := p.look(ctx)
+		if left <= 0 || err != nil {
+			return err
+		}
+		b, err := p.rd.await(ctx, p.log, p.at, left, changed)
+		if done, err := p.take(ctx, b, err); done || err != nil {
+			return err
+		}
+	}
+}
+
+// look asks what the reader may see now. It answers the request, and returns 0, if that
+// has changed or the time is over; and else how much is left of it.
+func (p *longPoll) look(ctx context.Context) (left time.Duration, err error) {
+	c, err := p.rd.reauthorize(ctx, p.h)
+	if err != nil {
+		return 0, err
+	}
+	if !c.Empty() {
+		return 0, p.rd.serveDelta(ctx, p.w, p.log, p.at, p.h)
+	}
+	if left = p.deadline.Sub(p.rd.h.now()); left <= 0 {
+		return 0, p.rd.answerNothing(p.w, p.rd.current(p.h, c), p.at.Offset)
+	}
+	return left, nil
+}
+
+// take takes what a wait has brought, or why it ended, and reports whether the request
+// was answered.
+func (p *longPoll) take(ctx context.Context, b *batch, err error) (done bool, _ error) {
+	if err != nil && b != nil {
+		p.at = b.End
+	}
+	switch {
+	case errors.Is(err, errGrantsChanged):
+		return false, nil
+	case errors.Is(err, errWaitOver):
+		c, err := p.rd.since(p.h) // as it was when the wait began
+		if err != nil {
+			return false, err
+		}
+		return true, p.rd.answerNothing(p.w, p.rd.current(p.h, c), p.at.Offset)
+	case err != nil:
+		return false, staleHandle(err)
+	}
+	done, err = p.rd.answerBatch(ctx, p.w, p.h, b)
+	err = errors.Join(err, b.Close())
+	switch {
+	case errors.Is(err, errGrantsChanged):
+		return false, nil // the batch is read again, as what the delta begins with
+	case err != nil || done:
+		return done, err
+	}
+	p.at = b.End
+	return false, nil
 }
 
 // serveDelta answers a long-poll whose reader's grants have changed.

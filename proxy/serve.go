@@ -84,34 +84,60 @@ func (h *Handler) contextOf(r *http.Request) requestContext {
 	return requestContext{ip: ip}
 }
 
-// serve answers the request.
+// held is a request that is held: it is answered when there is something to say.
+type held interface {
+	wait(ctx context.Context) error
+}
+
+// serve answers the request. While one is held, as thousands are, this stack is there
+// for each of them: so what is done before is done in calls that have returned.
 func (rd *reading) serve(c *gin.Context) error {
-	ctx := c.Request.Context()
+	waiting, err := rd.serveNow(c.Request.Context(), c)
+	if err == nil && waiting != nil {
+		err = rd.hold(c.Request.Context(), waiting)
+	}
+	if errors.Is(err, errStaleHandle) && !c.Writer.Written() {
+		writeMustRefetch(c.Writer, rd.refetchHandle())
+		return nil
+	}
+	return err
+}
+
+// serveNow answers the request, unless it is one to be held, which it returns.
+func (rd *reading) serveNow(ctx context.Context, c *gin.Context) (held, error) {
 	body, err := rd.readBody(c)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := rd.open(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	log, err := rd.openLog(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	asked, isSubset, err := rd.parseSubset(body)
 	switch {
 	case err != nil:
-		return err
+		return nil, err
 	case isSubset:
-		return rd.serveSubset(ctx, c.Writer, log, asked)
+		return nil, rd.serveSubset(ctx, c.Writer, log, asked)
 	default:
-		err := rd.serveLog(ctx, c.Writer, log)
-		if errors.Is(err, errStaleHandle) && !c.Writer.Written() {
-			writeMustRefetch(c.Writer, rd.refetchHandle())
-			return nil
-		}
+		return rd.serveLog(ctx, c.Writer, log)
+	}
+}
+
+// hold holds a request, unless too many are.
+func (rd *reading) hold(ctx context.Context, waiting held) error {
+	end, err := rd.h.waits.begin(rd.subject.String())
+	if err != nil {
 		return err
 	}
+	defer end()
+	gauge := rd.h.metrics.held.WithLabelValues(rd.shape.def.Name)
+	gauge.Inc()
+	defer gauge.Dec()
+	return waiting.wait(ctx)
 }
 
 func (rd *reading) readBody(c *gin.Context) ([]byte, error) {
@@ -150,40 +176,33 @@ func (rd *reading) parseSubset(body []byte) (*subset.Request, bool, error) {
 	}
 }
 
-// serveLog answers a read of the reader's log.
-func (rd *reading) serveLog(ctx context.Context, w http.ResponseWriter, log shapeLog) error {
+// serveLog answers a read of the reader's log, unless it is one to be held.
+func (rd *reading) serveLog(ctx context.Context, w http.ResponseWriter, log shapeLog) (held, error) {
 	if err := rd.checkLog(); err != nil {
-		return err
+		return nil, err
 	}
 	switch {
 	case rd.offset == electric.Now, rd.offset == electric.BeforeAll && rd.log == electric.LogChangesOnly:
-		return rd.servePosition(ctx, w, log)
+		return nil, rd.servePosition(ctx, w, log)
 	case rd.offset == electric.BeforeAll && rd.view.all:
-		return rd.serveWhole(ctx, w, log)
+		return nil, rd.serveWhole(ctx, w, log)
 	case rd.offset == electric.BeforeAll:
-		return rd.serveInitial(ctx, w, log)
+		return nil, rd.serveInitial(ctx, w, log)
 	}
 	h, ok := parseHandle(rd.handle)
 	if !ok || !rd.h.handleKey.holds(rd.scope(), h) {
-		return errStaleHandle
+		return nil, errStaleHandle
 	}
 	h = rd.advance(h)
 	rd.late = rd.h.late.of(h)
-	if !rd.live {
-		return rd.serveCatchUp(ctx, w, log, h)
+	switch {
+	case !rd.live:
+		return nil, rd.serveCatchUp(ctx, w, log, h)
+	case rd.sse:
+		return &heldStream{rd, w, log, h}, nil
+	default:
+		return rd.newLongPoll(w, log, h), nil
 	}
-	end, err := rd.h.waits.begin(rd.subject.String())
-	if err != nil {
-		return err
-	}
-	defer end()
-	held := rd.h.metrics.held.WithLabelValues(rd.shape.def.Name)
-	held.Inc()
-	defer held.Dec()
-	if rd.sse {
-		return rd.serveEvents(ctx, w, log, h)
-	}
-	return rd.serveLive(ctx, w, log, h)
 }
 
 // refetchHandle is the handle of an answer that says must-refetch. It is new, and

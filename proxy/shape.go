@@ -24,6 +24,12 @@ type shape struct {
 	feedColumns   []feed.Column
 	filterColumns []int
 
+	// feeds are those of a shape without params, by replica and log.
+	feeds [2][2]atomic.Pointer[electric.Feed]
+
+	// columns are what clients may name, as of the table that they were made for.
+	columns atomic.Pointer[namedColumns]
+
 	// table is what Electric last said of the table's columns; nil until it was
 	// first asked. A migration changes it while we run.
 	table atomic.Pointer[electric.Schema]
@@ -58,6 +64,24 @@ func (s *shape) learn(table *electric.Schema) {
 // from a subset, so that the whole table is never read for it. One that sees
 // every row reads the log it asked for, stored snapshot included.
 func (s *shape) feed(params map[string]string, unrestricted bool, log electric.LogMode, replica electric.Replica) *electric.Feed {
+	if !unrestricted {
+		log = electric.LogChangesOnly
+		if s.needsFullReplica() {
+			replica = electric.ReplicaFull
+		}
+	}
+	if len(s.def.Params) > 0 {
+		return s.newFeed(params, log, replica)
+	}
+	made := &s.feeds[replica][log]
+	if f := made.Load(); f != nil {
+		return f
+	}
+	made.CompareAndSwap(nil, s.newFeed(nil, log, replica))
+	return made.Load()
+}
+
+func (s *shape) newFeed(params map[string]string, log electric.LogMode, replica electric.Replica) *electric.Feed {
 	f := &electric.Feed{
 		Schema:  s.def.Table.Schema,
 		Table:   s.def.Table.Name,
@@ -69,12 +93,6 @@ func (s *shape) feed(params map[string]string, unrestricted bool, log electric.L
 		f.Where = w.SQL
 		for _, name := range w.Params {
 			f.WhereParams = append(f.WhereParams, params[name])
-		}
-	}
-	if !unrestricted {
-		f.Log = electric.LogChangesOnly
-		if s.needsFullReplica() {
-			f.Replica = electric.ReplicaFull
 		}
 	}
 	return f

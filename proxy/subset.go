@@ -16,13 +16,23 @@ import (
 // shape, with the types that the table has.
 func (s *shape) clientColumns() subset.Columns {
 	table := s.table.Load()
+	if made := s.columns.Load(); made != nil && made.table == table {
+		return made.columns
+	}
 	columns := make(subset.Columns, len(s.def.Columns))
 	for _, name := range s.def.Columns {
 		if c, ok := table.Columns[name]; ok {
 			columns[name] = subset.Column{Type: c.Type, Dims: c.Dims}
 		}
 	}
+	s.columns.Store(&namedColumns{table, columns})
 	return columns
+}
+
+// namedColumns are columns as they are in one table.
+type namedColumns struct {
+	table   *electric.Schema
+	columns subset.Columns
 }
 
 // serveSubset answers a request for a subset: the rows that the client asked for

@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Feed names one shape log of Electric. Everybody who may see some of a shape
@@ -15,6 +16,9 @@ type Feed struct {
 	WhereParams   []string // values
 	Replica       Replica
 	Log           LogMode
+
+	once sync.Once
+	key  string
 }
 
 // Replica says how much of a row an update or a delete carries.
@@ -38,8 +42,12 @@ const (
 	LogChangesOnly
 )
 
-// Key is the same for feeds that are the same log, and differs for others.
-func (f *Feed) Key() string { return f.query().Encode() }
+// Key is the same for feeds that are the same log, and differs for others. It is made
+// once.
+func (f *Feed) Key() string {
+	f.once.Do(func() { f.key = f.query().Encode() })
+	return f.key
+}
 
 // query returns the part of an upstream URL that names the feed. Both columns
 // and queryable_columns are sent: the one limits what is returned, the other
