@@ -83,6 +83,10 @@ func (rd *reading) newestLate() (newest electric.TxID, any bool) {
 // its audience is sent: where nothing of it comes late, and nothing has to be confirmed
 // for this reader alone.
 func (rd *reading) shared(b *batch) (*feed.Answer, bool, error) {
+	const most = 1 << 20 // more is written as it is read, and kept for nobody
+	if b.Size() > most && !b.Woken() {
+		return nil, false, nil
+	}
 	if rd.feed == nil || rd.narrowed || rd.shape.isStrict() || !b.InMemory() || b.unreadRaw != nil {
 		return nil, false, nil
 	}

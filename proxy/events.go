@@ -113,7 +113,7 @@ func (s *eventStream) next(ctx context.Context, log shapeLog, changed <-chan str
 	left := s.until.Sub(now)
 	quiet := s.silent.Add(s.rd.h.keepAlive).Sub(now)
 	b, err := s.rd.await(ctx, log, s.at, max(0, min(left, quiet)), changed)
-	if err != nil && b != nil {
+	if errors.Is(err, errWaitOver) && b != nil {
 		s.at = b.End
 	}
 	if errors.Is(err, errWaitOver) && s.rd.h.draining.Err() == nil && s.rd.h.now().Before(s.until) {
@@ -217,12 +217,18 @@ func (s *eventStream) tellChange(ctx context.Context, log shapeLog) error {
 		if err != nil {
 			return err
 		}
+		before := s.at
 		end, err := s.tellPart(ctx, log, b)
+		if err == nil && !end && s.at == before {
+			err = errNoProgress
+		}
 		if err := errors.Join(err, b.Close()); err != nil || end {
 			return err
 		}
 	}
 }
+
+var errNoProgress = errors.New("a log that neither ends nor goes on")
 
 // tellPart tells of one part of the log and, if it is the last, of the change.
 func (s *eventStream) tellPart(ctx context.Context, log shapeLog, b *batch) (end bool, err error) {

@@ -90,10 +90,11 @@ func (rd *reading) writeRows(out *arrayWriter, rows *rows) error {
 // servePosition answers a first read that asks for changes alone, or for what
 // comes from now on: where the log ends, and nothing of it.
 func (rd *reading) servePosition(ctx context.Context, w http.ResponseWriter, log shapeLog) error {
-	at, table, err := rd.position(ctx, log)
+	at, table, err := log.PositionNow(ctx)
 	if err != nil {
-		return err
+		return rd.explain(err)
 	}
+	rd.shape.learn(table)
 	out := beginArray(w, shapeHeaders{
 		handle:   rd.mint(at, at.Offset).String(),
 		offset:   at.Offset,

@@ -60,7 +60,7 @@ func (p *longPoll) look(ctx context.Context) (left time.Duration, err error) {
 		return 0, p.rd.serveDelta(ctx, p.w, p.log, p.at, p.h)
 	}
 	if left = p.deadline.Sub(p.rd.h.now()); left <= 0 {
-		return 0, p.rd.answerNothing(p.w, p.rd.current(p.h, c), p.at.Offset)
+		return 0, p.rd.answerNothing(p.w, p.rd.current(p.h, c), p.at.Offset, p.at.Offset.LSN())
 	}
 	return left, nil
 }
@@ -68,18 +68,11 @@ func (p *longPoll) look(ctx context.Context) (left time.Duration, err error) {
 // take takes what a wait has brought, or why it ended, and reports whether the request
 // was answered.
 func (p *longPoll) take(ctx context.Context, b *batch, err error) (done bool, _ error) {
-	if err != nil && b != nil {
-		p.at = b.End
-	}
 	switch {
 	case errors.Is(err, errGrantsChanged):
-		return false, nil
+		return false, nil // and is where it was: of a change, what was passed over may count
 	case errors.Is(err, errWaitOver):
-		c, err := p.rd.since(p.h) // as it was when the wait began
-		if err != nil {
-			return false, err
-		}
-		return true, p.rd.answerNothing(p.w, p.rd.current(p.h, c), p.at.Offset)
+		return true, p.timeout(ctx, b)
 	case err != nil:
 		return false, staleHandle(err)
 	}
@@ -93,6 +86,18 @@ func (p *longPoll) take(ctx context.Context, b *batch, err error) (done bool, _ 
 	}
 	p.at = b.End
 	return false, nil
+}
+
+// timeout answers a long-poll that has waited long enough.
+func (p *longPoll) timeout(ctx context.Context, b *batch) error {
+	c, err := p.rd.reauthorize(ctx, p.h)
+	switch {
+	case err != nil:
+		return err
+	case !c.Empty():
+		return p.rd.serveDelta(ctx, p.w, p.log, p.at, p.h)
+	}
+	return p.rd.answerNothing(p.w, p.rd.current(p.h, c), b.End.Offset, b.LastSeen)
 }
 
 // serveDelta answers a long-poll whose reader's grants have changed.
@@ -129,7 +134,7 @@ func (rd *reading) answerBatch(ctx context.Context, w http.ResponseWriter, h han
 // answerShared answers a long-poll with what its audience is sent of a batch, if that
 // is anything. Who may see it is asked anew, as for any batch.
 func (rd *reading) answerShared(ctx context.Context, w http.ResponseWriter, h handle, b *batch, answer *feed.Answer, err error) (done bool, _ error) {
-	if err != nil || len(answer.Elements) == 0 {
+	if err != nil || b.Empty() {
 		return false, err
 	}
 	c, err := rd.reauthorize(ctx, h)
@@ -138,14 +143,16 @@ func (rd *reading) answerShared(ctx context.Context, w http.ResponseWriter, h ha
 		return false, err
 	case !c.Empty():
 		return false, errGrantsChanged
+	case len(answer.Elements) == 0:
+		return false, nil
 	}
 	return true, rd.deliverShared(w, b, rd.current(h, c), answer)
 }
 
 // answerNothing answers a long-poll that nothing visible came for.
-func (rd *reading) answerNothing(w http.ResponseWriter, h handle, at electric.Offset) error {
+func (rd *reading) answerNothing(w http.ResponseWriter, h handle, at electric.Offset, lastSeen uint64) error {
 	out := beginArray(w, shapeHeaders{handle: h.String(), offset: at, cursor: nextCursor(rd.h.now(), rd.cursor), upToDate: true})
-	_ = out.add(feed.UpToDateMessage(at.LSN()))
+	_ = out.add(feed.UpToDateMessage(lastSeen))
 	return out.end()
 }
 

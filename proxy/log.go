@@ -36,6 +36,16 @@ func (l shapeLog) Position(ctx context.Context) (feed.Place, *electric.Schema, e
 	return f.Position(ctx)
 }
 
+// PositionNow is Position, as Electric itself says: for who asks for what is written
+// from now on, and for nothing before.
+func (l shapeLog) PositionNow(ctx context.Context) (feed.Place, *electric.Schema, error) {
+	f, err := l.open()
+	if err != nil {
+		return feed.Place{}, nil, err
+	}
+	return f.PositionNow(ctx)
+}
+
 // Read returns the messages that are there after a place. The caller closes the batch.
 // electric.ErrMustRefetch says that the place is not in the log.
 func (l shapeLog) Read(ctx context.Context, after feed.Place) (*batch, error) {

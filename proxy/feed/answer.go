@@ -3,6 +3,7 @@ package feed
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"slices"
 	"sync"
 
@@ -24,13 +25,18 @@ type Answer struct {
 	zipped []byte
 }
 
+var errUnfinished = errors.New("feed: the answer was not finished")
+
 // Encoder appends what an audience is sent of a message to dst, and reports whether
 // that is anything.
 type Encoder func(dst []byte, m *electric.Message) ([]byte, bool, error)
 
 // fill makes the answer, once, whoever comes first.
 func (a *Answer) fill(p Part, encode Encoder) error {
-	a.make.Do(func() { a.err = a.encode(&p, encode) })
+	a.make.Do(func() {
+		a.err = errUnfinished // if it panics
+		a.err = a.encode(&p, encode)
+	})
 	return a.err
 }
 
@@ -43,7 +49,7 @@ func (a *Answer) encode(p *Part, encode Encoder) error {
 			break // io.EOF: it is from memory
 		}
 		start := len(body)
-		if m.Operation == electric.Control && m.Control == electric.ControlUpToDate {
+		if m.Operation == electric.Control {
 			body = append(body, m.Raw...)
 		} else {
 			var visible bool
@@ -86,4 +92,5 @@ func (a *Answer) Zipped() []byte {
 	return a.zipped
 }
 
-func (a *Answer) size() int { return len(a.Body) }
+// size is what the answer takes, zipped besides, in bytes.
+func (a *Answer) size() int { return 2*len(a.Body) + 24*len(a.Elements) }

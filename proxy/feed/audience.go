@@ -33,10 +33,9 @@ type Audience struct {
 	waiters []*waiter
 	matched uint64 // the last round in which it was found to see something
 
-	last       *Answer // the answer that was last asked for, and what it is of
-	lastFrom   *batch
-	lastTo     *batch
-	lastLength int
+	last     *Answer // the answer that was last asked for, and what it is of
+	lastOf   span
+	lastSize int // as it was counted; 0: it was not yet
 }
 
 // sees reports whether a message may concern the readers, by its numbered ids.
@@ -118,11 +117,18 @@ func (a *Audience) answerOf(p *Part) *Answer {
 		return new(Answer) // few begin within a batch, and few are of a log that is gone
 	}
 	first, last := p.batches[0], p.batches[len(p.batches)-1]
-	if a.last == nil || a.lastFrom != first || a.lastTo != last {
+	of := span{first.number, last.number, p.UpToDate}
+	if a.last == nil || a.lastOf != of {
 		a.feed.forgetAnswer(a)
-		a.last, a.lastFrom, a.lastTo = new(Answer), first, last
+		a.last, a.lastOf = new(Answer), of
 	}
 	return a.last
+}
+
+// span is some batches of a log, by their numbers.
+type span struct {
+	first, last uint64
+	upToDate    bool
 }
 
 // noteAnswer counts an answer that may be asked for again, and forgets it where there
@@ -130,11 +136,11 @@ func (a *Audience) answerOf(p *Part) *Answer {
 func (f *Feed) noteAnswer(a *Audience, answer *Answer) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if a.last != answer || a.lastLength > 0 {
+	if a.last != answer || a.lastSize > 0 || f.audiences[a.key] != a {
 		return
 	}
-	a.lastLength = answer.size()
-	f.answers += a.lastLength
+	a.lastSize = answer.size()
+	f.answers += a.lastSize
 	if f.answers > f.feeds.answerShare() {
 		f.forgetAnswers()
 	}
@@ -149,8 +155,8 @@ func (f *Feed) forgetAnswers() {
 
 // forgetAnswer does so. The caller holds the lock.
 func (f *Feed) forgetAnswer(a *Audience) {
-	f.answers -= a.lastLength
-	a.last, a.lastFrom, a.lastTo, a.lastLength = nil, nil, nil, 0
+	f.answers -= a.lastSize
+	a.last, a.lastOf, a.lastSize = nil, span{}, 0
 }
 
 // sweepAudiences forgets those that nobody has read with for a while. The caller holds

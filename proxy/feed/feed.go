@@ -2,6 +2,7 @@ package feed
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -17,7 +18,7 @@ type Feed struct {
 	log     *electric.Feed
 	columns []column
 	names   []string // of the columns
-	starter string   // the subject for whom it was started
+	payer   string   // the subject to whom it is charged; the feeds' lock guards it
 	cancel  context.CancelFunc
 
 	shape, name string // see Status
@@ -30,6 +31,7 @@ type Feed struct {
 	schema    *electric.Schema
 	window    window
 	dead      []string  // handles that this log once had
+	asked     time.Time // when the request was sent that is under way
 	awaySince time.Time // since when Electric does not answer; zero: it does
 	awayErr   error
 	failures  int // since then
@@ -63,12 +65,37 @@ const mostDead = 16
 // electric.Client.ReadLog, and an *electric.UnavailableError where Electric has been
 // away for too long.
 func (f *Feed) Position(ctx context.Context) (Place, *electric.Schema, error) {
-	if err := f.ready(ctx); err != nil {
+	for {
+		if err := f.ready(ctx); err != nil {
+			return Place{}, nil, err
+		}
+		f.mu.Lock()
+		at, table, state, inStep := f.end(), f.schema, f.state, f.inStep(time.Now())
+		f.mu.Unlock()
+		switch {
+		case state != following: // it was reset just now
+		case inStep:
+			return at, table, nil
+		default:
+			return f.PositionNow(ctx)
+		}
+	}
+}
+
+// inStep reports whether the window's end is the log's, as far as can be told. What a
+// new reader is given to begin at must not be long past: it would be told of what was
+// written before it came. The caller holds the lock.
+func (f *Feed) inStep(now time.Time) bool {
+	return f.awaySince.IsZero() && f.window.upToDate && now.Sub(f.asked) < liveTime-time.Second
+}
+
+// PositionNow is Position, as Electric itself says.
+func (f *Feed) PositionNow(ctx context.Context) (Place, *electric.Schema, error) {
+	resp, err := f.feeds.upstream.ReadLog(ctx, f.log, electric.LogRequest{Offset: electric.Now})
+	if err != nil {
 		return Place{}, nil, err
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.end(), f.schema, nil
+	return Place{Handle: resp.Handle, Offset: resp.Offset, Known: true}, resp.Schema, resp.Close()
 }
 
 // end is the end of the log. The caller holds the lock.
@@ -84,10 +111,10 @@ func (f *Feed) Read(ctx context.Context, after Place) (*Part, error) {
 	f.mu.Lock()
 	p, err := f.part(after)
 	f.mu.Unlock()
-	if p != nil || err != nil {
+	if err != nil || p != nil && (p.UpToDate || !p.Empty()) {
 		return p, err
 	}
-	return f.readUpstream(ctx, after)
+	return f.readUpstream(ctx, after) // which has more, or what is older
 }
 
 // part returns what the window has after a place, or nil if that is not all there is.
@@ -108,8 +135,8 @@ func (f *Feed) part(after Place) (*Part, error) {
 // the lock.
 func (f *Feed) newPart(from electric.Offset) *Part {
 	return &Part{
-		End: f.end(), Schema: f.schema, UpToDate: f.window.upToDate,
-		from: from, lastSeen: f.window.lastSeen,
+		End: f.end(), Schema: f.schema, UpToDate: f.window.upToDate, LastSeen: f.window.lastSeen,
+		from: from,
 	}
 }
 
@@ -118,9 +145,12 @@ func (f *Feed) readUpstream(ctx context.Context, after Place) (*Part, error) {
 	if err != nil {
 		return nil, err
 	}
+	if after.Handle != "" && resp.Handle != after.Handle {
+		return nil, errors.Join(electric.ErrMustRefetch, resp.Close())
+	}
 	return &Part{
 		End:    Place{Handle: resp.Handle, Offset: resp.Offset, Known: true},
-		Schema: resp.Schema, UpToDate: resp.UpToDate, response: resp,
+		Schema: resp.Schema, UpToDate: resp.UpToDate, LastSeen: resp.Offset.LSN(), response: resp,
 	}, nil
 }
 
@@ -132,6 +162,9 @@ func (f *Feed) ready(ctx context.Context) error {
 		state, settled, err := f.state, f.settled, f.unusable(time.Now())
 		f.mu.Unlock()
 		if state != starting {
+			return err
+		}
+		if err != nil {
 			return err
 		}
 		if timeout == nil {

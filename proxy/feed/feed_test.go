@@ -31,7 +31,12 @@ func inWorld(t *testing.T, cfg feed.Config, test func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{T: t, log: newLog()}
-		cfg.Upstream, cfg.Logger = w.log, slog.New(slog.DiscardHandler)
+		if o, ok := cfg.Upstream.(*odd); ok {
+			o.log = w.log
+		} else {
+			cfg.Upstream = w.log
+		}
+		cfg.Logger = slog.New(slog.DiscardHandler)
 		var err error
 		w.feeds, err = feed.New(cfg)
 		w.check(err)

@@ -33,7 +33,8 @@ type Config struct {
 	// Feeds bounds how many there are; 0: 1,000.
 	Feeds int
 
-	// PerSubject bounds how many of them were started for one subject; 0: 100.
+	// PerSubject bounds how many of them one subject has started, and nobody taken over;
+	// 0: 100.
 	PerSubject int
 
 	// Memory bounds what is kept of logs and answers, in bytes; 0: 64 MiB. Each feed
@@ -74,7 +75,7 @@ type Feeds struct {
 	mu      sync.Mutex
 	closed  bool
 	feeds   map[string]*Feed
-	started map[string]int // how many there are, by the subject for whom they were started
+	charged map[string]int // how many there are, by the subject to whom they are charged
 	number  int            // of the last one
 	count   atomic.Int64   // how many there are
 }
@@ -90,7 +91,7 @@ func New(cfg Config) (*Feeds, error) {
 	cfg.fill()
 	f := &Feeds{
 		cfg: cfg, upstream: cfg.Upstream, log: cfg.Logger,
-		feeds: make(map[string]*Feed), started: make(map[string]int),
+		feeds: make(map[string]*Feed), charged: make(map[string]int),
 	}
 	if cfg.Registerer != nil {
 		if err := cfg.Registerer.Register(collector{f}); err != nil {
@@ -127,18 +128,58 @@ func (f *Feeds) Open(log *electric.Feed, columns []Column, shape, subject string
 	}
 	feed, ok := f.feeds[key]
 	if !ok {
-		if len(f.feeds) >= f.cfg.Feeds {
-			return nil, ErrTooMany
-		}
-		if f.started[subject] >= f.cfg.PerSubject {
+		if f.charged[subject] >= f.cfg.PerSubject {
 			return nil, ErrTooManyForSubject
+		}
+		if len(f.feeds) >= f.cfg.Feeds && !f.endIdle() {
+			return nil, ErrTooMany
 		}
 		feed = f.begin(key, log, columns, shape, subject)
 	}
 	feed.mu.Lock()
 	defer feed.mu.Unlock()
+	if feed.payer != subject && feed.readers == 0 {
+		f.charge(feed, subject) // who started it reads it no more
+	}
 	feed.readers++
 	return feed, nil
+}
+
+// charge counts a feed for another subject. The caller holds the lock.
+func (f *Feeds) charge(feed *Feed, subject string) {
+	f.discharge(feed.payer)
+	feed.payer = subject
+	f.charged[subject]++
+}
+
+func (f *Feeds) discharge(subject string) {
+	if f.charged[subject]--; f.charged[subject] == 0 {
+		delete(f.charged, subject)
+	}
+}
+
+// endIdle ends the feed that nobody has read for the longest time, if there is one. The
+// caller holds the lock.
+func (f *Feeds) endIdle() bool {
+	var longest *Feed
+	var since time.Time
+	for _, feed := range f.feeds {
+		if at, idle := feed.idleSince(); idle && (longest == nil || at.Before(since)) {
+			longest, since = feed, at
+		}
+	}
+	if longest == nil {
+		return false
+	}
+	f.removeLocked(longest)
+	longest.cancel()
+	return true
+}
+
+func (f *Feed) idleSince() (since time.Time, idle bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.idle, f.readers == 0
 }
 
 // begin starts a feed. The caller holds the lock.
@@ -146,7 +187,7 @@ func (f *Feeds) begin(key string, log *electric.Feed, columns []Column, shape, s
 	f.number++
 	ctx, cancel := context.WithCancel(f.ctx)
 	feed := &Feed{
-		feeds: f, key: key, log: log, columns: make([]column, len(columns)), starter: subject, cancel: cancel,
+		feeds: f, key: key, log: log, columns: make([]column, len(columns)), payer: subject, cancel: cancel,
 		shape: shape, name: strconv.Itoa(f.number),
 		settled: make(chan struct{}), audiences: make(map[string]*Audience), index: newIndex(len(columns)),
 	}
@@ -157,7 +198,7 @@ func (f *Feeds) begin(key string, log *electric.Feed, columns []Column, shape, s
 		}
 	}
 	f.feeds[key] = feed
-	f.started[subject]++
+	f.charged[subject]++
 	f.tasks.Go(func() {
 		defer cancel()
 		feed.follow(ctx)
@@ -199,9 +240,7 @@ func (f *Feeds) removeLocked(feed *Feed) {
 	}
 	delete(f.feeds, feed.key)
 	f.count.Store(int64(len(f.feeds)))
-	if f.started[feed.starter]--; f.started[feed.starter] == 0 {
-		delete(f.started, feed.starter)
-	}
+	f.discharge(feed.payer)
 }
 
 // sweep stops feeds that are idle, until they are all closed.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -17,6 +18,9 @@ var (
 	errAway   = errors.New("the log could not be followed for too long")
 	errSilent = errors.New("no answer to a live request")
 	errClosed = errors.New("the feeds are closed")
+
+	// errNothing: something on the way to Electric answers in its place.
+	errNothing = &electric.ProtocolError{Reason: "a live request is answered at once, and with nothing"}
 )
 
 const (
@@ -28,29 +32,38 @@ const (
 	steadyPace = 200
 	burst      = 50
 
-	// liveTime is longer than Electric lets a live request wait. One that takes longer
-	// was lost on its way.
-	liveTime = 90 * time.Second
+	// liveTime is longer than Electric lets a live request wait, which is 20 s. One that
+	// takes longer was lost on its way.
+	liveTime = 30 * time.Second
+
+	// quickly is how soon a live answer comes that has not waited.
+	quickly = time.Second
 )
 
 // follow follows the log until ctx ends, or it cannot be followed.
 func (f *Feed) follow(ctx context.Context) {
 	pause := firstPause
 	pace := rate.NewLimiter(steadyPace, burst)
-	cursor := ""
+	var last reply
 	for ctx.Err() == nil {
 		var err error
 		begins := f.isStarting()
 		if begins {
-			cursor, err = "", f.start(ctx)
+			last, err = reply{}, f.start(ctx)
 		} else {
-			cursor, err = f.advance(ctx, cursor)
+			asked := time.Now()
+			last, err = f.advance(ctx, last.cursor)
+			if err == nil && last.live && !last.moved && time.Since(asked) < quickly {
+				err = errNothing
+			}
 		}
 		switch {
 		case err == nil:
 			f.back()
-			if !begins {
+			if last.live {
 				pause = firstPause
+			}
+			if !begins {
 				_ = pace.Wait(ctx) // an error is ctx's
 			}
 			continue
@@ -112,6 +125,7 @@ func (f *Feed) start(ctx context.Context) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.handle, f.schema = resp.Handle, resp.Schema
+	f.dead = slices.DeleteFunc(f.dead, func(handle string) bool { return handle == resp.Handle })
 	f.window.begin(resp.Offset)
 	f.become(following)
 	return nil
@@ -124,30 +138,43 @@ func (f *Feed) become(s state) {
 	f.settled = make(chan struct{})
 }
 
-// advance waits for what comes next in the log, and passes it on. It returns the
-// cursor to be sent with the next request.
-func (f *Feed) advance(ctx context.Context, cursor string) (string, error) {
+// reply is what an answer of Electric's said, besides its messages.
+type reply struct {
+	cursor string // to be sent with the next request
+	live   bool   // it was of a live request
+	moved  bool   // the log went on
+}
+
+// advance waits for what comes next in the log, and passes it on.
+func (f *Feed) advance(ctx context.Context, cursor string) (reply, error) {
 	f.mu.Lock()
-	at, away := f.end(), !f.awaySince.IsZero()
+	at := f.end()
+	// Whether Electric is back shows in an answer, and not in a wait; nor is there
+	// anything to wait for where the last answer was not all.
+	live := f.awaySince.IsZero() && f.window.upToDate
+	f.asked = time.Now()
 	f.mu.Unlock()
 	ctx, cancel := context.WithTimeoutCause(ctx, liveTime, &electric.UnavailableError{Err: errSilent})
 	defer cancel()
 	resp, err := f.feeds.upstream.ReadLog(ctx, f.log, electric.LogRequest{
 		Handle: at.Handle, Offset: at.Offset, Cursor: cursor,
-		Live: !away, // whether Electric is back shows in an answer, and not in a wait
+		Live: live,
 	})
 	if err != nil {
-		return cursor, err
+		return reply{}, err
 	}
 	b, err := f.read(resp, at.Offset)
 	if err := errors.Join(err, resp.Close()); err != nil {
-		return cursor, err
+		return reply{}, err
 	}
-	if resp.Handle != at.Handle {
-		return cursor, electric.ErrMustRefetch
+	switch {
+	case resp.Handle != at.Handle:
+		return reply{}, electric.ErrMustRefetch
+	case resp.Offset.Compare(at.Offset) < 0:
+		return reply{}, &electric.ProtocolError{Reason: "a log that goes back"}
 	}
 	f.pass(b)
-	return resp.Cursor, nil
+	return reply{resp.Cursor, live, len(b.entries) > 0 || resp.Offset != at.Offset}, nil
 }
 
 // read decodes an answer.
@@ -219,14 +246,17 @@ func (f *Feed) away(err error) {
 // it. The next one begins where it ends.
 func (f *Feed) reset() {
 	f.mu.Lock()
-	if f.dead = append(f.dead, f.handle); len(f.dead) > mostDead {
-		f.dead = f.dead[1:]
+	if f.handle != "" {
+		if f.dead = append(f.dead, f.handle); len(f.dead) > mostDead {
+			f.dead = f.dead[1:]
+		}
 	}
 	f.restarts++
 	f.handle = ""
 	f.window.begin(electric.Start)
 	all := f.allWaiters()
-	f.audiences, f.index, f.answers = make(map[string]*Audience), newIndex(len(f.columns)), 0
+	f.forgetAnswers()
+	f.audiences, f.index = make(map[string]*Audience), newIndex(len(f.columns))
 	f.become(starting)
 	f.mu.Unlock()
 	wakeAll(all, electric.ErrMustRefetch)

@@ -22,10 +22,10 @@ type Place struct {
 type Part struct {
 	End      Place
 	Schema   *electric.Schema
-	UpToDate bool // it reaches the end of the log
+	UpToDate bool   // it reaches the end of the log
+	LastSeen uint64 // the LSN that Electric has seen of the whole database
 
 	from     electric.Offset
-	lastSeen uint64
 	batches  []*batch // from memory, or
 	response *electric.LogResponse
 
@@ -61,7 +61,7 @@ func (p *Part) Next() (*electric.Message, error) {
 		return nil, io.EOF
 	}
 	p.over = true
-	p.control = electric.Message{Raw: UpToDateMessage(p.lastSeen), Operation: electric.Control, Control: electric.ControlUpToDate}
+	p.control = electric.Message{Raw: UpToDateMessage(p.LastSeen), Operation: electric.Control, Control: electric.ControlUpToDate}
 	return &p.control, nil
 }
 
@@ -75,6 +75,17 @@ func (p *Part) Empty() bool { return p.response == nil && len(p.batches) == 0 }
 
 // InMemory reports whether it was read before.
 func (p *Part) InMemory() bool { return p.response == nil }
+
+// Size is how much of the log a part in memory has, in bytes.
+func (p *Part) Size() (n int) {
+	for _, b := range p.batches {
+		n += b.size
+	}
+	return n
+}
+
+// Woken reports whether it is what a whole audience was woken for.
+func (p *Part) Woken() bool { return p.answer != nil }
 
 // TellsOf reports whether it may tell of a transaction before one.
 func (p *Part) TellsOf(newest electric.TxID) bool {

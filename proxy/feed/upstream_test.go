@@ -117,6 +117,8 @@ func (l *log) ReadLog(ctx context.Context, _ *electric.Feed, r electric.LogReque
 			return nil, l.err
 		case r.Offset == electric.Now:
 			return l.answer(nil, r.Live), nil
+		case r.Offset == electric.BeforeAll:
+			return l.answer(l.messages, false), nil
 		case r.Handle != l.handle():
 			return nil, electric.ErrMustRefetch
 		case l.body != "":

@@ -96,6 +96,10 @@ func (f *Feed) Wait(ctx context.Context, after Place, in Interest, until Until) 
 		f.mu.Unlock()
 		return p, err
 	}
+	if f.audiences[in.Audience.key] != in.Audience {
+		f.mu.Unlock()
+		return nil, electric.ErrMustRefetch // it is of a log that is gone
+	}
 	w := &waiter{wake: make(chan wake, 1), interest: in, after: after.Offset}
 	f.join(w)
 	f.mu.Unlock()
@@ -137,7 +141,9 @@ func (f *Feed) leave(w *waiter, err error) (*Part, error) {
 		defer f.mu.Unlock()
 		f.remove(w)
 		if w.after.Compare(f.window.end) > 0 {
-			return &Part{End: Place{Handle: f.handle, Offset: w.after, Known: true}, Schema: f.schema, UpToDate: true}, err
+			ahead := f.newPart(w.after)
+			ahead.End.Offset = w.after
+			return ahead, err
 		}
 		return f.newPart(f.window.end), err
 	}
@@ -236,7 +242,7 @@ func (f *Feed) wakeAudience(a *Audience, b *batch, wakes []wake) []wake {
 	}
 	a.matched = f.round
 	f.forgetAnswer(a)
-	a.last, a.lastFrom, a.lastTo = new(Answer), b, b
+	a.last, a.lastOf = new(Answer), span{b.number, b.number, f.window.upToDate}
 	for _, w := range f.take(a) {
 		if w.after.Compare(b.end) >= 0 {
 			f.join(w.again()) // it is ahead of all this

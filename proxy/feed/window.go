@@ -9,6 +9,7 @@ import (
 
 // batch is what one answer of Electric held. It does not change.
 type batch struct {
+	number    uint64 // of the feed's batches
 	entries   []*entry
 	from, end electric.Offset // after from, up to and with end
 	upToDate  bool            // end was the log's end
@@ -26,14 +27,17 @@ type window struct {
 	lastSeen   uint64
 	batches    []*batch // those with messages
 	size       int
+	count      uint64 // of the batches that there ever were
 }
 
 // begin makes it the empty window at a place.
 func (w *window) begin(at electric.Offset) {
-	*w = window{start: at, end: at, upToDate: true, lastSeen: at.LSN()}
+	*w = window{start: at, end: at, upToDate: true, lastSeen: at.LSN(), count: w.count}
 }
 
 func (w *window) add(b *batch) {
+	w.count++
+	b.number = w.count
 	w.end, w.upToDate, w.lastSeen = b.end, b.upToDate, max(w.lastSeen, b.lastSeen)
 	if len(b.entries) > 0 {
 		w.batches = append(w.batches, b)
