@@ -24,6 +24,8 @@ type longPoll struct {
 	h        handle
 	at       feed.Place
 	deadline time.Time
+	until    feed.Until
+	waiter   *feed.Waiter // nil: it need not wait
 }
 
 func (rd *reading) newLongPoll(w http.ResponseWriter, log shapeLog, h handle) *longPoll {
@@ -34,40 +36,55 @@ func (rd *reading) newLongPoll(w http.ResponseWriter, log shapeLog, h handle) *l
 	}
 }
 
-// wait implements held.
+// wait implements held. See feed.Waiter.Wait for why it does so little itself.
 func (p *longPoll) wait(ctx context.Context) error {
+	timer := time.NewTimer(p.deadline.Sub(p.rd.h.now()))
+	defer timer.Stop()
+	p.until = feed.Until{Drained: p.rd.h.draining.Done(), Timer: timer.C}
 	for {
-		changed := p.rd.lease.Changed() // before it is asked what the grants are
-		left, err := p.look(ctx)
-		if left <= 0 || err != nil {
+		if done, err := p.begin(ctx); done || err != nil {
 			return err
 		}
-		b, err := p.rd.await(ctx, p.log, p.at, left, changed)
-		if done, err := p.take(ctx, b, err); done || err != nil {
+		if p.waiter == nil {
+			continue
+		}
+		part, err := p.waiter.Wait(ctx, p.until)
+		if done, err := p.take(ctx, part, err); done || err != nil {
 			return err
 		}
 	}
 }
 
-// look asks what the reader may see now. It answers the request, and returns 0, if that
-// has changed or the time is over; and else how much is left of it.
-func (p *longPoll) look(ctx context.Context) (left time.Duration, err error) {
+// begin asks what the reader may see now, and begins to wait. It reports whether the
+// request was answered, because that has changed or there was something to read.
+func (p *longPoll) begin(ctx context.Context) (done bool, err error) {
+	p.waiter = nil
+	p.until.Changed = p.rd.lease.Changed() // before it is asked what the grants are
 	c, err := p.rd.reauthorize(ctx, p.h)
-	if err != nil {
-		return 0, err
+	switch {
+	case err != nil:
+		return false, err
+	case !c.Empty():
+		return true, p.rd.serveDelta(ctx, p.w, p.log, p.at, p.h)
+	case !p.rd.h.now().Before(p.deadline):
+		return true, p.rd.answerNothing(p.w, p.rd.current(p.h, c), p.at.Offset, p.at.Offset.LSN())
 	}
-	if !c.Empty() {
-		return 0, p.rd.serveDelta(ctx, p.w, p.log, p.at, p.h)
+	w, b, err := p.log.Join(ctx, p.at)
+	if w == nil {
+		return p.takeBatch(ctx, b, err)
 	}
-	if left = p.deadline.Sub(p.rd.h.now()); left <= 0 {
-		return 0, p.rd.answerNothing(p.w, p.rd.current(p.h, c), p.at.Offset, p.at.Offset.LSN())
-	}
-	return left, nil
+	p.waiter = w
+	return false, nil
 }
 
 // take takes what a wait has brought, or why it ended, and reports whether the request
 // was answered.
-func (p *longPoll) take(ctx context.Context, b *batch, err error) (done bool, _ error) {
+func (p *longPoll) take(ctx context.Context, part *feed.Part, err error) (done bool, _ error) {
+	b, err := newBatch(part, waitError(err))
+	return p.takeBatch(ctx, b, err)
+}
+
+func (p *longPoll) takeBatch(ctx context.Context, b *batch, err error) (done bool, _ error) {
 	switch {
 	case errors.Is(err, errGrantsChanged):
 		return false, nil // and is where it was: of a change, what was passed over may count

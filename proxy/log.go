@@ -66,6 +66,17 @@ func (l shapeLog) Wait(ctx context.Context, after feed.Place, until feed.Until) 
 	return newBatch(f.Wait(ctx, after, l.rd.interest(f), until))
 }
 
+// Join is the first half of Wait, see feed.Feed.Join.
+func (l shapeLog) Join(ctx context.Context, after feed.Place) (*feed.Waiter, *batch, error) {
+	f, err := l.open()
+	if err != nil {
+		return nil, nil, err
+	}
+	w, p, err := f.Join(ctx, after, l.rd.interest(f))
+	b, err := newBatch(p, err)
+	return w, b, err
+}
+
 // Snapshot returns rows as they are now: at no time before the call.
 func (l shapeLog) Snapshot(ctx context.Context, s electric.Subset) (*electric.SubsetResponse, error) {
 	return l.rd.h.electric.ReadSubset(ctx, l.feed, s)

@@ -96,8 +96,13 @@ func (rd *reading) serve(c *gin.Context) error {
 	if err == nil && waiting != nil {
 		err = rd.hold(c.Request.Context(), waiting)
 	}
-	if errors.Is(err, errStaleHandle) && !c.Writer.Written() {
-		writeMustRefetch(c.Writer, rd.refetchHandle())
+	return rd.orRefetch(c.Writer, err)
+}
+
+// orRefetch answers a request whose handle is stale.
+func (rd *reading) orRefetch(w gin.ResponseWriter, err error) error {
+	if errors.Is(err, errStaleHandle) && !w.Written() {
+		writeMustRefetch(w, rd.refetchHandle())
 		return nil
 	}
 	return err

@@ -25,13 +25,18 @@ func (rd *reading) await(ctx context.Context, log shapeLog, after feed.Place, d 
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	b, err := log.Wait(ctx, after, feed.Until{Changed: changed, Drained: rd.h.draining.Done(), Timer: timer.C})
+	return b, waitError(err)
+}
+
+// waitError says in the words of this package why a wait has ended.
+func waitError(err error) error {
 	switch {
 	case errors.Is(err, feed.ErrChanged):
-		err = errGrantsChanged
+		return errGrantsChanged
 	case errors.Is(err, feed.ErrOver):
-		err = errWaitOver
+		return errWaitOver
 	}
-	return b, err
+	return err
 }
 
 // spread shortens a wait at random, by up to a quarter: those who began to wait at the

@@ -30,7 +30,7 @@ type Audience struct {
 	block   *block // where it is found; nil: among those that are woken for all, or it is gone
 	readers int
 	idle    time.Time // since when nobody reads
-	waiters []*waiter
+	waiters []*Waiter
 	matched uint64 // the last round in which it was found to see something
 
 	last     *Answer // the answer that was last asked for, and what it is of

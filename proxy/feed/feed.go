@@ -42,7 +42,7 @@ type Feed struct {
 	index     index
 	round     uint64
 	scratch   []ids
-	late      []*waiter // see Interest.Late
+	late      []*Waiter // see Interest.Late
 	waiting   int
 	answers   int // bytes of the answers that may be asked for again
 	restarts  int

@@ -234,7 +234,7 @@ func (f *Feed) away(err error) {
 	}
 	f.awayErr = err
 	f.failures++
-	var all []*waiter
+	var all []*Waiter
 	if f.unusable(now) != nil {
 		all = f.allWaiters()
 	}

@@ -36,8 +36,8 @@ var (
 	ErrOver    = errors.New("feed: the wait is over")
 )
 
-// waiter is one reader that waits. The feed's lock guards it, but for the channel.
-type waiter struct {
+// Waiter is one reader that waits. The feed's lock guards it, but for the channel.
+type Waiter struct {
 	wake     chan wake // has room for one
 	interest Interest
 	after    electric.Offset
@@ -49,7 +49,7 @@ type waiter struct {
 
 // wake is what a waiter is woken with.
 type wake struct {
-	waiter *waiter
+	waiter *Waiter
 	part   *Part
 	err    error
 	pause  time.Duration // before it is told
@@ -64,7 +64,7 @@ const (
 	mostTime = 2 * time.Second
 )
 
-func wakeAll(all []*waiter, err error) {
+func wakeAll(all []*Waiter, err error) {
 	spread := min(time.Duration(len(all))*tellTime, mostTime)
 	for _, w := range all {
 		wake{waiter: w, err: err, pause: rand.N(spread + 1)}.send() //nolint:gosec // spreading, not guarding
@@ -75,54 +75,76 @@ func wakeAll(all []*waiter, err error) {
 // What concerns nobody of the audience is passed over. With ErrChanged and ErrOver
 // the part says how far that went. Other errors are those of Read.
 func (f *Feed) Wait(ctx context.Context, after Place, in Interest, until Until) (*Part, error) {
-	if err := f.ready(ctx); err != nil {
-		return nil, err
-	}
-	f.mu.Lock()
-	if err := f.unusable(time.Now()); err != nil || f.state == starting {
-		f.mu.Unlock()
-		if err == nil {
-			err = electric.ErrMustRefetch // it was reset just now
-		}
-		return nil, err
-	}
-	p, err := f.part(after)
-	ahead := after.Known && after.Handle == f.handle && after.Offset.Compare(f.window.end) > 0
-	if p == nil && err == nil && !ahead {
-		f.mu.Unlock()
-		return f.readUpstream(ctx, after)
-	}
-	if err != nil || !ahead && !p.Empty() {
-		f.mu.Unlock()
+	w, p, err := f.Join(ctx, after, in)
+	if w == nil {
 		return p, err
 	}
-	if f.audiences[in.Audience.key] != in.Audience {
-		f.mu.Unlock()
-		return nil, electric.ErrMustRefetch // it is of a log that is gone
+	return w.Wait(ctx, until)
+}
+
+// Join is the first half of Wait: it returns what there is to read, or else a waiter,
+// on which Wait has to be called.
+func (f *Feed) Join(ctx context.Context, after Place, in Interest) (*Waiter, *Part, error) {
+	if err := f.ready(ctx); err != nil {
+		return nil, nil, err
 	}
-	w := &waiter{wake: make(chan wake, 1), interest: in, after: after.Offset}
+	f.mu.Lock()
+	p, ahead, err := f.place(after, in)
+	if err != nil || p == nil && !ahead || p != nil && !p.Empty() {
+		f.mu.Unlock()
+		if p == nil && err == nil {
+			p, err = f.readUpstream(ctx, after)
+		}
+		return nil, p, err
+	}
+	w := &Waiter{wake: make(chan wake, 1), interest: in, after: after.Offset}
 	f.join(w)
 	f.mu.Unlock()
+	return w, nil, nil
+}
 
+// place returns what there is after a place, and whether that is ahead of the log. It
+// is neither where Electric has to be asked. The caller holds the lock.
+func (f *Feed) place(after Place, in Interest) (_ *Part, ahead bool, _ error) {
+	switch err := f.unusable(time.Now()); {
+	case err != nil:
+		return nil, false, err
+	case f.state == starting, f.audiences[in.Audience.key] != in.Audience:
+		return nil, false, electric.ErrMustRefetch // the log was reset just now
+	}
+	p, err := f.part(after)
+	return p, after.Known && after.Handle == f.handle && after.Offset.Compare(f.window.end) > 0, err
+}
+
+// Wait is the second half of Feed.Wait.
+//
+// Thousands of goroutines stand here, so it and what it is called by keep little on
+// their stacks.
+func (w *Waiter) Wait(ctx context.Context, until Until) (*Part, error) {
 	select {
 	case woken := <-w.wake:
-		if woken.err != nil {
-			rest(ctx, woken.pause)
-		}
-		return woken.part, woken.err
+		return woken.taken(ctx)
 	case <-until.Changed:
-		return f.leave(w, ErrChanged)
+		return w.leave(ErrChanged)
 	case <-until.Timer:
-		return f.leave(w, ErrOver)
+		return w.leave(ErrOver)
 	case <-until.Drained:
-		return f.leave(w, ErrOver)
+		return w.leave(ErrOver)
 	case <-ctx.Done():
-		return f.leave(w, context.Cause(ctx))
+		return w.leave(context.Cause(ctx))
 	}
 }
 
+// taken is what a waiter is woken with, as soon as it is to be told.
+func (w wake) taken(ctx context.Context) (*Part, error) {
+	if w.err != nil {
+		rest(ctx, w.pause)
+	}
+	return w.part, w.err
+}
+
 // join makes it wait. The caller holds the lock.
-func (f *Feed) join(w *waiter) {
+func (f *Feed) join(w *Waiter) {
 	a := w.interest.Audience
 	w.index = len(a.waiters)
 	a.waiters = append(a.waiters, w)
@@ -135,7 +157,8 @@ func (f *Feed) join(w *waiter) {
 
 // leave ends a wait for another reason than what it was for. If that has come at the
 // same moment, the reader has not seen it: its place is then before it.
-func (f *Feed) leave(w *waiter, err error) (*Part, error) {
+func (w *Waiter) leave(err error) (*Part, error) {
+	f := w.interest.Audience.feed
 	f.mu.Lock()
 	if !w.gone {
 		defer f.mu.Unlock()
@@ -158,7 +181,7 @@ func (f *Feed) leave(w *waiter, err error) (*Part, error) {
 }
 
 // remove takes it out of where it waits. The caller holds the lock.
-func (f *Feed) remove(w *waiter) {
+func (f *Feed) remove(w *Waiter) {
 	a := w.interest.Audience
 	last := len(a.waiters) - 1
 	a.waiters[last].index = w.index
@@ -169,7 +192,7 @@ func (f *Feed) remove(w *waiter) {
 }
 
 // gone notes that it does not wait any more. The caller holds the lock.
-func (f *Feed) gone(w *waiter) {
+func (f *Feed) gone(w *Waiter) {
 	w.gone = true
 	f.waiting--
 	if !w.interest.Late {
@@ -183,7 +206,7 @@ func (f *Feed) gone(w *waiter) {
 }
 
 // allWaiters takes everybody who waits. The caller holds the lock, and wakes them.
-func (f *Feed) allWaiters() (all []*waiter) {
+func (f *Feed) allWaiters() (all []*Waiter) {
 	for _, a := range f.audiences {
 		all = append(all, f.take(a)...)
 	}
@@ -191,7 +214,7 @@ func (f *Feed) allWaiters() (all []*waiter) {
 }
 
 // take takes everybody of an audience who waits. The caller holds the lock.
-func (f *Feed) take(a *Audience) []*waiter {
+func (f *Feed) take(a *Audience) []*Waiter {
 	all := a.waiters
 	a.waiters = nil
 	for _, w := range all {
@@ -271,7 +294,7 @@ func (f *Feed) wakeLate(b *batch, wakes []wake) []wake {
 
 // partOf is a batch as its waiter is given it. What came before concerns it no more.
 // The caller holds the lock.
-func (f *Feed) partOf(w *waiter, b *batch) *Part {
+func (f *Feed) partOf(w *Waiter, b *batch) *Part {
 	from := b.from
 	if w.after.Compare(from) > 0 {
 		from = w.after
@@ -281,12 +304,12 @@ func (f *Feed) partOf(w *waiter, b *batch) *Part {
 	return p
 }
 
-func (w *waiter) isLateFor(b *batch) bool {
+func (w *Waiter) isLateFor(b *batch) bool {
 	return w.interest.Late && b.hasOldest && b.oldest.Before(w.interest.Newest)
 }
 
 // again is the same waiter, once more.
-func (w *waiter) again() *waiter {
+func (w *Waiter) again() *Waiter {
 	w.gone = false
 	return w
 }
