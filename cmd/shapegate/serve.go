@@ -13,6 +13,7 @@ import (
 	"github.com/shapegate/shapegate/authz/identity"
 	"github.com/shapegate/shapegate/cmd/internal/service"
 	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/proxy/feed"
 	"github.com/shapegate/shapegate/schema"
 )
 
@@ -74,9 +75,14 @@ func serve(ctx context.Context, s *settings, shapes []schema.Shape, log *slog.Lo
 			SubjectType:  s.SubjectType,
 			Logger:       log,
 		},
-		RedisURL:      s.RedisURL.reveal(),
-		SessionTTL:    s.SessionTTL,
-		MaxStaleness:  s.MaxStaleness,
+		RedisURL:     s.RedisURL.reveal(),
+		SessionTTL:   s.SessionTTL,
+		MaxStaleness: s.MaxStaleness,
+		Feeds:        feed.Config{Feeds: s.MaxFeeds, PerSubject: s.MaxFeedsPerSubject, Memory: s.FeedMemory << 20},
+		Waiting:      s.MaxWaiting,
+
+		WaitingPerSubject: s.MaxWaitingPerSubject,
+
 		Secret:        s.handleSecret(log),
 		CORSOrigins:   s.CORSOrigins,
 		Listener:      listener,

@@ -40,6 +40,11 @@ type settings struct {
 	// Decisions.
 	MaxStaleness time.Duration
 
+	// Limits.
+	MaxWaiting, MaxWaitingPerSubject int
+	MaxFeeds, MaxFeedsPerSubject     int
+	FeedMemory                       int // MiB
+
 	JWTSecret    secret
 	JWKSURL      string
 	JWTIssuer    string
@@ -153,6 +158,26 @@ var variables = []variable{
 	{
 		name: "SHAPEGATE_MAX_STALENESS", flag: "max-staleness", def: "5s", usage: "how old grants may be that an answer rests on",
 		parse: duration(func(s *settings) *time.Duration { return &s.MaxStaleness }),
+	},
+	{
+		name: "SHAPEGATE_MAX_WAITING", flag: "max-waiting", def: "50000", usage: "how many long-polls and event streams may be open",
+		parse: number(func(s *settings) *int { return &s.MaxWaiting }),
+	},
+	{
+		name: "SHAPEGATE_MAX_WAITING_PER_SUBJECT", flag: "max-waiting-per-subject", def: "500", usage: "and how many of one subject",
+		parse: number(func(s *settings) *int { return &s.MaxWaitingPerSubject }),
+	},
+	{
+		name: "SHAPEGATE_MAX_FEEDS", flag: "max-feeds", def: "1000", usage: "how many logs of Electric may be followed, each value of a shape's params being one",
+		parse: number(func(s *settings) *int { return &s.MaxFeeds }),
+	},
+	{
+		name: "SHAPEGATE_MAX_FEEDS_PER_SUBJECT", flag: "max-feeds-per-subject", def: "100", usage: "and how many for one subject alone",
+		parse: number(func(s *settings) *int { return &s.MaxFeedsPerSubject }),
+	},
+	{
+		name: "SHAPEGATE_FEED_MEMORY", flag: "feed-memory", def: "64", usage: "MiB of logs and answers to keep for those who come back",
+		parse: number(func(s *settings) *int { return &s.FeedMemory }),
 	},
 	{
 		name: "SHAPEGATE_JWT_SECRET", flag: "jwt-secret", secret: true, usage: "secret of tokens signed with HS256, at least 32 bytes",
@@ -311,6 +336,20 @@ func duration(field func(*settings) *time.Duration) func(*settings, string) erro
 		value, err := time.ParseDuration(text)
 		if err != nil || value <= 0 {
 			return errors.New("must be a duration above zero, as in 90s or 15m")
+		}
+		*field(s) = value
+		return nil
+	}
+}
+
+// mostNumber keeps what is computed from a number within range.
+const mostNumber = 1_000_000
+
+func number(field func(*settings) *int) func(*settings, string) error {
+	return func(s *settings, text string) error {
+		value, err := strconv.Atoi(text)
+		if err != nil || value <= 0 || value > mostNumber {
+			return fmt.Errorf("must be a number from 1 to %d", mostNumber)
 		}
 		*field(s) = value
 		return nil

@@ -33,6 +33,7 @@ func TestDefaults(t *testing.T) {
 	want := settings{
 		Listen: ":8080", AdminListen: "127.0.0.1:9090", ShapesFile: "schema/shapes.yaml",
 		SubjectClaim: "sub", SubjectType: "user", SessionTTL: 15 * time.Minute, MaxStaleness: 5 * time.Second,
+		MaxWaiting: 50_000, MaxWaitingPerSubject: 500, MaxFeeds: 1000, MaxFeedsPerSubject: 100, FeedMemory: 64,
 	}
 	if fmt.Sprint(*s) != fmt.Sprint(want) {
 		t.Errorf("got %+v, want %+v", *s, want)
@@ -65,6 +66,8 @@ func TestBadSettingsAreNamedTogetherAndNotRepeated(t *testing.T) {
 		"SPICEDB_INSECURE":        canary,
 		"SHAPEGATE_SESSION_TTL":   "-1s",
 		"SHAPEGATE_MAX_STALENESS": "0",
+		"SHAPEGATE_MAX_WAITING":   "0",
+		"SHAPEGATE_FEED_MEMORY":   canary,
 		"SHAPEGATE_JWT_SECRET":    canary,
 		"SHAPEGATE_JWKS_URL":      "http://" + canary + ":x",
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/shapegate/shapegate/authz/spicedb"
 	"github.com/shapegate/shapegate/proxy"
 	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/proxy/feed"
 	"github.com/shapegate/shapegate/schema"
 )
 
@@ -38,6 +39,10 @@ type Config struct {
 
 	// MaxStaleness bounds how old grants may be; 0: live.Config's default.
 	MaxStaleness time.Duration
+
+	// Feeds, Waiting and WaitingPerSubject are proxy.Config's.
+	Feeds                      feed.Config
+	Waiting, WaitingPerSubject int
 
 	// Secret keys what clients hold; see proxy.Config.
 	Secret      []byte
@@ -109,9 +114,11 @@ func New(ctx context.Context, cfg Config) (_ *Service, err error) {
 		Secret:      cfg.Secret,
 		Sessions:    sessions,
 		CORSOrigins: cfg.CORSOrigins,
-		Ready:       s.readiness.validated.Load,
-		Logger:      s.log,
-		Registerer:  s.registry,
+		Feeds:       cfg.Feeds,
+		Waiting:     cfg.Waiting, WaitingPerSubject: cfg.WaitingPerSubject,
+		Ready:      s.readiness.validated.Load,
+		Logger:     s.log,
+		Registerer: s.registry,
 	})
 	if err != nil {
 		return nil, err

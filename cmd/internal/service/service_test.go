@@ -2,6 +2,7 @@ package service_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -193,8 +194,23 @@ func TestTheEndAnswersWhoIsWaiting(t *testing.T) {
 	}()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	if err := r.tables.WaitHeld(ctx, 1); err != nil {
-		t.Fatal(err)
+	for waits := false; !waits; {
+		if ctx.Err() != nil {
+			t.Fatal("nobody waits")
+		}
+		_, _, body := r.get(t, r.admin+"/readyz")
+		var ready struct {
+			Feeds []struct {
+				Shape, Position string
+				Waiting         int
+			}
+		}
+		if err := json.Unmarshal([]byte(body), &ready); err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range ready.Feeds {
+			waits = f.Shape == "documents" && f.Position != "" && f.Waiting == 1
+		}
 	}
 	r.stop()
 	if a := <-answered; a.status != http.StatusOK || !strings.Contains(a.body, "up-to-date") {
@@ -209,8 +225,15 @@ func TestMetricsAreForOperatorsAlone(t *testing.T) {
 	r := start(t, false, zed)
 	r.untilReady(t)
 	r.get(t, r.public+"/v1/shapes/documents?offset=-1")
-	if _, _, body := r.get(t, r.admin+"/metrics"); !strings.Contains(body, "shapegate_requests_total") || !strings.Contains(body, "grpc_client_handled_total") {
-		t.Errorf("metrics: %s", body)
+	_, _, body := r.get(t, r.admin+"/metrics")
+	for _, name := range []string{
+		"shapegate_requests_total", "grpc_client_handled_total",
+		`shapegate_feed_lsn{feed="1",shape="documents"}`, `shapegate_feed_lag_seconds{feed="1",shape="documents"} 0`,
+		"shapegate_feed_readers{", "shapegate_feed_waiting{", "shapegate_feed_window_bytes{", "shapegate_feed_restarts_total{",
+	} {
+		if !strings.Contains(body, name) {
+			t.Errorf("%s is not among the metrics", name)
+		}
 	}
 	for _, path := range []string{"/metrics", "/readyz", "/healthz"} {
 		if status, _, _ := r.get(t, r.public+path); status != http.StatusNotFound {
