@@ -1,0 +1,190 @@
+package feed
+
+import (
+	"fmt"
+	"log/slog"
+	"testing"
+
+	"github.com/shapegate/shapegate/authz"
+	"github.com/shapegate/shapegate/proxy/electric"
+)
+
+// The loops that run for each message of a log, whoever reads it. What a message costs
+// that nobody may see must not grow with those who wait, nor take memory for them.
+
+var benchIDs = authz.NewIDs(authz.NewFingerprintKey([]byte("a key for the benches of feeds")))
+
+// benchFeed is a feed with audiences, each with one who waits, of people who hold some
+// ids each, and no two the same.
+func benchFeed(b *testing.B, people, held int) *Feed {
+	b.Helper()
+	feeds, err := New(Config{Upstream: nobody{}, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(feeds.Close)
+	f := &Feed{
+		feeds: feeds, columns: make([]column, 1), names: []string{"id"}, state: following,
+		settled: make(chan struct{}), audiences: make(map[string]*Audience), index: newIndex(1),
+	}
+	f.columns[0].name = "id"
+	f.window.begin(electric.Start)
+	for p := range people {
+		set := authz.NewGrantSet(benchIDs, func(yield func(string) bool) {
+			for i := range held {
+				if !yield(fmt.Sprintf("doc-%d", p*held+i)) {
+					return
+				}
+			}
+		})
+		a := f.Audience(fmt.Sprint(p), func() (View, Encoder) {
+			return View{Grants: []Grant{{IDs: set}}}, func(dst []byte, m *electric.Message) ([]byte, bool, error) {
+				return append(dst, m.Raw...), true, nil
+			}
+		})
+		f.join(&Waiter{wake: make(chan wake, 1), interest: Interest{Audience: a}})
+	}
+	return f
+}
+
+type nobody struct{ Upstream }
+
+func update(id string) *electric.Message {
+	m, err := electric.ParseMessage([]byte(`{"key":"\"public\".\"docs\"/\"` + id + `\"","value":{"id":"` + id +
+		`","title":"a title of a row","updated_at":"2026-01-01 00:00:00+00"},"headers":{"operation":"update","relation":["public","docs"],"lsn":"24001304","op_position":0,"txids":[741]}}`))
+	if err != nil {
+		panic(err)
+	}
+	return &m
+}
+
+func BenchmarkDecode(b *testing.B) {
+	f := benchFeed(b, 1, 1)
+	m := update("doc-0")
+	b.ReportAllocs()
+	b.SetBytes(int64(len(m.Raw)))
+	for b.Loop() {
+		if _, err := f.decode(m); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkInvisible is a message that nobody of those who wait may see: one whose id
+// was never granted, and one that was granted to somebody who does not wait.
+func BenchmarkInvisible(b *testing.B) {
+	for _, people := range []int{100, 1000, 10_000} {
+		f := benchFeed(b, people, 100)
+		authz.NewGrantSet(benchIDs, func(yield func(string) bool) { yield("granted elsewhere") })
+		for _, id := range []string{"granted to nobody", "granted elsewhere"} {
+			b.Run(fmt.Sprintf("people=%d/%s", people, id), func(b *testing.B) {
+				e, err := f.decode(update(id))
+				if err != nil {
+					b.Fatal(err)
+				}
+				batch := &batch{entries: []*entry{e}}
+				b.ReportAllocs()
+				for b.Loop() {
+					if wakes := f.concerned(batch); len(wakes) > 0 {
+						b.Fatal("somebody was woken")
+					}
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkVisible is a message that one person of many may see: who it is is found.
+func BenchmarkVisible(b *testing.B) {
+	for _, people := range []int{100, 1000, 10_000} {
+		b.Run(fmt.Sprintf("people=%d", people), func(b *testing.B) {
+			f := benchFeed(b, people, 100)
+			e, err := f.decode(update(fmt.Sprintf("doc-%d", people*50)))
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				n := 0
+				f.index.find(f.numbered(e), func(*Audience) { n++ })
+				if n != 1 {
+					b.Fatalf("%d may see it", n)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkEncode(b *testing.B) {
+	f := benchFeed(b, 1, 1)
+	var entries []*entry
+	for range 100 {
+		e, err := f.decode(update("doc-0"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		entries = append(entries, e)
+	}
+	p := Part{batches: []*batch{{entries: entries}}, UpToDate: true}
+	a := f.audiences["0"]
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := new(Answer).fill(p, a.encode); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// What is found is what there is to find, whatever came and went.
+func TestTheIndexFindsWhoMaySee(t *testing.T) {
+	for seed := range 20 {
+		x := newIndex(2)
+		var all []*Audience
+		number := func(n int) id { return id{text: []byte("x"), number: uint32(n), known: true} }
+		state := uint32(seed*2654435761 + 1)
+		next := func(n int) int {
+			state = state*1664525 + 1013904223
+			return int(state>>8) % n
+		}
+		for i := range 500 {
+			if i%3 == 2 {
+				n := next(len(all))
+				x.remove(all[n])
+				all = append(all[:n], all[n+1:]...)
+			} else {
+				a := &Audience{}
+				for c := range 2 {
+					set := authz.NewGrantSet(benchIDs, func(yield func(string) bool) {
+						for range next(5) {
+							if !yield(fmt.Sprintf("n-%d", next(200))) {
+								return
+							}
+						}
+					})
+					a.view.Grants = append(a.view.Grants, Grant{Column: c, IDs: set})
+				}
+				x.add(a, false)
+				all = append(all, a)
+			}
+			numbered := make([]ids, 2)
+			for c := range numbered {
+				numbered[c] = ids{now: number(next(300)), before: number(next(300))}
+			}
+			want, got := make(map[*Audience]bool), make(map[*Audience]bool)
+			for _, a := range all {
+				if a.sees(numbered) {
+					want[a] = true
+				}
+			}
+			x.find(numbered, func(a *Audience) { got[a] = true })
+			if len(got) != len(want) {
+				t.Fatalf("seed %d: found %d, there are %d", seed, len(got), len(want))
+			}
+			for a := range want {
+				if !got[a] {
+					t.Fatalf("seed %d: one was not found", seed)
+				}
+			}
+		}
+	}
+}
