@@ -4,7 +4,8 @@
 // session), may they (a lease on a question to package authz, decided anew each
 // time), and what may they see (a visibility: a value that says of one row whether
 // it may be sent). Clients read a log that belongs to them: what the shape's feed
-// holds of rows they may see, and nothing else.
+// holds of rows they may see, and nothing else. The feed is one for all who read the
+// same of Electric, and wakes who waits; see package proxy/feed.
 //
 // What they may see changes while they read. A handle names the grants that its
 // client was served; where they are others now, the answer tells the difference (a

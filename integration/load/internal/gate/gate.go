@@ -76,6 +76,9 @@ func Run(ctx context.Context, cfg Config) (g *Gate, err error) {
 		Shapes: shapes, Authorizer: keeper, Tokens: verifier, Electric: upstream,
 		Secret: cfg.Secret, Logger: logger, Registerer: registry,
 	})
+	if err == nil {
+		g.closers = append(g.closers, func() error { g.Handler.Close(); return nil })
+	}
 	return g, err
 }
 
