@@ -8,8 +8,9 @@ import "time"
 // before it came. So an answer that is asked for right after a write may lack the
 // write, though the watch has told of it.
 //
-// An answer that was asked for soon after its permission was touched is asked for
-// once more, when every look that could have been shared is over.
+// An answer that was asked for soon after it was touched is asked for once more, when
+// every look that could have been shared is over. What touches others does not count:
+// where something is written all the time, everything would be asked for all the time.
 const confirmAfter = 100 * time.Millisecond
 
 // confirming is what is to be asked for once more. The keeper's lock guards it.
@@ -26,7 +27,7 @@ type confirmation struct {
 // confirmLater has an answer that just came asked for once more, if it may lack
 // something. The caller holds the lock.
 func (k *Keeper) confirmLater(a *asking) {
-	if a.began.Sub(a.h.permission.touched) >= confirmAfter {
+	if a.began.Sub(a.h.touched) >= confirmAfter {
 		return
 	}
 	if k.confirming.holdings == nil {

@@ -23,6 +23,10 @@ type holding struct {
 
 	lineages map[*lineage]struct{} // who rests on it
 
+	// touched is when the watch last told of a change that may concern the answer, or
+	// could have concerned it before there was one.
+	touched time.Time
+
 	wanted, covered, failed uint64
 	err                     error         // of the call that failed
 	done                    chan struct{} // closed and replaced when a call ends
@@ -80,7 +84,7 @@ func (k *Keeper) hold(l *lineage, p *permission, resource string) *holding {
 	if !ok {
 		h = &holding{
 			holdingKey: key, permission: p, context: l.q.Context, clock: l.q.Clock,
-			lineages: make(map[*lineage]struct{}), done: make(chan struct{}),
+			lineages: make(map[*lineage]struct{}), done: make(chan struct{}), touched: p.touched,
 		}
 		if h.isLookup() {
 			h.ids = k.idsOf(p.definition)

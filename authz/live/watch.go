@@ -112,6 +112,7 @@ func (k *Keeper) askAll() {
 		p.touched = now
 	}
 	for _, h := range k.holdings {
+		h.touched = now
 		h.ask()
 		if h.inUse() {
 			k.refresh(h)
@@ -272,6 +273,7 @@ func (k *Keeper) touched(h *holding, u *authz.RelationshipUpdate, one bool) {
 		return
 	}
 	one = one && h.isLookup()
+	h.touched = time.Now()
 	h.wanted++
 	h.flicker.note(u, h.subject, one)
 	if one {
