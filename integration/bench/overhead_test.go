@@ -26,18 +26,20 @@ func inTurn(b *testing.B, direct, proxied func() time.Duration) {
 	b.ReportMetric(0, "ns/op")
 }
 
+// end is the URL of a log's end.
+func (d *deployment) end(base string) string {
+	_, h := d.fetch("GET", base+"&offset=now", "")
+	return base + "&offset=" + h.Get("Electric-Offset") + "&handle=" + url.QueryEscape(h.Get("Electric-Handle"))
+}
+
 // BenchmarkCatchUp reads a log that has nothing new: the smallest request there
 // is, and so the one where authorization weighs most.
 func BenchmarkCatchUp(b *testing.B) {
 	for _, ids := range []int{1, 100, 1000} {
 		b.Run(fmt.Sprintf("ids=%d", ids), func(b *testing.B) {
 			d := deploy(b, ids)
-			next := func(base string) string {
-				_, h := d.fetch("GET", base+"&offset=now", "")
-				return base + "&offset=" + h.Get("Electric-Offset") + "&handle=" + url.QueryEscape(h.Get("Electric-Handle"))
-			}
-			direct := next(d.direct + "/v1/shape?table=documents&log=changes_only")
-			proxied := next(d.proxied + "/v1/shapes/documents?log=changes_only")
+			direct := d.end(d.direct + "/v1/shape?table=documents&log=changes_only")
+			proxied := d.end(d.proxied + "/v1/shapes/documents?log=changes_only")
 			inTurn(b,
 				func() time.Duration { t, _ := d.fetch("GET", direct, ""); return t },
 				func() time.Duration { t, _ := d.fetch("GET", proxied, ""); return t })
@@ -49,12 +51,8 @@ func BenchmarkCatchUp(b *testing.B) {
 func BenchmarkBehind(b *testing.B) {
 	const ids = 100
 	d := deploy(b, ids)
-	next := func(base string) string {
-		_, h := d.fetch("GET", base+"&offset=now", "")
-		return base + "&offset=" + h.Get("Electric-Offset") + "&handle=" + url.QueryEscape(h.Get("Electric-Handle"))
-	}
-	direct := next(d.direct + "/v1/shape?table=documents&log=changes_only")
-	proxied := next(d.proxied + "/v1/shapes/documents?log=changes_only")
+	direct := d.end(d.direct + "/v1/shape?table=documents&log=changes_only")
+	proxied := d.end(d.proxied + "/v1/shapes/documents?log=changes_only")
 	for i := range 10 {
 		_, err := d.tables.Exec("UPDATE documents SET title = $1", fmt.Sprint("change ", i))
 		check(b, err)

@@ -161,10 +161,7 @@ func (f *Feed) ready(ctx context.Context) error {
 		f.mu.Lock()
 		state, settled, err := f.state, f.settled, f.unusable(time.Now())
 		f.mu.Unlock()
-		if state != starting {
-			return err
-		}
-		if err != nil {
+		if state != starting || err != nil {
 			return err
 		}
 		if timeout == nil {

@@ -37,7 +37,7 @@ const (
 	liveTime = 30 * time.Second
 
 	// quickly is how soon a live answer comes that has not waited.
-	quickly = time.Second
+	quickly = 100 * time.Millisecond
 )
 
 // follow follows the log until ctx ends, or it cannot be followed.
