@@ -42,7 +42,7 @@ func benchFeed(b *testing.B, people, held int) *Feed {
 				return append(dst, m.Raw...), true, nil
 			}
 		})
-		f.join(&Waiter{wake: make(chan wake, 1), interest: Interest{Audience: a}})
+		f.join(&Waiter{wake: make(chan wake, 1), interest: Interest{Audience: a, Late: true, Newest: 741}})
 	}
 	return f
 }
@@ -82,7 +82,7 @@ func BenchmarkInvisible(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				batch := &batch{entries: []*entry{e}}
+				batch := &batch{entries: []*entry{e}, oldest: 741, hasOldest: true}
 				b.ReportAllocs()
 				for b.Loop() {
 					if wakes := f.concerned(batch); len(wakes) > 0 {

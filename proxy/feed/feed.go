@@ -42,7 +42,8 @@ type Feed struct {
 	index     index
 	round     uint64
 	scratch   []ids
-	late      []*Waiter // see Interest.Late
+	late      []*Waiter     // see Interest.Late
+	newest    electric.TxID // none of theirs comes after it
 	waiting   int
 	answers   int // bytes of the answers that may be asked for again
 	restarts  int

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"github.com/shapegate/shapegate/proxy/electric"
@@ -149,6 +148,9 @@ func (f *Feed) join(w *Waiter) {
 	w.index = len(a.waiters)
 	a.waiters = append(a.waiters, w)
 	if w.interest.Late {
+		if len(f.late) == 0 || f.newest.Before(w.interest.Newest) {
+			f.newest = w.interest.Newest
+		}
 		w.lateIndex = len(f.late)
 		f.late = append(f.late, w)
 	}
@@ -283,8 +285,11 @@ func (f *Feed) wakeAudience(a *Audience, b *batch, wakes []wake) []wake {
 // wakeLate takes those for whom a batch may tell late what they know. The caller holds
 // the lock.
 func (f *Feed) wakeLate(b *batch, wakes []wake) []wake {
-	for _, w := range slices.Clone(f.late) {
-		if w.isLateFor(b) && w.after.Compare(b.end) < 0 {
+	if !b.hasOldest || len(f.late) == 0 || !b.oldest.Before(f.newest) {
+		return wakes
+	}
+	for i := len(f.late) - 1; i >= 0; i-- { // who is removed gives way to one that was looked at
+		if w := f.late[i]; w.isLateFor(b) && w.after.Compare(b.end) < 0 {
 			f.remove(w)
 			wakes = append(wakes, wake{waiter: w, part: f.partOf(w, b)})
 		}
