@@ -71,7 +71,8 @@ type deployment struct {
 	metrics  *prometheus.Registry
 	logged   *safeBuffer
 	handler  *proxy.Handler
-	url      string // of the proxy
+	handlers []*proxy.Handler // and those before it
+	url      string           // of the proxy
 
 	config        proxy.Config
 	electricURL   string
@@ -282,6 +283,7 @@ func (d *deployment) serve(c proxy.Config) (*proxy.Handler, string) {
 	h, err := proxy.New(c)
 	d.check(err)
 	d.end(h.Close)
+	d.handlers = append(d.handlers, h)
 	server := httptest.NewUnstartedServer(h)
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	server.Start()
@@ -334,12 +336,19 @@ func (d *deployment) execUnread(sql string, args ...any) int64 {
 	return txid
 }
 
-// read returns once the proxy's feeds have read all that was written.
+// read returns once the feeds of every proxy have read all that was written.
 func (d *deployment) read() {
 	d.t.Helper()
-	d.awaitFeeds(func(s feed.Status) bool {
-		end, ok := d.electric.End(s.Handle)
-		return ok && s.Position == end
+	d.await(func() bool {
+		for _, h := range d.handlers {
+			if slices.ContainsFunc(h.Feeds(), func(s feed.Status) bool {
+				end, ok := d.electric.End(s.Handle)
+				return !ok || s.Position != end
+			}) {
+				return false
+			}
+		}
+		return true
 	})
 }
 

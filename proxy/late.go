@@ -67,9 +67,11 @@ func (rd *reading) after(before []late, metadata *electric.Metadata, through win
 }
 
 // of returns the window through which a message is seen, which is narrower for one
-// that comes late.
-func (w *window) of(m *electric.Message) window {
-	narrow := *w
+// that comes late. Settled is whether the reader surely has the row in a later state
+// already: then the message tells nothing but the past, and that the row left
+// something is as wrong as that it came.
+func (w *window) of(m *electric.Message) (narrow window, settled bool) {
+	narrow = *w
 	narrow.late = nil
 	seen := false
 	for i := range w.late {
@@ -83,10 +85,10 @@ func (w *window) of(m *electric.Message) window {
 		} else {
 			narrow.held = narrow.held.or(l.held)
 		}
-		narrow.settled = narrow.settled || l.brought[string(m.Key())]
+		settled = settled || l.brought[string(m.Key())]
 		seen = true
 	}
-	return narrow
+	return narrow, settled
 }
 
 // and returns the rows that both see. Both are of one shape.

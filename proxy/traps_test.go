@@ -119,6 +119,22 @@ func TestALateMessageTellsThatALostRowLeft(t *testing.T) {
 	})
 }
 
+// A row leaves what its reader has and comes into what it is granted: the snapshot has
+// brought it by the time the log tells that it left.
+func TestALateMessageDoesNotTakeAwayARowThatWentOn(t *testing.T) {
+	eachKindOfWaiting(t, "tasks", alice, func(l *heldLog) {
+		l.d.electric.FallBehind()
+		l.d.exec("UPDATE tasks SET project = 'nobodys' WHERE id = $1", full("a1"))
+		l.d.exec("UPDATE tasks SET project = 'p2' WHERE id = $1", full("a1"))
+		l.d.grant("project:p2#viewer@user:alice")
+		l.says("insert a1", "insert a2", "snapshot-end", "up-to-date")
+		l.d.electric.CatchUp()
+		l.d.read()
+		l.d.exec("UPDATE tasks SET title = 'newest' WHERE id = $1", full("a1"))
+		l.says("update a1 project=p2 title=newest", "up-to-date")
+	})
+}
+
 func TestALateMessageDoesNotEndARowThatASnapshotBrought(t *testing.T) {
 	again := func(d *deployment, id string) {
 		_, err := d.electric.Exec("DELETE FROM documents WHERE id = $1; INSERT INTO documents (id, title) VALUES ($1, 'again')", full(id))

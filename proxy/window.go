@@ -19,10 +19,6 @@ type window struct {
 	// late is what messages of the log may tell too late.
 	late []late
 
-	// settled is whether the reader surely has the row of the message that is
-	// looked at, in a later state.
-	settled bool
-
 	// entered tells of rows in held, and not in kept, whether they came in only
 	// during this part: such a row the reader cannot have, unless it has read that
 	// transaction before, or was given a subset since. Nil: that cannot be told.
@@ -47,7 +43,10 @@ func (w *window) apply(dst []byte, m *electric.Message, keys keyReader) ([]byte,
 		return append(dst, m.Raw...), true, nil
 	}
 	if len(w.late) > 0 {
-		narrow := w.of(m)
+		narrow, settled := w.of(m)
+		if settled {
+			return dst, false, nil
+		}
 		return narrow.apply(dst, m, keys)
 	}
 	now, err := w.kept.permits(m.Column)
@@ -97,9 +96,6 @@ func (w *window) applyUpdate(dst []byte, m *electric.Message, now bool, keys key
 // applyLoss appends the end of a row that was not visible all the time, if the
 // reader may have it: its key, and nothing of what was in it.
 func (w *window) applyLoss(dst []byte, m *electric.Message, column func(string) (electric.Value, error), keys keyReader) ([]byte, bool, error) {
-	if w.settled {
-		return dst, false, nil
-	}
 	held, err := w.held.permits(column)
 	for i := range w.extra {
 		if b := &w.extra[i]; err == nil && !held && m.Offset().Compare(b.since) > 0 {
