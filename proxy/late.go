@@ -81,7 +81,7 @@ func (w *window) of(m *electric.Message) (narrow window, settled bool) {
 		}
 		narrow.kept = narrow.kept.and(l.kept)
 		if !seen {
-			narrow.held, narrow.extra = l.held, nil
+			narrow.held = l.held
 		} else {
 			narrow.held = narrow.held.or(l.held)
 		}

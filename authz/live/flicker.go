@@ -16,8 +16,9 @@ import (
 // back what the other took. What rests on it counts as lost and gained.
 //
 // Until somebody asks, any two of one object count, and so does whoever leaves one
-// group and joins another. Beyond that, they would count without end: much comes and
-// goes that an answer does not rest on.
+// group and joins another, or is granted an object that the group may have been
+// granted. Beyond that, they would count without end: much comes and goes that an
+// answer does not rest on.
 type flicker struct {
 	// suspects says of each relationship whether it was deleted. asked holds those
 	// that a call under way will have seen.
@@ -74,7 +75,7 @@ func (f *flicker) note(u *authz.RelationshipUpdate, subject authz.ObjectRef, one
 	switch {
 	case one:
 		_, touched := f.suspects.objects[r.resource.ID]
-		unasked = unasked || touched && !known
+		unasked = unasked || touched && !known || f.left && !u.Deleted
 		asked = asked || f.asked.objects[r.resource.ID] && !u.Deleted
 	case own:
 		unasked = unasked || f.left && !u.Deleted

@@ -289,6 +289,8 @@ func TestAMembershipMayReplaceAnother(t *testing.T) {
 		name, then, now, want string
 	}{
 		{"at once", "-group:g#member@user:alice", "group:h#member@user:alice", "[d1][d1]"},
+		{"by a grant of one's own", "-group:g#member@user:alice", "document:d1#viewer@user:alice", "[d1][d1]"},
+		{"by a grant of something else", "-group:g#member@user:alice", "document:d9#viewer@user:alice", "[][]"},
 		{"the other way round", "group:h#member@user:alice", "-group:g#member@user:alice", "[][]"},
 		{"somebody else's", "-group:g#member@group:i#member", "group:h#member@group:i#member", "[][]"},
 	} {
