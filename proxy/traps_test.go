@@ -340,3 +340,21 @@ func values(m map[string]string) (all []string) {
 	}
 	return all
 }
+
+// What a stream tells may be lost on its way: the next answer must not count on it.
+func TestWhatALostStreamToldIsToldAgain(t *testing.T) {
+	d := deploy(t)
+	alice := d.as("alice")
+	path := "/v1/shapes/documents?"
+	first := alice.get(path + "offset=-1")
+	s := alice.stream(path + sse + first.onward())
+	d.waitHeld(1)
+	d.grant(sees("alice", "d3"))
+	s.says("insert d3", "snapshot-end", "up-to-date") // which she gets
+	d.exec("DELETE FROM documents WHERE id = $1", full("d3"))
+	s.says("delete d3", "up-to-date") // which she does not, nor what another stream tells
+	d.grant(sees("alice", "d4"))
+	lost := alice.stream(path + sse + first.onward())
+	lost.says("delete d3", "insert d4", "snapshot-end", "up-to-date")
+	alice.get(path+first.onward()).says("delete d3", "insert d4", "snapshot-end", "up-to-date")
+}
