@@ -156,12 +156,14 @@ func (d *deployment) startElectric(options electrictest.Options) {
 	d.electricURL, d.breakElectric = server.URL, server.CloseClientConnections
 }
 
-// electricIsLost breaks what is under way at Electric, and returns once the feeds know
-// that they are not answered any more.
+// electricIsLost breaks what is under way at Electric, and returns once the feeds tell
+// that they are not answered any more. The deployment has to be hasty.
 func (d *deployment) electricIsLost() {
 	d.t.Helper()
 	d.breakElectric()
-	d.awaitFeeds(func(s feed.Status) bool { return s.Failures > 1 || s.Position == "" })
+	d.awaitFeeds(func(s feed.Status) bool {
+		return s.Failures > 1 && s.Lag > d.config.Feeds.Away || s.Position == ""
+	})
 }
 
 // electricIsBack returns once the feeds know that they are answered again.
@@ -200,8 +202,8 @@ func (d *deployment) await(is func() bool) {
 // Electric's.
 var withoutWindow = configured(func(c *proxy.Config) { c.Feeds.Memory = 1 })
 
-// hasty has feeds tell at once that Electric is away.
-var hasty = configured(func(c *proxy.Config) { c.Feeds.Away = time.Millisecond })
+// hasty has feeds tell soon that Electric is away.
+var hasty = configured(func(c *proxy.Config) { c.Feeds.Away = 300 * time.Millisecond })
 
 func (d *deployment) startEngine(s *setup) {
 	if s.withoutEngine {
