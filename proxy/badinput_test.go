@@ -87,7 +87,7 @@ func TestABadSubsetIsRefusedByField(t *testing.T) {
 			a.refused(http.StatusBadRequest, tt.field)
 		})
 	}
-	if asked := d.upstream.requests(); len(asked) > 0 {
+	if asked := d.upstream.byReaders(); len(asked) > 0 {
 		t.Errorf("Electric was asked %v %s", asked[0].query, asked[0].body)
 	}
 }
@@ -146,7 +146,7 @@ func TestABadQueryIsRefusedByField(t *testing.T) {
 			a.refused(http.StatusBadRequest, tt.field)
 		})
 	}
-	if asked := d.upstream.requests(); len(asked) > 0 {
+	if asked := d.upstream.byReaders(); len(asked) > 0 {
 		t.Errorf("Electric was asked %v", asked[0].query)
 	}
 	a := alice.post("/v1/shapes/documents?subset__where=true", `{"where":"true"}`)
@@ -168,7 +168,7 @@ func TestAHandleThatIsNotOursOpensNothing(t *testing.T) {
 			alice.get("/v1/shapes/documents?" + live + "handle=" + handle + "&offset=" + first.offset()).mustRefetch(first)
 		}
 	}
-	if asked := d.upstream.requests(); len(asked) > 0 {
+	if asked := d.upstream.byReaders(); len(asked) > 0 {
 		t.Errorf("Electric was asked %v", asked[0].query)
 	}
 }
@@ -187,7 +187,7 @@ func TestABodyOverOneMegabyteIsTooLarge(t *testing.T) {
 	d := deploy(t)
 	body := `{"where":"true","x":"` + strings.Repeat("x", 2<<20) + `"}`
 	d.as("alice").post("/v1/shapes/documents?offset=now", body).refused(http.StatusRequestEntityTooLarge, "body")
-	if asked := d.upstream.requests(); len(asked) > 0 {
+	if asked := d.upstream.byReaders(); len(asked) > 0 {
 		t.Errorf("Electric was asked %v", asked[0].query)
 	}
 }
@@ -204,7 +204,7 @@ func TestOtherMethodsAreNotAllowed(t *testing.T) {
 	if a := alice.do("HEAD", "/v1/shapes/documents?offset=-1", ""); a.status != http.StatusMethodNotAllowed || a.handle() != "" {
 		t.Errorf("HEAD: status %d, headers %v", a.status, a.header)
 	}
-	if asked := d.upstream.requests(); len(asked) > 0 {
+	if asked := d.upstream.byReaders(); len(asked) > 0 {
 		t.Errorf("Electric was asked %v", asked[0].query)
 	}
 }
@@ -286,7 +286,7 @@ func TestCredentialsThatDoNotHoldAreRefused(t *testing.T) {
 	d.as("alice").with("Authorization", "Bearer x").get("/v1/shapes/documents?offset=-1").refused(http.StatusBadRequest, "authorization")
 	// A token in the URL would be in every log on the way.
 	d.anybody().get("/v1/shapes/documents?offset=-1&token="+d.token("alice", nil)).refused(http.StatusUnauthorized, "")
-	if asked := d.upstream.requests(); len(asked) > 0 {
+	if asked := d.upstream.byReaders(); len(asked) > 0 {
 		t.Errorf("Electric was asked %v", asked[0].query)
 	}
 }

@@ -103,7 +103,7 @@ func TestALongPollThatEndsWithNothingIsPastWhatWasHidden(t *testing.T) {
 	d.upstream.forget()
 	d.replica(nil)
 	alice.get("/v1/shapes/documents?" + a.onward()).says("up-to-date")
-	for _, asked := range d.upstream.requests() {
+	for _, asked := range d.upstream.byReaders() {
 		if got := asked.query.Get("offset"); logReads(asked) && got == first.offset() {
 			t.Errorf("what is hidden is read again, from %s", got)
 		}

@@ -78,7 +78,7 @@ func TestAPreflightNeedsNoCredentials(t *testing.T) {
 	if a.header.Get("Access-Control-Allow-Methods") != "" || a.header.Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("headers %v", a.header)
 	}
-	if asked := d.upstream.requests(); len(asked) > 0 {
+	if asked := d.upstream.byReaders(); len(asked) > 0 {
 		t.Errorf("Electric was asked %v", asked[0].query)
 	}
 }

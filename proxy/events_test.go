@@ -149,7 +149,7 @@ func TestAtItsEndAStreamTellsHowFarItHasCome(t *testing.T) {
 	d.replica(nil)
 	d.upstream.forget()
 	alice.get("/v1/shapes/documents?handle=" + first.handle() + "&offset=" + end[0].Headers.LastSeenLSN + "_0").says("up-to-date")
-	if got := d.upstream.requests()[0].query.Get("offset"); got == first.offset() {
+	if got := d.upstream.byReaders()[0].query.Get("offset"); got == first.offset() {
 		t.Error("what is hidden is read again")
 	}
 }

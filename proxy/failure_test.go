@@ -49,7 +49,7 @@ func TestWithoutSpiceDBNothingIsAnswered(t *testing.T) {
 	d.lost()
 	d.upstream.forget()
 	eachKindOfRequest(alice, at, func(_ string, a *answer) { a.isAway() })
-	if asked := d.upstream.requests(); len(asked) > 0 {
+	if asked := d.upstream.byReaders(); len(asked) > 0 {
 		t.Errorf("Electric was asked %v", asked[0].query)
 	}
 	d.check(d.spicedb.Resume())
@@ -354,7 +354,7 @@ func TestUntilItIsReadyNothingIsServed(t *testing.T) {
 	alice := d.as("alice")
 	alice.get("/v1/shapes/documents?offset=-1").isAway()
 	alice.post("/v1/shapes/documents", `{"where":"true"}`).isAway()
-	if asked := d.upstream.requests(); len(asked) > 0 {
+	if asked := d.upstream.byReaders(); len(asked) > 0 {
 		t.Errorf("Electric was asked %v", asked[0].query)
 	}
 	ready.Store(true)

@@ -203,7 +203,7 @@ func TestAHandleIsGoodForItsShapeAlone(t *testing.T) {
 	for _, shape := range []string{"current", "tasks", "notes", "office"} {
 		alice.get("/v1/shapes/" + shape + "?" + documents.onward()).mustRefetch(documents)
 	}
-	for _, a := range d.upstream.requests() {
+	for _, a := range d.upstream.byReaders() {
 		if a.query.Get("handle") != "" {
 			t.Errorf("Electric was sent the handle of another shape: %v", a.query)
 		}

@@ -108,7 +108,7 @@ func TestTheGrantsOfOthersWakeNobodyElse(t *testing.T) {
 		l.d.upstream.forget()
 		l.d.grant(sees("bob", "d1"))
 		l.d.revoke(sees("bob", "d3"))
-		if asked := l.d.upstream.requests(); len(asked) > 0 {
+		if asked := l.d.upstream.byReaders(); len(asked) > 0 {
 			t.Errorf("Electric was asked %d times", len(asked))
 		}
 		l.d.exec("UPDATE documents SET title = 'for alice' WHERE id = $1", full("d2"))

@@ -141,7 +141,7 @@ func TestThePositionAloneIsWhereTheLogEnds(t *testing.T) {
 func TestAFirstReadReadsNoMoreOfTheTableThanItIsPermitted(t *testing.T) {
 	d := deploy(t)
 	d.as("alice").get("/v1/shapes/documents?offset=-1").is(http.StatusOK)
-	for _, a := range d.upstream.requests() {
+	for _, a := range d.upstream.byReaders() {
 		if !a.isSubset() && (a.query.Get("log") != "changes_only" || a.query.Get("offset") == "-1") {
 			t.Errorf("Electric was asked for the whole table: %v", a.query)
 		}

@@ -35,6 +35,7 @@ func TestManyWhoWaitAreOneRequestAtElectric(t *testing.T) {
 		}
 	}
 	d.waitHeld(len(polls))
+	d.upstream.await(d.context(), t, 1, asked.live)
 	d.upstream.forget()
 	d.exec("UPDATE documents SET title = 'for alice alone' WHERE id = $1", full("d1"))
 	for i, poll := range polls {

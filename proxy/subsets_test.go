@@ -42,7 +42,7 @@ func TestASubsetByGETIsAskedForByPOST(t *testing.T) {
 	q := query("subset__where", `"title" = $1 OR "title" = $2`, "subset__params", `{"1":"two","2":"three"}`,
 		"subset__order_by", `"title" DESC`, "subset__limit", "5", "subset__offset", "0")
 	alice.get("/v1/shapes/documents?" + first.onward() + "&" + q).holds("d2")
-	asked := d.upstream.requests()
+	asked := d.upstream.byReaders()
 	if len(asked) != 1 || asked[0].method != http.MethodPost {
 		t.Fatalf("Electric was asked %+v", asked)
 	}
@@ -139,7 +139,7 @@ func TestElectricIsAskedForSubsetsWithoutAHandle(t *testing.T) {
 	first := alice.get("/v1/shapes/documents?offset=-1")
 	d.upstream.forget()
 	alice.post("/v1/shapes/documents?"+first.onward(), `{"where":"true"}`).holds("d1", "d2")
-	for _, a := range d.upstream.requests() {
+	for _, a := range d.upstream.byReaders() {
 		if !a.isSubset() || a.query.Has("handle") || a.query.Get("offset") != "now" || a.query.Has("live") {
 			t.Errorf("Electric was asked %s %v", a.method, a.query)
 		}

@@ -102,6 +102,12 @@ func (u *upstream) requests() []asked {
 	return slices.Clone(u.all)
 }
 
+// byReaders are the requests that were made for somebody's, and not those by which
+// feeds follow their logs, which come when they come.
+func (u *upstream) byReaders() []asked {
+	return slices.DeleteFunc(u.requests(), asked.live)
+}
+
 // await returns once n of the requests match.
 func (u *upstream) await(ctx context.Context, t *testing.T, n int, match func(asked) bool) {
 	t.Helper()

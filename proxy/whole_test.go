@@ -141,7 +141,7 @@ func TestTheHandleOfAnotherContainerIsRefused(t *testing.T) {
 	_, at := alice.whole(path + "p1&")
 	d.upstream.forget()
 	alice.get(path + "p2&" + at.onward()).mustRefetch(at)
-	if asked := d.upstream.requests(); len(asked) > 0 {
+	if asked := d.upstream.byReaders(); len(asked) > 0 {
 		t.Errorf("Electric was asked %+v", asked)
 	}
 }
