@@ -48,16 +48,13 @@ func (a acks) put(h handle, t told) {
 
 // acknowledged returns what a client that comes back with an offset surely has.
 func (a acks) acknowledged(h handle, offset electric.Offset) (last told, ok bool) {
-	a.update(h, func(all *[]told, known bool) bool {
-		for _, t := range slices.Backward(*all) {
-			if offset.LSN() >= t.lsn {
-				last, ok = t, true
-				break
-			}
+	all, _ := a.of(h)
+	for _, t := range slices.Backward(all) {
+		if offset.LSN() >= t.lsn {
+			return t, true
 		}
-		return known
-	})
-	return last, ok
+	}
+	return last, false
 }
 
 // advance returns the handle that says what the client surely has: the one that it

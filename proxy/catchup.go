@@ -86,14 +86,7 @@ func (rd *reading) deliverDelta(ctx context.Context, w http.ResponseWriter, log 
 		return err
 	}
 	told := rd.mint(b.End, b.End.Offset)
-	head := shapeHeaders{
-		handle:   told.String(),
-		offset:   b.End.Offset,
-		upToDate: true,
-		hasData:  true,
-	}
-	rd.completeHead(&head, b)
-	out := beginArray(w, head)
+	out := beginArray(w, rd.headOf(b, told))
 	var upToDate []byte
 	if err := rd.forEachVisible(ctx, b, &d.window, func(m *electric.Message, element []byte) error {
 		if m.Operation == electric.Control && m.Control == electric.ControlUpToDate {
@@ -128,21 +121,16 @@ func (rd *reading) deliver(ctx context.Context, w http.ResponseWriter, b *batch,
 	return out.end()
 }
 
-// headOf is the head of an answer with a part of the log.
+// headOf is the head of an answer with a part of the log. The client of a request that
+// waits knows what the table looks like, and needs a cursor.
 func (rd *reading) headOf(b *batch, h handle) shapeHeaders {
 	head := shapeHeaders{handle: h.String(), offset: b.End.Offset, upToDate: b.UpToDate, hasData: true}
-	rd.completeHead(&head, b)
-	return head
-}
-
-// completeHead adds what depends on whether the request waits: then its client knows
-// what the table looks like, and needs a cursor.
-func (rd *reading) completeHead(head *shapeHeaders, b *batch) {
 	if rd.live {
 		head.cursor = nextCursor(rd.h.now(), rd.cursor)
 	} else {
 		head.schema = b.Schema
 	}
+	return head
 }
 
 // deliverShared writes what everybody of the reading's audience is sent.

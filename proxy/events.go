@@ -22,7 +22,6 @@ import (
 // once more of everything that changed since the handle was made, unless it shows
 // that it has it, see acks. Two copies of an insert or a delete are harmless.
 func (rd *reading) serveEvents(ctx context.Context, w http.ResponseWriter, log shapeLog, h handle) error {
-	rd.query = nil // it was read, and takes memory while nothing happens
 	changed := rd.lease.Changed()
 	c, err := rd.reauthorize(ctx, h)
 	if err != nil {
@@ -146,8 +145,12 @@ func (s *eventStream) flush() error {
 
 // write sends what the reader may see of a batch, and closes it.
 func (s *eventStream) write(ctx context.Context, log shapeLog, b *batch) error {
-	if answer, ok, err := s.rd.shared(b); err != nil || ok {
-		return s.writeShared(ctx, log, b, answer, err)
+	answer, ok, err := s.rd.shared(b)
+	switch {
+	case err != nil:
+		return err
+	case ok:
+		return s.writeShared(ctx, log, b, answer)
 	}
 	first, c, err := s.rd.firstVisible(ctx, b, s.h)
 	if err == nil && !c.Empty() {
@@ -170,10 +173,7 @@ func (s *eventStream) write(ctx context.Context, log shapeLog, b *batch) error {
 }
 
 // writeShared sends what the reader's audience is sent of a batch.
-func (s *eventStream) writeShared(ctx context.Context, log shapeLog, b *batch, answer *feed.Answer, err error) error {
-	if err != nil {
-		return err
-	}
+func (s *eventStream) writeShared(ctx context.Context, log shapeLog, b *batch, answer *feed.Answer) error {
 	c, err := s.rd.reauthorize(ctx, s.h)
 	switch {
 	case err != nil:

@@ -19,7 +19,7 @@ import (
 // changed in between would be lost. What the snapshot has seen of it is not told
 // again, see late.
 func (rd *reading) serveInitial(ctx context.Context, w http.ResponseWriter, log shapeLog) error {
-	at, table, err := rd.position(ctx, log)
+	at, table, err := rd.position(ctx, log.Position)
 	if err != nil {
 		return err
 	}
@@ -90,11 +90,10 @@ func (rd *reading) writeRows(out *arrayWriter, rows *rows) error {
 // servePosition answers a first read that asks for changes alone, or for what
 // comes from now on: where the log ends, and nothing of it.
 func (rd *reading) servePosition(ctx context.Context, w http.ResponseWriter, log shapeLog) error {
-	at, table, err := log.PositionNow(ctx)
+	at, table, err := rd.position(ctx, log.PositionNow)
 	if err != nil {
-		return rd.explain(err)
+		return err
 	}
-	rd.shape.learn(table)
 	out := beginArray(w, shapeHeaders{
 		handle:   rd.mint(at, at.Offset).String(),
 		offset:   at.Offset,

@@ -29,7 +29,6 @@ type longPoll struct {
 }
 
 func (rd *reading) newLongPoll(w http.ResponseWriter, log shapeLog, h handle) *longPoll {
-	rd.query = nil // it was read, and takes memory while nothing happens
 	return &longPoll{
 		rd: rd, w: w, log: log, h: h, at: rd.resume(h),
 		deadline: rd.h.now().Add(spread(rd.h.longPollTimeout)),
@@ -134,8 +133,12 @@ func (rd *reading) serveDelta(ctx context.Context, w http.ResponseWriter, log sh
 // answerBatch answers a long-poll with a batch, unless it holds changes of which
 // the reader may see none.
 func (rd *reading) answerBatch(ctx context.Context, w http.ResponseWriter, h handle, b *batch) (done bool, err error) {
-	if answer, ok, err := rd.shared(b); err != nil || ok {
-		return rd.answerShared(ctx, w, h, b, answer, err)
+	answer, ok, err := rd.shared(b)
+	switch {
+	case err != nil:
+		return false, err
+	case ok:
+		return rd.answerShared(ctx, w, h, b, answer)
 	}
 	found, c, err := rd.firstVisible(ctx, b, h)
 	switch {
@@ -150,9 +153,9 @@ func (rd *reading) answerBatch(ctx context.Context, w http.ResponseWriter, h han
 
 // answerShared answers a long-poll with what its audience is sent of a batch, if that
 // is anything. Who may see it is asked anew, as for any batch.
-func (rd *reading) answerShared(ctx context.Context, w http.ResponseWriter, h handle, b *batch, answer *feed.Answer, err error) (done bool, _ error) {
-	if err != nil || b.Empty() {
-		return false, err
+func (rd *reading) answerShared(ctx context.Context, w http.ResponseWriter, h handle, b *batch, answer *feed.Answer) (done bool, err error) {
+	if b.Empty() {
+		return false, nil
 	}
 	c, err := rd.reauthorize(ctx, h)
 	switch {

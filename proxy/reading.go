@@ -199,9 +199,9 @@ func (rd *reading) learn(ctx context.Context) error {
 	return resp.Close()
 }
 
-// position asks where the log ends, and learns what the table looks like.
-func (rd *reading) position(ctx context.Context, log shapeLog) (feed.Place, *electric.Schema, error) {
-	at, table, err := log.Position(ctx)
+// position asks in one way where the log ends, and learns what the table looks like.
+func (rd *reading) position(ctx context.Context, ask func(context.Context) (feed.Place, *electric.Schema, error)) (feed.Place, *electric.Schema, error) {
+	at, table, err := ask(ctx)
 	if err != nil {
 		return at, nil, rd.explain(err)
 	}

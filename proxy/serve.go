@@ -142,6 +142,7 @@ func (rd *reading) hold(ctx context.Context, waiting held) error {
 	gauge := rd.h.metrics.held.WithLabelValues(rd.shape.def.Name)
 	gauge.Inc()
 	defer gauge.Dec()
+	rd.query = nil // it was read, and takes memory while nothing happens
 	return waiting.wait(ctx)
 }
 

@@ -41,9 +41,7 @@ type Audience struct {
 // sees reports whether a message may concern the readers, by its numbered ids.
 func (a *Audience) sees(numbered []ids) bool {
 	for i := range a.view.Grants {
-		g := &a.view.Grants[i]
-		n := &numbered[g.Column]
-		if n.now.known && g.IDs.HasNumber(n.now.number) || n.before.known && g.IDs.HasNumber(n.before.number) {
+		if g := &a.view.Grants[i]; in(g.IDs, &numbered[g.Column]) {
 			return true
 		}
 	}

@@ -28,6 +28,14 @@ type entry struct {
 // update, as it was.
 type ids struct{ now, before id }
 
+// holder is a set of ids by their numbers.
+type holder interface{ HasNumber(n uint32) bool }
+
+// in reports whether a set holds one of the ids.
+func in[H holder](set H, i *ids) bool {
+	return i.now.known && set.HasNumber(i.now.number) || i.before.known && set.HasNumber(i.before.number)
+}
+
 // id is one id, as a number if it has one. An id that nobody was granted has none,
 // and may get one later.
 type id struct {

@@ -115,18 +115,15 @@ func (f *Feed) isNew() bool {
 
 // start finds the end of the log, from where on it is followed.
 func (f *Feed) start(ctx context.Context) error {
-	resp, err := f.feeds.upstream.ReadLog(ctx, f.log, electric.LogRequest{Offset: electric.Now})
+	at, table, err := f.PositionNow(ctx)
 	if err != nil {
-		return err
-	}
-	if err := resp.Close(); err != nil {
 		return err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.handle, f.schema = resp.Handle, resp.Schema
-	f.dead = slices.DeleteFunc(f.dead, func(handle string) bool { return handle == resp.Handle })
-	f.window.begin(resp.Offset)
+	f.handle, f.schema = at.Handle, table
+	f.dead = slices.DeleteFunc(f.dead, func(handle string) bool { return handle == at.Handle })
+	f.window.begin(at.Offset)
 	f.become(following)
 	return nil
 }

@@ -120,8 +120,7 @@ func (x *index) find(numbered []ids, found func(*Audience)) {
 
 func hasAny(unions []authz.Union, numbered []ids) bool {
 	for i := range numbered {
-		n := &numbered[i]
-		if n.now.known && unions[i].HasNumber(n.now.number) || n.before.known && unions[i].HasNumber(n.before.number) {
+		if in(&unions[i], &numbered[i]) {
 			return true
 		}
 	}
