@@ -18,6 +18,10 @@ type late struct {
 	kept visibility // rows that the snapshot was not asked for
 	held visibility // rows that the reader may have had before
 
+	// extra is what it may have had besides, see extras: where the snapshot does not
+	// have it any more, only a message that comes late says so.
+	extra []brought
+
 	// brought are the keys of the rows that the snapshot brought: they are there,
 	// whatever became of them before.
 	brought map[string]bool
@@ -62,7 +66,10 @@ func (rd *reading) after(before []late, metadata *electric.Metadata, through win
 	if !ok {
 		return before
 	}
-	l := late{seen: seen, kept: through.kept, held: through.held, brought: brought, until: rd.h.now().Add(lateness)}
+	l := late{
+		seen: seen, kept: through.kept, held: through.held, extra: through.extra,
+		brought: brought, until: rd.h.now().Add(lateness),
+	}
 	return append(before[:len(before):len(before)], l)
 }
 
@@ -85,6 +92,7 @@ func (w *window) of(m *electric.Message) (narrow window, settled bool) {
 		} else {
 			narrow.held = narrow.held.or(l.held)
 		}
+		narrow.extra = append(narrow.extra[:len(narrow.extra):len(narrow.extra)], l.extra...)
 		settled = settled || l.brought[string(m.Key())]
 		seen = true
 	}

@@ -47,9 +47,7 @@ func TestManyWhoWaitAreOneRequestAtElectric(t *testing.T) {
 	if got := d.woken(); got != 20 {
 		t.Errorf("%d were woken", got)
 	}
-	if got := d.electric.Stats().Held; got != 1 {
-		t.Errorf("%d requests wait at Electric", got)
-	}
+	d.check(d.electric.WaitHeld(d.context(), 1)) // it asks for what comes next
 	if asked := d.upstream.requests(); len(asked) != 1 {
 		t.Errorf("Electric was asked %d times for one change", len(asked))
 	}

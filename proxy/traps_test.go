@@ -160,6 +160,51 @@ func TestALateMessageDoesNotEndARowThatASnapshotBrought(t *testing.T) {
 	alice.get("/v1/shapes/documents?" + at.onward()).says("up-to-date")
 }
 
+// What an earlier stream or a subset brought may have ended by the time that it would be
+// told again: that snapshot does not have it, and only the log tells that it is gone.
+func TestALateMessageEndsARowThatCameBeforeTheSnapshot(t *testing.T) {
+	for _, kind := range []string{"live=true&", sse} {
+		d := deploy(t)
+		alice := d.as("alice")
+		first := alice.get("/v1/shapes/documents?offset=-1")
+		s := alice.stream("/v1/shapes/documents?" + sse + first.onward())
+		d.waitHeld(1)
+		d.grant(sees("alice", "d3"))
+		lsn := s.says("insert d3", "snapshot-end", "up-to-date")[2].Headers.LastSeenLSN
+		d.electric.FallBehind()
+		d.exec("DELETE FROM documents WHERE id = $1", full("d3"))
+		at := "handle=" + first.handle() + "&offset=" + lsn + "_0"
+		if kind == sse {
+			s = alice.stream("/v1/shapes/documents?" + sse + at)
+			s.says("snapshot-end", "up-to-date")
+		} else {
+			at = alice.get("/v1/shapes/documents?" + kind + at).says("snapshot-end", "up-to-date").onward()
+		}
+		d.electric.CatchUp()
+		d.read()
+		if kind == sse {
+			s.says("delete d3", "up-to-date")
+		} else {
+			alice.get("/v1/shapes/documents?"+kind+at).says("delete d3", "up-to-date")
+		}
+	}
+}
+
+func TestALateMessageEndsARowThatASubsetBrought(t *testing.T) {
+	d := deploy(t)
+	alice := d.as("alice")
+	path := "/v1/shapes/documents?log=changes_only&"
+	first := alice.get(path + "offset=now")
+	d.grant(sees("alice", "d3"))
+	alice.post(path+first.onward(), `{"where":"true"}`).holds("d1", "d2", "d3")
+	d.electric.FallBehind()
+	d.exec("DELETE FROM documents WHERE id = $1", full("d3"))
+	at := alice.get(path+first.onward()).says("snapshot-end", "up-to-date")
+	d.electric.CatchUp()
+	d.read()
+	alice.get(path+at.onward()).says("delete d3", "up-to-date")
+}
+
 // Of what is lost, the client is told what it may have.
 
 func TestARowThatCameAfterItsLossIsNotNamed(t *testing.T) {

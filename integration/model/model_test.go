@@ -27,7 +27,7 @@ func TestClientsEndWithExactlyTheirRowsAndReceiveNothingElse(t *testing.T) {
 	for seed := first; seed < first+uint64(runs); seed++ {
 		// Every other run has what makes clients begin anew; in the rest nobody may.
 		rough := seed%2 == 0
-		t.Run(fmt.Sprintf("seed %d, rough %v", seed, rough), func(t *testing.T) { run(t, seed, rough) })
+		t.Run(fmt.Sprintf("seed %d, rough %v", seed, rough), func(t *testing.T) { run(t, seed, rough, true) })
 	}
 }
 
@@ -40,7 +40,7 @@ var found = []uint64{
 
 func TestWhatWasFoundOnceIsNotFoundAgain(t *testing.T) {
 	for _, seed := range found {
-		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) { run(t, seed, seed%2 == 0) })
+		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) { run(t, seed, seed%2 == 0, false) })
 	}
 }
 
@@ -49,12 +49,18 @@ const (
 	perRest = 10
 )
 
-func run(t *testing.T, seed uint64, rough bool) {
+// run lets clients read while things happen at random. With late, Electric's logs run
+// behind the table now and then.
+func run(t *testing.T, seed uint64, rough, late bool) {
 	d := deploy(t, rand.New(rand.NewPCG(seed, 1)))
 	d.o.lenient = rough
 	clients := d.openClients()
 	d.rest(clients)
+	lag := rand.New(rand.NewPCG(seed, 2))
 	for n := range steps {
+		if late {
+			d.lag(lag.IntN(6))
+		}
 		c := clients[d.r.IntN(len(clients))]
 		d.act(c, rough)
 		if n%perRest == perRest-1 {
@@ -69,6 +75,18 @@ func run(t *testing.T, seed uint64, rough bool) {
 		t.Errorf("clients began anew %d times, with no need", refetches)
 	}
 	t.Logf("%d steps, %d clients, %d of %d reads told to begin anew", steps, len(clients), refetches, d.reads)
+}
+
+// lag has the logs run behind the table from some point on, and catch up at another.
+func (d *deployment) lag(n int) {
+	switch n {
+	case 0:
+		d.say("the logs fall behind")
+		d.tables.FallBehind()
+	case 1, 2:
+		d.say("the logs catch up")
+		d.tables.CatchUp()
+	}
 }
 
 // act does one thing: changes something, or has a client read while something
@@ -145,6 +163,7 @@ func (d *deployment) readWhileThingsHappen(c *client) {
 func (d *deployment) rest(clients []*client) {
 	d.t.Helper()
 	d.told()
+	d.tables.CatchUp()
 	d.read()
 	for _, c := range clients {
 		const most = 5
