@@ -72,6 +72,6 @@ func (rd *reading) advance(h handle) handle {
 		}
 		rd.h.extras.put(advanced, x)
 	}
-	rd.h.late.put(advanced, rd.h.late.of(h))
+	rd.h.late.put(advanced, surely(rd.h.late.of(h), t.mark))
 	return advanced
 }

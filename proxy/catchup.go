@@ -100,7 +100,7 @@ func (rd *reading) deliverDelta(ctx context.Context, w http.ResponseWriter, log 
 	if err := d.write(out.add); err != nil {
 		return aborted(err)
 	}
-	rd.h.late.put(told, d.late())
+	rd.h.late.put(told, d.late(authz.Mark{}))
 	if upToDate == nil {
 		upToDate = feed.UpToDateMessage(b.End.Offset.LSN())
 	}

@@ -120,12 +120,13 @@ func (d *delta) Close() {
 	}
 }
 
-// late returns what may come late once the delta was delivered.
-func (d *delta) late() []late {
+// late returns what may come late once the delta was delivered, in a stream or, with the
+// zero mark, in an answer.
+func (d *delta) late(inStream authz.Mark) []late {
 	if d.rows == nil {
 		return d.rd.late
 	}
-	return d.rd.after(d.rd.late, d.rows.metadata, d.window, d.brought)
+	return d.rd.after(d.rd.late, d.rows.metadata, d.window, d.brought, inStream)
 }
 
 // write sends the delta: what goes first, then what comes and, if rows were asked

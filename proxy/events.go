@@ -268,7 +268,7 @@ func (s *eventStream) change(ctx context.Context, log shapeLog, d *delta) error 
 	}
 	s.h.mark, s.h.fingerprint, s.changed = s.rd.decision.Mark, s.rd.decision.Name, true
 	s.rd.h.extras.stream(s.h, s.rd.shape.visibility(s.rd.decision), s.at.Offset, s.rd.decision.Mark)
-	s.rd.late = d.late()
+	s.rd.late = d.late(s.h.mark)
 	s.rd.h.late.put(s.h, s.rd.late)
 	return nil
 }

@@ -47,7 +47,7 @@ func (rd *reading) serveInitial(ctx context.Context, w http.ResponseWriter, log 
 		return aborted(err)
 	}
 	nothing := rd.shape.granted(make([]*authz.GrantSet, len(rd.decision.Grants)))
-	rd.h.late.put(given, rd.after(nil, rows.metadata, window{kept: nothing, held: nothing}, nil))
+	rd.h.late.put(given, rd.after(nil, rows.metadata, window{kept: nothing, held: nothing}, nil, authz.Mark{}))
 	_ = out.add(snapshotEnd(rows.metadata))
 	_ = out.add(feed.UpToDateMessage(at.Offset.LSN()))
 	return out.end()

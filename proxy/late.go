@@ -1,8 +1,10 @@
 package proxy
 
 import (
+	"slices"
 	"time"
 
+	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/proxy/electric"
 )
 
@@ -23,9 +25,13 @@ type late struct {
 	extra []brought
 
 	// brought are the keys of the rows that the snapshot brought: they are there,
-	// whatever became of them before.
+	// whatever became of them before. That holds for who surely has it.
 	brought map[string]bool
 	until   time.Time // by then the log has caught up
+
+	// inStream is the mark of the change that a stream told with the snapshot, to whoever
+	// holds the handle that the stream began with: of it, what was sent may be lost.
+	inStream authz.Mark
 }
 
 // lateness bounds how far Electric's log may run behind and still be reckoned with.
@@ -52,6 +58,22 @@ func (l lateLogs) of(h handle) (still []late) {
 	return still
 }
 
+// surely returns what may come late for who holds a handle, and surely has what was told
+// in streams up to a mark.
+func surely(all []late, told authz.Mark) []late {
+	all = slices.Clone(all)
+	for i := range all {
+		switch l := &all[i]; {
+		case l.inStream == authz.Mark{}:
+		case l.inStream.Lineage == told.Lineage && l.inStream.Version <= told.Version:
+			l.inStream = authz.Mark{}
+		default:
+			l.brought = nil
+		}
+	}
+	return all
+}
+
 // put notes what may come late for a handle.
 func (l lateLogs) put(h handle, all []late) {
 	if len(all) > 0 {
@@ -59,16 +81,16 @@ func (l lateLogs) put(h handle, all []late) {
 	}
 }
 
-// after returns what may come late once a snapshot was delivered, besides what
-// could before.
-func (rd *reading) after(before []late, metadata *electric.Metadata, through window, brought map[string]bool) []late {
+// after returns what may come late once a snapshot was delivered, in a stream that tells
+// of a change or, with the zero mark, in an answer, besides what could before.
+func (rd *reading) after(before []late, metadata *electric.Metadata, through window, brought map[string]bool, inStream authz.Mark) []late {
 	seen, ok := metadata.Seen()
 	if !ok {
 		return before
 	}
 	l := late{
 		seen: seen, kept: through.kept, held: through.held, extra: through.extra,
-		brought: brought, until: rd.h.now().Add(lateness),
+		brought: brought, until: rd.h.now().Add(lateness), inStream: inStream,
 	}
 	return append(before[:len(before):len(before)], l)
 }

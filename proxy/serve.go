@@ -11,6 +11,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/proxy/electric"
 	"github.com/shapegate/shapegate/proxy/feed"
 	"github.com/shapegate/shapegate/proxy/subset"
@@ -200,7 +201,7 @@ func (rd *reading) serveLog(ctx context.Context, w http.ResponseWriter, log shap
 		return nil, errStaleHandle
 	}
 	h = rd.advance(h)
-	rd.late = rd.h.late.of(h)
+	rd.late = surely(rd.h.late.of(h), authz.Mark{})
 	switch {
 	case !rd.live:
 		return nil, rd.serveCatchUp(ctx, w, log, h)

@@ -178,7 +178,7 @@ func TestALateMessageEndsARowThatCameBeforeTheSnapshot(t *testing.T) {
 			s = alice.stream("/v1/shapes/documents?" + sse + at)
 			s.says("snapshot-end", "up-to-date")
 		} else {
-			at = alice.get("/v1/shapes/documents?" + kind + at).says("snapshot-end", "up-to-date").onward()
+			at = alice.get("/v1/shapes/documents?"+kind+at).says("snapshot-end", "up-to-date").onward()
 		}
 		d.electric.CatchUp()
 		d.read()
@@ -188,6 +188,24 @@ func TestALateMessageEndsARowThatCameBeforeTheSnapshot(t *testing.T) {
 			alice.get("/v1/shapes/documents?"+kind+at).says("delete d3", "up-to-date")
 		}
 	}
+}
+
+// What a lost stream brought is not there: what comes late tells of it.
+func TestALateMessageBringsARowThatALostStreamBrought(t *testing.T) {
+	d := deploy(t, granting("task:"+full("a5")+"#viewer@user:alice"))
+	alice := d.as("alice")
+	path := "/v1/shapes/mixed?"
+	first := alice.get(path + "offset=-1")
+	d.electric.FallBehind()
+	d.exec("INSERT INTO tasks (id, project, title) VALUES ($1, 'p2', 'new')", full("a5"))
+	s := alice.stream(path + sse + first.onward())
+	d.waitHeld(1)
+	d.grant("project:p2#viewer@user:alice")
+	s.says("insert a2", "insert a5", "snapshot-end", "up-to-date") // which she does not get
+	d.electric.CatchUp()
+	d.read()
+	d.exec("UPDATE tasks SET project = 'p9' WHERE id = $1", full("a5"))
+	alice.get(path+first.onward()).says("insert a5", "update a5 project=p9 title=new", "insert a2", "snapshot-end", "up-to-date")
 }
 
 func TestALateMessageEndsARowThatASubsetBrought(t *testing.T) {

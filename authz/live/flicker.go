@@ -15,16 +15,15 @@ import (
 // object of which one is written after another was deleted: the one may have given
 // back what the other took. What rests on it counts as lost and gained.
 //
-// Until somebody asks, any two of one object count, and so does whoever leaves one
-// group and joins another, or is granted an object that the group may have been
-// granted. Beyond that, they would count without end: much comes and goes that an
-// answer does not rest on.
+// Until somebody asks, and what was asked has shown to be beyond doubt, any two of one
+// object count, and so does whoever leaves one group and joins another, or is granted
+// an object that the group may have been granted. Beyond that, they would count without
+// end: much comes and goes that an answer does not rest on.
 type flicker struct {
 	// suspects says of each relationship whether it was deleted. asked holds those
-	// that a call under way will have seen.
-	suspects, asked seen
-
-	left bool // a relationship of the subject's own was deleted since anybody asked
+	// that a call under way will have seen, and fresh those of them that none had
+	// seen before.
+	suspects, asked, fresh seen
 
 	ids map[string]struct{} // flickered objects
 	all bool                // or anything
@@ -36,6 +35,9 @@ type flicker struct {
 type seen struct {
 	relationships map[relationship]bool // the last of each
 	objects       map[string]bool       // the last of each object that is asked for alone
+
+	taken bool // something was deleted that is no such object's
+	left  bool // and was the subject's own
 }
 
 func (s *seen) add(r relationship, deleted, one bool) {
@@ -46,6 +48,16 @@ func (s *seen) add(r relationship, deleted, one bool) {
 	if one {
 		s.objects[r.resource.ID] = deleted
 	}
+}
+
+// addAll adds others, which are later.
+func (s *seen) addAll(others seen) {
+	if s.relationships == nil {
+		s.relationships, s.objects = make(map[relationship]bool), make(map[string]bool)
+	}
+	maps.Copy(s.relationships, others.relationships)
+	maps.Copy(s.objects, others.objects)
+	s.taken, s.left = s.taken || others.taken, s.left || others.left
 }
 
 // undone reports whether an update undoes another one of the same relationship, and
@@ -75,20 +87,22 @@ func (f *flicker) note(u *authz.RelationshipUpdate, subject authz.ObjectRef, one
 	switch {
 	case one:
 		_, touched := f.suspects.objects[r.resource.ID]
-		unasked = unasked || touched && !known || f.left && !u.Deleted
-		asked = asked || f.asked.objects[r.resource.ID] && !u.Deleted
+		unasked = unasked || touched && !known || f.suspects.left && !u.Deleted
+		asked = asked || (f.asked.objects[r.resource.ID] || f.asked.left) && !u.Deleted
 	case own:
-		unasked = unasked || f.left && !u.Deleted
-		f.left = f.left || u.Deleted
+		unasked = unasked || f.suspects.left && !u.Deleted
+		asked = asked || f.asked.left && !u.Deleted
 	}
 	if unasked || asked {
-		f.unasked = f.unasked || unasked
+		f.unasked = f.unasked || unasked || f.fresh.taken // the call may have seen both
 		f.flickered(r.resource.ID, one)
 	}
 	if len(f.suspects.relationships) >= mostSuspects {
-		f.suspects = seen{}
+		f.suspects = seen{taken: true, left: f.suspects.left}
 	}
 	f.suspects.add(r, u.Deleted, one)
+	f.suspects.taken = f.suspects.taken || u.Deleted && !one
+	f.suspects.left = f.suspects.left || u.Deleted && own
 }
 
 func (f *flicker) flickered(id string, one bool) {
@@ -104,15 +118,48 @@ func (f *flicker) flickered(id string, one bool) {
 
 // begin notes that a call begins, which sees whatever was noted so far.
 func (f *flicker) begin() {
-	if f.asked.relationships == nil {
-		f.asked = f.suspects
-	} else {
-		maps.Copy(f.asked.relationships, f.suspects.relationships)
-		maps.Copy(f.asked.objects, f.suspects.objects)
-	}
-	f.suspects, f.left = seen{}, false
+	f.asked.addAll(f.suspects)
+	f.fresh.addAll(f.suspects)
+	f.suspects = seen{}
+	f.asked.left = f.fresh.left
 	if len(f.asked.relationships) > mostSuspects {
-		f.asked = seen{}
+		f.asked = seen{left: f.fresh.left}
+	}
+	if len(f.fresh.relationships) > mostSuspects {
+		f.fresh = seen{taken: true, left: f.fresh.left}
+	}
+}
+
+// doubts reports whether a call's answer still grants what was taken away, as far as
+// no call had seen that before.
+func (f *flicker) doubts(h *holding, set *authz.GrantSet, held bool) bool {
+	switch {
+	case !h.valid:
+		return false
+	case !h.isLookup():
+		return f.fresh.taken && h.held && held
+	case f.fresh.taken:
+		return h.set.Intersection(set).Len() > 0
+	}
+	for id, deleted := range f.fresh.objects {
+		if deleted && h.set.Has(id) && set.Has(id) {
+			return true
+		}
+	}
+	return false
+}
+
+// settled notes that the answer of a call counts.
+func (f *flicker) settled() { f.fresh = seen{} }
+
+// distrust has all that an answer grants, and was taken away, count as flickered.
+func (f *flicker) distrust() {
+	f.unasked = true
+	f.all = f.all || f.fresh.taken
+	for id, deleted := range f.fresh.objects {
+		if deleted {
+			f.flickered(id, true)
+		}
 	}
 }
 

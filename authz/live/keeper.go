@@ -97,6 +97,7 @@ type Keeper struct {
 	position    position
 	queue       queue
 	confirming  confirming
+	doubts      []*doubt
 }
 
 // New returns a keeper that does not watch yet. The caller closes it.

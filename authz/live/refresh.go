@@ -296,14 +296,12 @@ func (k *Keeper) lookup(a asking) {
 	if err != nil {
 		a.failed()
 		k.queue.note(err)
-	} else {
-		now := time.Now()
-		h.asked = a.began
-		h.notBefore = now.Add(min(now.Sub(a.began), longestPause))
-		k.settle(h, set, false)
-		k.confirmLater(&a)
+		k.finish(h, a.ticket, err)
+		return
 	}
-	k.finish(h, a.ticket, err)
+	now := time.Now()
+	h.notBefore = now.Add(min(now.Sub(a.began), longestPause))
+	k.take(answer{asking: a, set: set})
 }
 
 // batch is checks that go to SpiceDB in one call.
@@ -360,15 +358,12 @@ func (k *Keeper) checkBatch(b batch) {
 			continue
 		}
 		if a.h.isLookup() {
-			k.settle(a.h, a.h.with(a.resources, held[:len(a.resources)]), false)
+			k.take(answer{asking: a, set: a.h.with(a.resources, held[:len(a.resources)])})
 			held = held[len(a.resources):]
 		} else {
-			a.h.asked = a.began
-			k.settle(a.h, nil, held[0])
+			k.take(answer{asking: a, held: held[0]})
 			held = held[1:]
 		}
-		k.confirmLater(&a)
-		k.finish(a.h, a.ticket, nil)
 	}
 }
 

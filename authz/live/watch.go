@@ -21,7 +21,7 @@ type position struct {
 	watching bool                    // a stream was asked for, and has not broken
 	opened   time.Time               // when it was asked for
 	cut      context.CancelCauseFunc // breaks it
-	beatNow  chan struct{}           // a beat is due now: there is a new stream
+	beatNow  chan struct{}           // a beat is due now
 }
 
 const (
@@ -130,10 +130,7 @@ func (k *Keeper) opened(cut context.CancelCauseFunc) {
 	}
 	k.position.watching, k.position.opened, k.position.cut = true, time.Now(), cut
 	k.currency.open = true
-	select {
-	case k.position.beatNow <- struct{}{}:
-	default:
-	}
+	k.beatSoon()
 }
 
 // broken notes that the stream has ended.
@@ -162,6 +159,7 @@ func (k *Keeper) event(ctx context.Context, e authz.WatchEvent) error {
 	defer k.mu.Unlock()
 	if n, ok := e.Beats[k.process]; ok {
 		k.currency.returned(n)
+		k.removeDoubts(n)
 	}
 	return nil
 }

@@ -48,9 +48,10 @@ type oracle struct {
 	ids    map[view]map[string]bool
 
 	// Of what comes into the reach of a grant that was lost, the key may be told to
-	// who is being told of the loss at that moment.
+	// who is being told of the loss at that moment, or before the log tells of it.
 	recent  map[string]grants // by person: whatever was held since the last rest
 	waiting *view             // who reads
+	behind  bool              // the logs are behind the table
 
 	// lenient is for restarts and replicas, where what happened between two moments
 	// is not known. Then grants that are the same at both count as if they had been
@@ -88,8 +89,10 @@ func (o *oracle) write(id string, r *row, before map[string]grants) {
 		delete(o.rows, id)
 	} else {
 		o.rows[id] = *r
-		if v := o.waiting; v != nil && v.shape.sees(o.recent[v.person], id, *r) {
-			o.ids[*v][id] = true
+		for v := range o.ids {
+			if (o.behind || o.waiting != nil && *o.waiting == v) && v.shape.sees(o.recent[v.person], id, *r) {
+				o.ids[v][id] = true
+			}
 		}
 	}
 	o.note(o.grants)
@@ -113,6 +116,13 @@ func (o *oracle) grant(all map[string]grants) (before map[string]grants) {
 	}
 	o.note(all)
 	return before
+}
+
+// late notes whether the logs are behind the table.
+func (o *oracle) late(behind bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.behind = behind
 }
 
 // waits notes who reads while something happens; nil: nobody.
