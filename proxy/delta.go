@@ -129,6 +129,18 @@ func (d *delta) late(inStream authz.Mark) []late {
 	return d.rd.after(d.rd.late, d.rows.metadata, d.window, d.brought, inStream)
 }
 
+// seen is what the snapshot of the rows in question had seen, if there was one that said.
+func (d *delta) seen() *electric.Seen {
+	if d.rows == nil {
+		return nil
+	}
+	seen, ok := d.rows.metadata.Seen()
+	if !ok {
+		return nil
+	}
+	return &seen
+}
+
 // write sends the delta: what goes first, then what comes and, if rows were asked
 // for, what transactions they have seen.
 func (d *delta) write(send func(message []byte) error) error {
@@ -177,12 +189,11 @@ func (d *delta) row(dst []byte, m *electric.Message, keys keyReader) ([]byte, bo
 		d.brought[string(m.Key())] = true
 		return append(dst, m.Raw...), true, nil
 	}
-	for i := range d.window.extra {
-		if extra, err := d.window.extra[i].rows.permits(m.Column); err != nil || extra {
-			return m.AppendEnd(dst, keys.key), err == nil, err
-		}
+	has, err := d.window.mayHave(string(m.Key()), m.Column, nil)
+	if err != nil || !has {
+		return dst, false, err
 	}
-	return d.window.applyLoss(dst, m, m.Column, keys)
+	return m.AppendEnd(dst, keys.key), true, nil
 }
 
 // end is the delete of the row with an id as its key.

@@ -37,6 +37,8 @@ func (rd *reading) serveEvents(ctx context.Context, w http.ResponseWriter, log s
 		h = rd.current(h, c)
 	}
 	s := rd.openStream(w, h)
+	rd.h.extras.streamBegins(h)
+	defer func() { rd.h.extras.streamEnds(h, s.at.Offset) }()
 	err = s.write(ctx, log, b)
 	for !s.over(err) {
 		b, err = s.next(ctx, log, changed)
@@ -267,8 +269,8 @@ func (s *eventStream) change(ctx context.Context, log shapeLog, d *delta) error 
 		return err
 	}
 	s.h.mark, s.h.fingerprint, s.changed = s.rd.decision.Mark, s.rd.decision.Name, true
-	s.rd.h.extras.stream(s.h, s.rd.shape.visibility(s.rd.decision), s.at.Offset, s.rd.decision.Mark)
 	s.rd.late = d.late(s.h.mark)
+	s.rd.h.extras.stream(s.h, s.rd.shape.visibility(s.rd.decision), s.at.Offset, s.rd.decision.Mark, d.seen())
 	s.rd.h.late.put(s.h, s.rd.late)
 	return nil
 }

@@ -29,6 +29,15 @@ type brought struct {
 	any   bool
 	rows  visibility
 	since electric.Offset
+
+	// Of streams: what they have read, how many of them are read now, and what the last
+	// snapshot had seen that one has told. A row that came in after all that is none.
+	until electric.Offset
+	open  int
+	seen  *electric.Seen
+
+	// came are the keys of the rows of which a window knows that. Nil: it knows of none.
+	came map[string]bool
 }
 
 func (b *brought) add(rows visibility, at electric.Offset) {
@@ -42,16 +51,34 @@ func (b *brought) add(rows visibility, at electric.Offset) {
 // extraTime is how long it is known of a handle that is not used.
 const extraTime = 10 * time.Minute
 
-// subset notes that a subset brings rows to whoever holds a handle, and stream that
-// a stream does, with a change that it tells.
+// subset notes that a subset brings rows to whoever holds a handle.
 func (e extras) subset(h handle, rows visibility, at electric.Offset) {
 	e.change(h, func(x *extra) { x.subsets.add(rows, at) })
 }
 
-func (e extras) stream(h handle, rows visibility, at electric.Offset, told authz.Mark) {
+// stream notes that a stream does, with a change that it tells. Seen is what the rows'
+// snapshot had seen, if there was one.
+func (e extras) stream(h handle, rows visibility, at electric.Offset, told authz.Mark, seen *electric.Seen) {
 	e.change(h, func(x *extra) {
 		x.streams.add(rows, at)
 		x.told = told
+		if seen != nil {
+			x.streams.seen = seen
+		}
+	})
+}
+
+// streamBegins notes that a stream is read, and streamEnds how far that one came.
+func (e extras) streamBegins(h handle) {
+	e.change(h, func(x *extra) { x.streams.open++ })
+}
+
+func (e extras) streamEnds(h handle, at electric.Offset) {
+	e.change(h, func(x *extra) {
+		x.streams.open = max(0, x.streams.open-1)
+		if x.streams.until.Compare(at) < 0 {
+			x.streams.until = at
+		}
 	})
 }
 
@@ -84,8 +111,11 @@ func (rd *reading) consider(w *window, h handle, c authz.Change, inStream bool) 
 	if x.subsets.any {
 		w.extra = append(w.extra, x.subsets)
 	}
-	if x.streams.any && !inStream {
-		w.extra = append(w.extra, x.streams)
+	if s := x.streams; s.any && !inStream {
+		if s.open == 0 || rd.sse && s.open == 1 { // which is this one
+			s.came = make(map[string]bool)
+		}
+		w.extra = append(w.extra, s)
 	}
 	w.entered, w.read, w.loaded = make(map[string]bool), rd.offset.LSN(), x.seen
 }

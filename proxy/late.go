@@ -89,10 +89,19 @@ func (rd *reading) after(before []late, metadata *electric.Metadata, through win
 		return before
 	}
 	l := late{
-		seen: seen, kept: through.kept, held: through.held, extra: through.extra,
+		seen: seen, kept: through.kept, held: through.held, extra: withoutCame(through.extra),
 		brought: brought, until: rd.h.now().Add(lateness), inStream: inStream,
 	}
 	return append(before[:len(before):len(before)], l)
+}
+
+// withoutCame returns what was brought without what one window knows of it.
+func withoutCame(extra []brought) []brought {
+	extra = slices.Clone(extra)
+	for i := range extra {
+		extra[i].came = nil
+	}
+	return extra
 }
 
 // of returns the window through which a message is seen, which is narrower for one

@@ -243,6 +243,25 @@ func TestARowThatCameAfterItsLossIsNotNamed(t *testing.T) {
 	}
 }
 
+func TestARowThatCameAfterALostStreamIsNotNamed(t *testing.T) {
+	d := deploy(t, configured(func(c *proxy.Config) { c.StreamTimeout = time.Second }))
+	alice := d.as("alice")
+	first := alice.get("/v1/shapes/tasks?offset=-1").holds("a1", "a4")
+	s := alice.stream("/v1/shapes/tasks?" + sse + first.onward())
+	d.waitHeld(1)
+	d.grant("project:p2#viewer@user:alice")
+	s.says("insert a2", "snapshot-end", "up-to-date")
+	d.exec("INSERT INTO tasks (id, project, title) VALUES ($1, 'p2', 'hers')", full("a6"))
+	s.says("insert a6", "up-to-date") // which she may not have got
+	s.ends()
+	d.revoke("project:p2#viewer@user:alice")
+	d.exec("INSERT INTO tasks (id, project, title) VALUES ($1, 'p2', 'not hers')", full("a7"))
+	d.exec("UPDATE tasks SET project = 'p2' WHERE id = $1", full("a3"))
+	alice.get("/v1/shapes/tasks?"+first.onward()).says("delete a2", "delete a6", "snapshot-end", "up-to-date")
+	s = alice.stream("/v1/shapes/tasks?" + sse + first.onward())
+	s.says("delete a2", "delete a6", "snapshot-end", "up-to-date")
+}
+
 func TestAGrantThatCameAndWentIsNotTold(t *testing.T) {
 	d := deploy(t)
 	alice := d.as("alice")

@@ -1,6 +1,10 @@
 package proxy
 
-import "github.com/shapegate/shapegate/proxy/electric"
+import (
+	"errors"
+
+	"github.com/shapegate/shapegate/proxy/electric"
+)
 
 // window is what a reader may see of a part of a log, during which what it may see
 // may have changed.
@@ -19,7 +23,7 @@ type window struct {
 	// late is what messages of the log may tell too late.
 	late []late
 
-	// entered tells of rows in held, and not in kept, whether they came in only
+	// entered tells of rows in reach, and not in kept, whether they came in only
 	// during this part: such a row the reader cannot have, unless it has read that
 	// transaction before, or was given a subset since. Nil: that cannot be told.
 	entered map[string]bool
@@ -79,44 +83,58 @@ func (w *window) applyUpdate(dst []byte, m *electric.Message, now bool, keys key
 	case before:
 		return m.AppendAs(dst, electric.Delete), true, nil
 	}
-	// Where it is still in reach, what becomes of it is not for the log to say.
-	switch reached, err := w.held.permits(m.Column); {
-	case err != nil:
-		return dst, false, err
-	case reached:
-		before, err = w.held.permits(m.OldColumn)
-		if err == nil {
-			err = w.note(m, m.Column, !before)
-		}
+	before, err = w.reaches(m.OldColumn)
+	if err != nil {
 		return dst, false, err
 	}
-	return w.applyLoss(dst, m, m.OldColumn, keys)
+	// Where it is still in reach, what becomes of it is not for the log to say.
+	reached, err := w.held.permits(m.Column)
+	if err != nil || reached {
+		return dst, false, errors.Join(err, w.note(m, m.Column, !before))
+	}
+	dst, told, err := w.applyLoss(dst, m, m.OldColumn, keys)
+	return dst, told, errors.Join(err, w.note(m, m.Column, !before))
 }
 
 // applyLoss appends the end of a row that was not visible all the time, if the
 // reader may have it: its key, and nothing of what was in it.
-func (w *window) applyLoss(dst []byte, m *electric.Message, column func(string) (electric.Value, error), keys keyReader) ([]byte, bool, error) {
-	held, err := w.held.permits(column)
-	for i := range w.extra {
-		if b := &w.extra[i]; err == nil && !held && m.Offset().Compare(b.since) > 0 {
-			var extra bool
-			if extra, err = b.rows.permits(column); extra {
-				return m.AppendEnd(dst, keys.key), true, err
-			}
-		}
+func (w *window) applyLoss(dst []byte, m *electric.Message, column columnReader, keys keyReader) ([]byte, bool, error) {
+	at := m.Offset()
+	has, err := w.mayHave(string(m.Key()), column, &at)
+	if err == nil && has {
+		err = w.note(m, column, false)
 	}
-	if err != nil || !held || w.entered[string(m.Key())] {
-		return dst, false, err
-	}
-	if err := w.note(m, column, false); err != nil {
+	if err != nil || !has {
 		return dst, false, err
 	}
 	return m.AppendEnd(dst, keys.key), true, nil
 }
 
+// columnReader reads a column of a row.
+type columnReader = func(name string) (electric.Value, error)
+
+// mayHave reports whether the reader may have a row that was not visible all the time:
+// as it was at a place in the log or, at nil, as it is now.
+func (w *window) mayHave(key string, column columnReader, at *electric.Offset) (bool, error) {
+	held, err := w.held.permits(column)
+	if err != nil || held && !w.entered[key] {
+		return held, err
+	}
+	for i := range w.extra {
+		b := &w.extra[i]
+		if at != nil && at.Compare(b.since) <= 0 || b.came[key] {
+			continue
+		}
+		if has, err := b.rows.permits(column); err != nil || has {
+			return has, err
+		}
+	}
+	return false, nil
+}
+
 // note remembers of a row that was not visible all the time whether it came in
 // with this message, which is the first that says so.
-func (w *window) note(m *electric.Message, column func(string) (electric.Value, error), cameIn bool) error {
+func (w *window) note(m *electric.Message, column columnReader, cameIn bool) error {
 	if w.entered == nil {
 		return nil
 	}
@@ -124,9 +142,26 @@ func (w *window) note(m *electric.Message, column func(string) (electric.Value, 
 	if _, ok := w.entered[key]; ok {
 		return nil
 	}
-	held, err := w.held.permits(column)
-	if err == nil && held {
-		w.entered[key] = cameIn && m.Offset().LSN() > w.read && (w.loaded == nil || !m.SeenBy(w.loaded))
+	reached, err := w.reaches(column)
+	if err != nil || !reached {
+		return err
 	}
-	return err
+	w.entered[key] = cameIn && m.Offset().LSN() > w.read && (w.loaded == nil || !m.SeenBy(w.loaded))
+	for i := range w.extra {
+		if b := &w.extra[i]; b.came != nil && cameIn && m.Offset().Compare(b.until) > 0 {
+			b.came[key] = b.seen == nil || !m.SeenBy(b.seen)
+		}
+	}
+	return nil
+}
+
+// reaches reports whether the reader may have had a row, or been brought it besides.
+func (w *window) reaches(column columnReader) (bool, error) {
+	reached, err := w.held.permits(column)
+	for i := range w.extra {
+		if err == nil && !reached {
+			reached, err = w.extra[i].rows.permits(column)
+		}
+	}
+	return reached, err
 }
