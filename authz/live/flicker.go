@@ -16,9 +16,10 @@ import (
 // back what the other took. What rests on it counts as lost and gained.
 //
 // Until somebody asks, and what was asked has shown to be beyond doubt, any two of one
-// object count, and so does whoever leaves one group and joins another, or is granted
-// an object that the group may have been granted. Beyond that, they would count without
-// end: much comes and goes that an answer does not rest on.
+// object count, and so does what is granted to a subject, or a group that it joins,
+// after something was taken away that may have been the same: it may have left another
+// group, which had been granted the object. Beyond that, they would count without end:
+// much comes and goes that an answer does not rest on.
 type flicker struct {
 	// suspects says of each relationship whether it was deleted. asked holds those
 	// that a call under way will have seen, and fresh those of them that none had
@@ -37,7 +38,6 @@ type seen struct {
 	objects       map[string]bool       // the last of each object that is asked for alone
 
 	taken bool // something was deleted that is no such object's
-	left  bool // and was the subject's own
 }
 
 func (s *seen) add(r relationship, deleted, one bool) {
@@ -57,7 +57,7 @@ func (s *seen) addAll(others seen) {
 	}
 	maps.Copy(s.relationships, others.relationships)
 	maps.Copy(s.objects, others.objects)
-	s.taken, s.left = s.taken || others.taken, s.left || others.left
+	s.taken = s.taken || others.taken
 }
 
 // undone reports whether an update undoes another one of the same relationship, and
@@ -84,25 +84,36 @@ func (f *flicker) note(u *authz.RelationshipUpdate, subject authz.ObjectRef, one
 	own := !one && r.subject == subject && r.subjectRelation == ""
 	unasked, known := f.suspects.undone(r, u.Deleted)
 	asked, _ := f.asked.undone(r, u.Deleted)
-	switch {
-	case one:
+	if one {
 		_, touched := f.suspects.objects[r.resource.ID]
-		unasked = unasked || touched && !known || f.suspects.left && !u.Deleted
-		asked = asked || (f.asked.objects[r.resource.ID] || f.asked.left) && !u.Deleted
-	case own:
-		unasked = unasked || f.suspects.left && !u.Deleted
-		asked = asked || f.asked.left && !u.Deleted
+		unasked = unasked || touched && !known
+		asked = asked || f.asked.objects[r.resource.ID] && !u.Deleted
+	} else if !u.Deleted {
+		f.replaced(&f.suspects)
+		f.replaced(&f.fresh)
+	}
+	if (one || own) && !u.Deleted {
+		unasked, asked = unasked || f.suspects.taken, asked || f.asked.taken
 	}
 	if unasked || asked {
 		f.unasked = f.unasked || unasked || f.fresh.taken // the call may have seen both
 		f.flickered(r.resource.ID, one)
 	}
 	if len(f.suspects.relationships) >= mostSuspects {
-		f.suspects = seen{taken: true, left: f.suspects.left}
+		f.suspects = seen{taken: true}
 	}
 	f.suspects.add(r, u.Deleted, one)
 	f.suspects.taken = f.suspects.taken || u.Deleted && !one
-	f.suspects.left = f.suspects.left || u.Deleted && own
+}
+
+// replaced has the objects count that were taken away, and may have been given back by
+// something that is granted to many.
+func (f *flicker) replaced(s *seen) {
+	for id, deleted := range s.objects {
+		if deleted {
+			f.flickered(id, true)
+		}
+	}
 }
 
 func (f *flicker) flickered(id string, one bool) {
@@ -121,13 +132,13 @@ func (f *flicker) begin() {
 	f.asked.addAll(f.suspects)
 	f.fresh.addAll(f.suspects)
 	f.suspects = seen{}
-	f.asked.left = f.fresh.left
-	if len(f.asked.relationships) > mostSuspects {
-		f.asked = seen{left: f.fresh.left}
-	}
 	if len(f.fresh.relationships) > mostSuspects {
-		f.fresh = seen{taken: true, left: f.fresh.left}
+		f.fresh = seen{taken: true}
 	}
+	if len(f.asked.relationships) > mostSuspects {
+		f.asked = seen{}
+	}
+	f.asked.taken = f.fresh.taken // what the last call had seen is beyond doubt
 }
 
 // doubts reports whether a call's answer still grants what was taken away, as far as
@@ -156,11 +167,7 @@ func (f *flicker) settled() { f.fresh = seen{} }
 func (f *flicker) distrust() {
 	f.unasked = true
 	f.all = f.all || f.fresh.taken
-	for id, deleted := range f.fresh.objects {
-		if deleted {
-			f.flickered(id, true)
-		}
-	}
+	f.replaced(&f.fresh)
 }
 
 // seen notes that the call saw a change: what happened is known.

@@ -291,6 +291,9 @@ func TestAMembershipMayReplaceAnother(t *testing.T) {
 		{"at once", "-group:g#member@user:alice", "group:h#member@user:alice", "[d1][d1]"},
 		{"by a grant of one's own", "-group:g#member@user:alice", "document:d1#viewer@user:alice", "[d1][d1]"},
 		{"by a grant of something else", "-group:g#member@user:alice", "document:d9#viewer@user:alice", "[][]"},
+		{"of an object that was taken", "-document:d1#viewer@group:g#member", "group:h#member@user:alice", "[d1][d1]"},
+		{"of an object, by another group's", "-document:d1#viewer@group:g#member", "group:h#member@group:i#member", "[d1][d1]"},
+		{"of another group's", "-group:g#member@group:i#member", "group:h#member@user:alice", "[d1][d1]"},
 		{"the other way round", "group:h#member@user:alice", "-group:g#member@user:alice", "[][]"},
 		{"somebody else's", "-group:g#member@group:i#member", "group:h#member@group:i#member", "[][]"},
 	} {

@@ -25,11 +25,13 @@ type client struct {
 	handle, offset, cursor string
 	rows                   map[string]row
 	fresh                  bool // nothing was read since the last beginning
+	loaded                 bool // on demand: a subset was since the last beginning
 	refetches              int
 }
 
 func (c *client) begin() {
 	c.handle, c.offset, c.cursor, c.rows, c.fresh = "", "-1", "", make(map[string]row), true
+	c.loaded = false
 	if c.onDemand {
 		c.offset = "now"
 	}
@@ -239,5 +241,6 @@ func (c *client) load(ctx context.Context, base string) error {
 		c.apply(m)
 	}
 	c.adopt(resp.Header)
+	c.loaded = true
 	return nil
 }

@@ -177,7 +177,7 @@ func (d *deployment) rest(clients []*client) {
 		var wrong error
 		for range most {
 			d.check(c.read(d.ctx(), d.base(c), false, false))
-			if c.onDemand && !c.fresh && len(c.rows) == 0 {
+			if c.onDemand && !c.fresh && !c.loaded {
 				d.check(c.load(d.ctx(), d.base(c)))
 				d.check(c.read(d.ctx(), d.base(c), false, false))
 			}
