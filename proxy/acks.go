@@ -60,10 +60,11 @@ func (a acks) acknowledged(h handle, offset electric.Offset) (last told, ok bool
 // advance returns the handle that says what the client surely has: the one that it
 // came with, or one that counts in what it was told in a stream.
 func (rd *reading) advance(h handle) handle {
-	t, ok := rd.h.acks.acknowledged(h, rd.offset)
+	t, ok := rd.h.acks.acknowledged(h, rd.came())
 	if !ok || t.mark == h.mark {
 		return h
 	}
+	rd.note = 0
 	served := authz.Decision{Name: t.fingerprint, Mark: t.mark}
 	advanced := rd.h.handleKey.mint(rd.scope(), h.upstream, &served, t.base)
 	if x, known := rd.h.extras.of(h); known {

@@ -124,7 +124,7 @@ func (rd *reading) deliver(ctx context.Context, w http.ResponseWriter, b *batch,
 // headOf is the head of an answer with a part of the log. The client of a request that
 // waits knows what the table looks like, and needs a cursor.
 func (rd *reading) headOf(b *batch, h handle) shapeHeaders {
-	head := shapeHeaders{handle: h.String(), offset: b.End.Offset, upToDate: b.UpToDate, hasData: true}
+	head := shapeHeaders{handle: h.String(), offset: rd.offsetFor(h, b.End.Offset), upToDate: b.UpToDate, hasData: true}
 	if rd.live {
 		head.cursor = nextCursor(rd.h.now(), rd.cursor)
 	} else {

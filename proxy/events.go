@@ -75,12 +75,12 @@ type eventStream struct {
 	w       *bufio.Writer
 	control *http.ResponseController
 
-	at      feed.Place // what was read, visible or not
-	told    electric.Offset
-	changed bool      // this stream told a change, with everything since the handle was made
-	pending bool      // messages were written that no up-to-date has followed yet
-	until   time.Time // the stream ends
-	silent  time.Time // something was last sent
+	at      feed.Place      // what was read, visible or not
+	told    electric.Offset // with a note, where it told what is beyond the handle
+	changed bool            // this stream told a change, with everything since the handle was made
+	pending bool            // messages were written that no up-to-date has followed yet
+	until   time.Time       // the stream ends
+	silent  time.Time       // something was last sent
 }
 
 func (rd *reading) openStream(w http.ResponseWriter, h handle) *eventStream {
@@ -90,12 +90,12 @@ func (rd *reading) openStream(w http.ResponseWriter, h handle) *eventStream {
 		w:       bufio.NewWriterSize(newPatientWriter(w), writeBuffer),
 		control: http.NewResponseController(w),
 		at:      rd.resume(h),
-		told:    rd.offset,
+		told:    rd.came(),
 		until:   now.Add(spread(rd.h.sseTimeout)),
 		silent:  now,
 	}
 	shapeHeaders{
-		handle: h.String(), offset: rd.offset, cursor: nextCursor(now, rd.cursor), upToDate: true, hasData: true,
+		handle: h.String(), offset: rd.came(), cursor: nextCursor(now, rd.cursor), upToDate: true, hasData: true,
 	}.write(w.Header())
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
@@ -269,6 +269,7 @@ func (s *eventStream) change(ctx context.Context, log shapeLog, d *delta) error 
 		return err
 	}
 	s.h.mark, s.h.fingerprint, s.changed = s.rd.decision.Mark, s.rd.decision.Name, true
+	s.rd.note = 0 // who reads on has all that is beyond the handle
 	s.rd.late = d.late(s.h.mark)
 	s.rd.h.extras.stream(s.h, s.rd.shape.visibility(s.rd.decision), s.at.Offset, s.rd.decision.Mark, d.seen())
 	s.rd.h.late.put(s.h, s.rd.late)
@@ -285,16 +286,20 @@ func (s *eventStream) event(message []byte) error {
 
 // tell ends a batch: the client has everything up to here.
 func (s *eventStream) tell() error {
-	if err := s.event(feed.UpToDateMessage(s.at.Offset.LSN())); err != nil {
+	at := s.at.Offset
+	if s.changed || s.rd.isBeyond() {
+		at = nextNoted(s.told, at)
+	}
+	if err := s.event(feed.UpToDateMessage(at.LSN())); err != nil {
 		return err
 	}
-	if s.at.Offset.LSN() > s.told.LSN() {
+	if at.LSN() > s.told.LSN() {
 		// Whoever comes back with this LSN got here.
 		s.rd.h.acks.put(s.h, told{
-			lsn: s.at.Offset.LSN(), mark: s.h.mark, fingerprint: s.h.fingerprint, base: s.at.Offset,
+			lsn: at.LSN(), mark: s.h.mark, fingerprint: s.h.fingerprint, base: s.at.Offset,
 		})
 	}
-	s.told, s.pending = s.at.Offset, false
+	s.told, s.pending = at, false
 	return s.flush()
 }
 
@@ -303,7 +308,7 @@ func (s *eventStream) tell() error {
 func (s *eventStream) end(err error) error {
 	switch {
 	case err == nil, errors.Is(err, errWaitOver):
-		if s.pending || s.at.Offset.LSN() > s.told.LSN() {
+		if s.pending || s.at.Offset.LSN() > s.told.WithNote(0).LSN() {
 			return s.tell()
 		}
 		return nil

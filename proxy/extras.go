@@ -100,7 +100,8 @@ func (e extras) change(h handle, do func(*extra)) {
 // names. What a stream brought is no surprise to the stream itself.
 func (rd *reading) consider(w *window, h handle, c authz.Change, inStream bool) {
 	x, known := rd.h.extras.of(h)
-	if !known {
+	if !known || rd.isBeyond() && !x.subsets.any && !x.streams.any { // it was another process
+
 		rows := make([]*authz.GrantSet, len(c.Gained))
 		for i := range rows {
 			rows[i] = c.Gained[i].Union(c.Lost[i])

@@ -171,7 +171,7 @@ func (rd *reading) answerShared(ctx context.Context, w http.ResponseWriter, h ha
 
 // answerNothing answers a long-poll that nothing visible came for.
 func (rd *reading) answerNothing(w http.ResponseWriter, h handle, at electric.Offset, lastSeen uint64) error {
-	out := beginArray(w, shapeHeaders{handle: h.String(), offset: at, cursor: nextCursor(rd.h.now(), rd.cursor), upToDate: true})
+	out := beginArray(w, shapeHeaders{handle: h.String(), offset: rd.offsetFor(h, at), cursor: nextCursor(rd.h.now(), rd.cursor), upToDate: true})
 	_ = out.add(feed.UpToDateMessage(lastSeen))
 	return out.end()
 }

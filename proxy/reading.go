@@ -111,7 +111,7 @@ func (rd *reading) since(h handle) (authz.Change, error) {
 		return k.change, nil
 	}
 	c, ok := rd.lease.Since(rd.decision, h.mark, h.fingerprint)
-	if !ok {
+	if !ok || rd.isBeyond() && !c.Exact {
 		return c, errStaleHandle
 	}
 	rd.known = knownChange{true, rd.decision.Mark, h.mark, h.fingerprint, c}

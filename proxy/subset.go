@@ -60,7 +60,7 @@ func (rd *reading) serveSubset(ctx context.Context, w http.ResponseWriter, log s
 	rd.shape.learn(rows.first.Schema)
 
 	rd.noteSubset(rows.first.Offset)
-	head := shapeHeaders{handle: rd.handle, offset: rd.offset, schema: rows.first.Schema, snapshot: true}
+	head := shapeHeaders{handle: rd.handle, offset: rd.came(), schema: rows.first.Schema, snapshot: true}
 	if !rd.offset.IsPosition() {
 		at := feed.Place{Handle: rows.first.Handle, Offset: rows.first.Offset}
 		head.handle, head.offset = rd.mint(at, at.Offset).String(), at.Offset
@@ -79,8 +79,8 @@ func (rd *reading) serveSubset(ctx context.Context, w http.ResponseWriter, log s
 	return nil
 }
 
-// noteSubset notes that a client is given rows of other grants than its handle
-// names. at is a position of the log that is not after the rows.
+// noteSubset notes, here and for the client, that it is given rows of other grants than
+// its handle names. at is a position of the log that is not after the rows.
 func (rd *reading) noteSubset(at electric.Offset) {
 	h, ok := parseHandle(rd.handle)
 	if !ok || !rd.h.handleKey.holds(rd.scope(), h) {
@@ -88,6 +88,7 @@ func (rd *reading) noteSubset(at electric.Offset) {
 	}
 	if c, err := rd.since(h); err != nil || !c.Empty() {
 		rd.h.extras.subset(h, rd.shape.visibility(rd.decision), at)
+		rd.note = max(rd.note, 1)
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/shapegate/shapegate/proxy/electric"
 )
 
 func TestASubsetHoldsWhatWasAskedForAndIsPermitted(t *testing.T) {
@@ -91,8 +93,13 @@ func TestASubsetEchoesTheClientsHandleAndOffset(t *testing.T) {
 			d.revoke(sees("alice", "d1"))
 		}
 		a := alice.post("/v1/shapes/documents?log=changes_only&"+at, `{"where":"true"}`).is(http.StatusOK)
-		if got := a.onward(); got != at {
-			t.Errorf("%s: the answer is at %s, the client at %s", r, got, at)
+		got, err := electric.ParseOffset(a.offset())
+		d.check(err)
+		if want := "handle=" + a.handle() + "&offset=" + got.WithNote(0).String(); want != at {
+			t.Errorf("%s: the answer is at %s, the client at %s", r, want, at)
+		}
+		if noted := got.Note() != 0; noted != (r == "out of date") {
+			t.Errorf("%s: the answer is at %s", r, got)
 		}
 	}
 	// The next read of the log says what is to be done.

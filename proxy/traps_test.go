@@ -170,10 +170,10 @@ func TestALateMessageEndsARowThatCameBeforeTheSnapshot(t *testing.T) {
 		s := alice.stream("/v1/shapes/documents?" + sse + first.onward())
 		d.waitHeld(1)
 		d.grant(sees("alice", "d3"))
-		lsn := s.says("insert d3", "snapshot-end", "up-to-date")[2].Headers.LastSeenLSN
+		s.says("insert d3", "snapshot-end", "up-to-date") // which she may not have got
 		d.electric.FallBehind()
 		d.exec("DELETE FROM documents WHERE id = $1", full("d3"))
-		at := "handle=" + first.handle() + "&offset=" + lsn + "_0"
+		at := first.onward()
 		if kind == sse {
 			s = alice.stream("/v1/shapes/documents?" + sse + at)
 			s.says("snapshot-end", "up-to-date")
@@ -321,9 +321,15 @@ func TestWhatAStreamToldIsToldOnceMoreToWhoeverComesBackFromIt(t *testing.T) {
 	s.says("delete d3", "up-to-date")
 	d.revoke(sees("alice", "d1"))
 	lsn := s.says("delete d1", "up-to-date")[1].Headers.LastSeenLSN
-	again := "handle=" + s.header.Get("Electric-Handle") + "&offset=" + lsn + "_0"
-	read := alice.get("/v1/shapes/documents?"+again).says("delete d1", "delete d3", "up-to-date")
+	read := alice.get("/v1/shapes/documents?"+first.onward()).says("delete d1", "delete d3", "up-to-date")
 	alice.get("/v1/shapes/documents?" + read.onward()).says("up-to-date")
+
+	// Unless the client shows, by where it resumes, that it got it, though Electric's log
+	// has not moved.
+	again := "handle=" + s.header.Get("Electric-Handle") + "&offset=" + lsn + "_0"
+	read = alice.get("/v1/shapes/documents?" + again).says("up-to-date")
+	d.grant(sees("alice", "d3"))
+	alice.get("/v1/shapes/documents?"+read.onward()).says("insert d3", "snapshot-end", "up-to-date")
 }
 
 // A row that an earlier stream brought may end before the client comes back.
@@ -335,14 +341,52 @@ func TestTheEndOfARowThatAnEarlierStreamBroughtIsTold(t *testing.T) {
 		s := alice.stream("/v1/shapes/documents?" + sse + first.onward())
 		d.waitHeld(1)
 		d.grant(sees("alice", "d3"))
-		lsn := s.says("insert d3", "snapshot-end", "up-to-date")[2].Headers.LastSeenLSN
+		s.says("insert d3", "snapshot-end", "up-to-date")
 		s.ends()
 		d.exec("DELETE FROM documents WHERE id = $1", full("d3"))
-		again := "/v1/shapes/documents?" + kind + "handle=" + first.handle() + "&offset=" + lsn + "_0"
+		again := "/v1/shapes/documents?" + kind + first.onward()
 		if kind == sse {
 			alice.stream(again).says("delete d3", "snapshot-end", "up-to-date")
 		} else {
 			alice.get(again).says("delete d3", "snapshot-end", "up-to-date")
+		}
+	}
+}
+
+// Another process cannot know what a client was brought that its handle does not name:
+// the offset says that there is something.
+func TestWhatIsBeyondTheHandleIsNotLeftByAnotherProcess(t *testing.T) {
+	for _, kind := range []string{"stream", "subset"} {
+		for _, brought := range []bool{true, false} {
+			d := deploy(t)
+			alice := d.as("alice")
+			path := "/v1/shapes/documents?"
+			first := alice.get(path + "offset=-1")
+			if brought {
+				d.grant(sees("alice", "d3"))
+			}
+			var onward string
+			if kind == "stream" {
+				s := alice.stream(path + sse + first.onward())
+				if !brought {
+					d.waitHeld(1)
+					d.exec("UPDATE documents SET title = 'new' WHERE id = $1", full("d1"))
+				}
+				list := s.batch()
+				onward = "handle=" + s.header.Get("Electric-Handle") + "&offset=" + list[len(list)-1].Headers.LastSeenLSN + "_0"
+			} else {
+				onward = alice.post(path+first.onward(), `{"where":"true"}`).onward()
+			}
+			d.revoke(sees("alice", "d3"))
+			d.replica(nil)
+			for _, live := range []string{"", "live=true&", sse} {
+				switch {
+				case brought:
+					alice.get(path + live + onward).mustRefetch(first)
+				case live == "":
+					alice.get(path + onward).is(http.StatusOK)
+				}
+			}
 		}
 	}
 }

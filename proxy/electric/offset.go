@@ -81,6 +81,20 @@ func (o Offset) IsPosition() bool { return o.kind == kindPosition }
 // for the snapshot that a log begins with.
 func (o Offset) LSN() uint64 { return o.lsn }
 
+// noteBits of an LSN are always zero: what Postgres writes ahead is aligned to eight
+// bytes (MAXALIGN), as all recordings have it.
+const noteBits = 7
+
+// Note returns what was noted in a position, see WithNote.
+func (o Offset) Note() uint64 { return o.lsn & noteBits }
+
+// WithNote returns the position with a note, which is less than eight. A position with
+// one comes right after that without, and is none to ask Electric for.
+func (o Offset) WithNote(note uint64) Offset {
+	o.lsn = o.lsn&^noteBits | note&noteBits
+	return o
+}
+
 // Compare orders positions. BeforeAll comes before each of them, Now after.
 func (o Offset) Compare(p Offset) int {
 	if o.kind != p.kind {
