@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/shapegate/shapegate/proxy/electric"
@@ -98,7 +99,7 @@ type arrayWriter struct {
 }
 
 const (
-	writeBuffer = 32 << 10
+	writeBuffer = 64 << 10
 
 	// firstWrite is how much is gathered before something is sent for the first time, so
 	// that whoever reads a long answer can begin.
@@ -110,13 +111,29 @@ func beginArray(w http.ResponseWriter, s shapeHeaders) *arrayWriter {
 	s.write(w.Header())
 	w.Header().Set("Content-Type", jsonType)
 	w.WriteHeader(http.StatusOK)
-	return newArrayWriter(newPatientWriter(w))
+	return newArrayWriter(borrowWriter(w))
 }
 
-func newArrayWriter(w io.Writer) *arrayWriter {
-	a := &arrayWriter{w: bufio.NewWriterSize(w, writeBuffer)}
-	_ = a.w.WriteByte('[') // bufio keeps the first error for Flush
-	return a
+func newArrayWriter(w *bufio.Writer) *arrayWriter {
+	_ = w.WriteByte('[') // bufio keeps the first error for Flush
+	return &arrayWriter{w: w}
+}
+
+// writers are buffers for answers. One that is not given back is no loss.
+var writers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, writeBuffer) }}
+
+func borrowWriter(w http.ResponseWriter) *bufio.Writer {
+	b := writers.Get().(*bufio.Writer)
+	b.Reset(newPatientWriter(w))
+	return b
+}
+
+// finish sends what a borrowed buffer holds, and gives it back.
+func finish(b *bufio.Writer) error {
+	err := b.Flush()
+	b.Reset(nil)
+	writers.Put(b)
+	return err
 }
 
 func (a *arrayWriter) add(element []byte) error {
@@ -132,10 +149,13 @@ func (a *arrayWriter) add(element []byte) error {
 	return err
 }
 
+// close closes the array, and leaves it to be sent.
+func (a *arrayWriter) close() { _ = a.w.WriteByte(']') }
+
 // end closes the array and sends what is still here.
 func (a *arrayWriter) end() error {
-	_ = a.w.WriteByte(']')
-	return a.w.Flush()
+	a.close()
+	return finish(a.w)
 }
 
 // snapshotEnd is the control message that tells which transactions a snapshot

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -68,7 +67,7 @@ func bodySize(s electric.Subset) int {
 	if size+envelope <= electric.MaxBody {
 		return size + envelope
 	}
-	body, err := json.Marshal(s)
+	body, err := s.Body()
 	if err != nil {
 		return electric.MaxBody + 1
 	}

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -96,13 +95,13 @@ func (rd *reading) noteSubset(at electric.Offset) {
 // written as they are read, and the metadata after them, where it is known
 // whatever the order in which Electric wrote the two.
 func (rd *reading) writeSnapshot(w http.ResponseWriter, rows *rows) error {
-	b := bufio.NewWriterSize(newPatientWriter(w), writeBuffer)
+	b := borrowWriter(w)
 	_, _ = io.WriteString(b, `{"data":`)
 	out := newArrayWriter(b)
 	if err := rd.writeRows(out, rows); err != nil {
 		return err
 	}
-	_ = out.end()
+	out.close()
 	if h, ok := parseHandle(rd.handle); ok {
 		if seen, ok := rows.metadata.Seen(); ok {
 			rd.h.extras.snapshot(h, seen)
@@ -111,7 +110,7 @@ func (rd *reading) writeSnapshot(w http.ResponseWriter, rows *rows) error {
 	_, _ = io.WriteString(b, `,"metadata":`)
 	_, _ = b.Write(rows.metadata.Raw)
 	_ = b.WriteByte('}')
-	return b.Flush()
+	return finish(b)
 }
 
 // explainSubset tells a client whose where was refused so. The filter's part of

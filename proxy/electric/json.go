@@ -95,10 +95,18 @@ func endsLiteral(c byte) bool {
 
 // skipString returns the index after the JSON string that begins at i.
 func skipString(b []byte, i int) int {
+	if end, ok := stringEnd(b, i); ok {
+		return end
+	}
+	return len(b)
+}
+
+// stringEnd returns the index after the JSON string that begins at i, if it ends.
+func stringEnd(b []byte, i int) (end int, ok bool) {
 	for i++; i < len(b); {
 		n := bytes.IndexByte(b[i:], '"')
 		if n < 0 {
-			return len(b)
+			return 0, false
 		}
 		quote := i + n
 		escapes := 0
@@ -107,10 +115,10 @@ func skipString(b []byte, i int) int {
 		}
 		i = quote + 1
 		if escapes%2 == 0 {
-			return i
+			return i, true
 		}
 	}
-	return len(b)
+	return 0, false
 }
 
 // stringIs reports whether a JSON string, with its quotes, spells s.
@@ -119,8 +127,12 @@ func stringIs(quoted []byte, s string) bool {
 		return false
 	}
 	inner := quoted[1 : len(quoted)-1]
-	if bytes.IndexByte(inner, '\\') < 0 {
-		return string(inner) == s
+	if string(inner) == s {
+		return true
+	}
+	// Escapes make it longer than what it spells.
+	if len(inner) <= len(s) || bytes.IndexByte(inner, '\\') < 0 {
+		return false
 	}
 	text, err := jsontext.AppendUnquote(nil, quoted)
 	return err == nil && string(text) == s

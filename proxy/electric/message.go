@@ -2,6 +2,7 @@ package electric
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 	"strconv"
 )
@@ -47,35 +48,71 @@ type rememberedColumn struct {
 }
 
 // ParseMessage reads a message that was read before, from a copy of its Raw.
-func ParseMessage(raw []byte) (Message, error) { return parseMessage(raw) }
-
-// parseMessage reads one message. Whatever it does not know is an error: a
-// message that nobody understood must not be passed on.
-func parseMessage(raw []byte) (Message, error) {
+func ParseMessage(raw []byte) (Message, error) {
+	var m Message
 	var none insertHeaders
-	return none.parseMessage(raw)
+	end, err := none.scan(raw, &m)
+	m.Raw = raw
+	if errors.Is(err, errShort) || err == nil && skipSpace(raw, end) < len(raw) {
+		err = errNotJSON
+	}
+	return m, err
 }
 
 // insertHeaders are the headers of the last insert that was read. Those of the next are
 // often the same, as all rows of a snapshot have them, and are then not read again.
 type insertHeaders []byte
 
-func (h *insertHeaders) parseMessage(raw []byte) (Message, error) {
-	m := Message{Raw: raw}
-	members(raw, func(f member) bool {
-		switch {
-		case stringIs(f.name, "key"):
-			m.key = f.value
-		case stringIs(f.name, "value"):
-			m.value = f.value
-		case stringIs(f.name, "old_value"):
-			m.old = f.value
-		case stringIs(f.name, "headers"):
-			m.headers = f.value
+// scan reads the message that b begins with, but for Raw, and returns where it ends.
+// Whatever it does not know is an error: a message that nobody understood must not be
+// passed on. Errors are as of checkValue.
+func (h *insertHeaders) scan(b []byte, m *Message) (end int, err error) {
+	*m = Message{}
+	if len(b) == 0 || b[0] != '{' {
+		return 0, protocolErrorf("a message is not an object")
+	}
+	i := skipSpace(b, 1)
+	for more := i >= len(b) || b[i] != '}'; more; {
+		name, value, err := checkName(b, i)
+		if err != nil {
+			return 0, err
 		}
-		return true
-	})
-	var err error
+		member := m.member(name)
+		if member == &m.headers && len(*h) > 0 && bytes.HasPrefix(b[value:], *h) {
+			end = value + len(*h)
+		} else if end, err = checkValue(b, value, 1); err != nil {
+			return 0, err
+		}
+		if member != nil {
+			*member = b[value:end]
+		}
+		if i, more, err = checkNext(b, end, '}'); err != nil {
+			return 0, err
+		}
+	}
+	if end == 0 {
+		i++ // an empty object
+	}
+	return i, h.parse(m)
+}
+
+// member returns where the value of a member of the message's object goes, or nil.
+func (m *Message) member(name []byte) *[]byte {
+	switch {
+	case stringIs(name, "key"):
+		return &m.key
+	case stringIs(name, "value"):
+		return &m.value
+	case stringIs(name, "headers"):
+		return &m.headers
+	case stringIs(name, "old_value"):
+		return &m.old
+	}
+	return nil
+}
+
+// parse reads what the headers say, and makes sure that it goes with the rest.
+func (h *insertHeaders) parse(m *Message) (err error) {
 	if len(*h) > 0 && bytes.Equal(*h, m.headers) {
 		m.Operation = Insert
 	} else if err = m.parseHeaders(); err == nil && m.Operation == Insert && m.KeyChange == nil {
@@ -84,7 +121,7 @@ func (h *insertHeaders) parseMessage(raw []byte) (Message, error) {
 	if err == nil && m.Operation != Control && (!isObject(m.value) || m.key == nil) {
 		err = protocolErrorf("a message without key or value")
 	}
-	return m, err
+	return err
 }
 
 func (m *Message) parseHeaders() error {

@@ -15,7 +15,7 @@ const (
 )
 
 func TestAMessageTellsItsOperationAndColumns(t *testing.T) {
-	m, err := parseMessage([]byte(insertMessage))
+	m, err := ParseMessage([]byte(insertMessage))
 	if err != nil || m.Operation != Insert {
 		t.Fatalf("operation %v, %v", m.Operation, err)
 	}
@@ -28,16 +28,16 @@ func TestAMessageTellsItsOperationAndColumns(t *testing.T) {
 	if v, _ := m.Column("points"); v.Present {
 		t.Errorf("points = %+v, want nothing", v)
 	}
-	if m, _ := parseMessage([]byte(deleteMessage)); m.Operation != Delete || string(m.KeyChange) != `"public"."t"/"5"` {
+	if m, _ := ParseMessage([]byte(deleteMessage)); m.Operation != Delete || string(m.KeyChange) != `"public"."t"/"5"` {
 		t.Errorf("operation %v, key change %s", m.Operation, m.KeyChange)
 	}
-	if m, _ := parseMessage([]byte(upToDate)); m.Operation != Control || m.Control != ControlUpToDate {
+	if m, _ := ParseMessage([]byte(upToDate)); m.Operation != Control || m.Control != ControlUpToDate {
 		t.Errorf("operation %v, control %q", m.Operation, m.Control)
 	}
 }
 
 func TestAnUpdateTellsTheRowBeforeIt(t *testing.T) {
-	m, err := parseMessage([]byte(updateMessage))
+	m, err := ParseMessage([]byte(updateMessage))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,21 +52,21 @@ func TestAnUpdateTellsTheRowBeforeIt(t *testing.T) {
 }
 
 func TestAnUpdateThatBringsARowInIsAnInsertWithoutItsPast(t *testing.T) {
-	m, _ := parseMessage([]byte(updateMessage))
+	m, _ := ParseMessage([]byte(updateMessage))
 	got := m.AppendAs(nil, Insert)
 	sameJSON(t, got, `{"key":"\"public\".\"t\"/\"3\"","value":{"id":"3","project_id":"p9","title":"b","meta":"[]"},
 		"headers":{"last":true,"relation":["public","t"],"operation":"insert","lsn":"28","txids":[796],"op_position":0}}`)
 }
 
 func TestAnUpdateThatTakesARowOutIsADeleteWithoutItsFuture(t *testing.T) {
-	m, _ := parseMessage([]byte(updateMessage))
+	m, _ := ParseMessage([]byte(updateMessage))
 	got := m.AppendAs(nil, Delete)
 	sameJSON(t, got, `{"key":"\"public\".\"t\"/\"3\"","value":{"id":"3","project_id":"p2","title":null,"meta":"[]"},
 		"headers":{"last":true,"relation":["public","t"],"operation":"delete","lsn":"28","txids":[796],"op_position":0}}`)
 }
 
 func TestTheOtherHalfOfAKeyChangeCanBeLeftOut(t *testing.T) {
-	m, _ := parseMessage([]byte(deleteMessage))
+	m, _ := ParseMessage([]byte(deleteMessage))
 	got := m.AppendWithoutKeyChange(nil)
 	sameJSON(t, got, `{"value":{"id":"1"},"key":"\"public\".\"t\"/\"1\"",
 		"headers":{"relation":["public","t"],"operation":"delete","lsn":"29","txids":[790],"op_position":0}}`)
@@ -79,13 +79,13 @@ func TestWhatIsNotUnderstoodIsAnError(t *testing.T) {
 		`{"headers":{"operation":"insert"},"key":"k"}`, `{"headers":{"operation":"insert"},"key":"k","value":[1]}`,
 		`{"headers":{"operation":"insert","control":"up-to-date"},"key":"k","value":{}}`,
 	} {
-		_, err := parseMessage([]byte(raw))
+		_, err := ParseMessage([]byte(raw))
 		var protocol *ProtocolError
 		if !errors.As(err, &protocol) {
 			t.Errorf("%s: %v, want a ProtocolError", raw, err)
 		}
 	}
-	m, err := parseMessage([]byte(`{"headers":{"operation":"insert"},"key":"k","value":{"id":5}}`))
+	m, err := ParseMessage([]byte(`{"headers":{"operation":"insert"},"key":"k","value":{"id":5}}`))
 	if err != nil {
 		t.Fatal(err)
 	}

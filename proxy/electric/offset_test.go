@@ -59,3 +59,22 @@ func FuzzParseOffset(f *testing.F) {
 		}
 	})
 }
+
+func TestANoteIsNoPartOfThePosition(t *testing.T) {
+	for _, s := range []string{"0_inf", "27028648_0", "27029048_1", "27066264_2"} {
+		o, err := ParseOffset(s)
+		if err != nil || o.Note() != 0 {
+			t.Fatalf("%s: note %d, %v", s, o.Note(), err)
+		}
+		for note := range uint64(8) {
+			noted := o.WithNote(note)
+			back, err := ParseOffset(noted.String())
+			if err != nil || back.Note() != note || back.WithNote(0) != o {
+				t.Errorf("%s with %d is %s", s, note, noted)
+			}
+			if note > 0 && noted.Compare(o) <= 0 {
+				t.Errorf("%s is not after %s", noted, s)
+			}
+		}
+	}
+}

@@ -1,31 +1,25 @@
 package electric
 
 import (
-	"errors"
+	"bytes"
 	"io"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // MessageReader reads the messages of a log answer one by one. Its memory is that
 // of the largest message, whatever the length of the answer.
 type MessageReader struct {
 	body    io.ReadCloser
-	dec     *jsontext.Decoder
+	text    source
 	msg     Message
 	headers insertHeaders
 	opened  bool
+	first   bool
 	done    bool
 }
 
 // NewMessageReader reads the messages of a log from body, and closes it.
 func NewMessageReader(body io.ReadCloser) *MessageReader {
-	return &MessageReader{body: body, dec: newDecoder(body)}
-}
-
-func newDecoder(r io.Reader) *jsontext.Decoder {
-	// Electric's answers hold what Postgres holds: any text that JSON can spell.
-	return jsontext.NewDecoder(r, jsontext.AllowDuplicateNames(true))
+	return &MessageReader{body: body, text: source{body: body}, first: true}
 }
 
 // Next returns the next message, or io.EOF after the last one. The message holds
@@ -37,16 +31,23 @@ func (r *MessageReader) Next() (*Message, error) {
 		return nil, io.EOF
 	}
 	if !r.opened {
-		if err := expect(r.dec, '['); err != nil {
+		if err := r.text.take('['); err != nil {
 			return nil, err
 		}
 		r.opened = true
 	}
-	if r.dec.PeekKind() == ']' {
-		r.done = true
-		return nil, closeDocument(r.dec, ']')
+	more, err := r.text.next(&r.first, ']')
+	if err != nil {
+		return nil, err
 	}
-	return nextMessage(r.dec, &r.msg, &r.headers)
+	if !more {
+		r.done = true
+		return nil, r.text.end()
+	}
+	if err := r.text.message(&r.msg, &r.headers); err != nil {
+		return nil, err
+	}
+	return &r.msg, nil
 }
 
 // Close ends the request, whether or not all messages were read.
@@ -64,18 +65,20 @@ type Metadata struct {
 // insert them.
 type SnapshotReader struct {
 	body     io.ReadCloser
-	dec      *jsontext.Decoder
+	text     source
 	msg      Message
 	headers  insertHeaders
 	metadata *Metadata
+	opened   bool
+	members  bool // the answer's first member is still to come
+	rows     bool // and so is the first row
 	inData   bool
 	sawData  bool
-	opened   bool
 	done     bool
 }
 
 func newSnapshotReader(body io.ReadCloser) *SnapshotReader {
-	return &SnapshotReader{body: body, dec: newDecoder(body)}
+	return &SnapshotReader{body: body, text: source{body: body}, members: true, rows: true}
 }
 
 // Metadata returns the snapshot's metadata, or nil if it was not read yet. It is
@@ -84,65 +87,83 @@ func (r *SnapshotReader) Metadata() *Metadata { return r.metadata }
 
 // Next is as MessageReader.Next.
 func (r *SnapshotReader) Next() (*Message, error) {
+	if r.done {
+		return nil, io.EOF
+	}
+	if !r.opened {
+		if err := r.text.take('{'); err != nil {
+			return nil, err
+		}
+		r.opened = true
+	}
 	for {
-		switch {
-		case r.done:
-			return nil, io.EOF
-		case !r.opened:
-			if err := expect(r.dec, '{'); err != nil {
+		if r.inData {
+			switch more, err := r.text.next(&r.rows, ']'); {
+			case err != nil:
 				return nil, err
-			}
-			r.opened = true
-		case r.inData && r.dec.PeekKind() == ']':
-			if err := expect(r.dec, ']'); err != nil {
-				return nil, err
+			case more:
+				return r.row()
 			}
 			r.inData = false
-		case r.inData:
-			msg, err := nextMessage(r.dec, &r.msg, &r.headers)
-			if err == nil && msg.Operation != Insert {
-				return nil, protocolErrorf("a snapshot holds a message that is no insert")
-			}
-			return msg, err
-		case r.dec.PeekKind() == '}':
-			if r.metadata == nil || !r.sawData {
-				return nil, protocolErrorf("a snapshot without metadata or data")
-			}
-			r.done = true
-			return nil, closeDocument(r.dec, '}')
-		default:
-			if err := r.member(); err != nil {
-				return nil, err
-			}
+		}
+		more, err := r.text.next(&r.members, '}')
+		if err == nil && more {
+			err = r.member()
+		}
+		if err != nil {
+			return nil, err
+		}
+		if !more {
+			return nil, r.end()
 		}
 	}
 }
 
+func (r *SnapshotReader) row() (*Message, error) {
+	if err := r.text.message(&r.msg, &r.headers); err != nil {
+		return nil, err
+	}
+	if r.msg.Operation != Insert {
+		return nil, protocolErrorf("a snapshot holds a message that is no insert")
+	}
+	return &r.msg, nil
+}
+
+// end ends the reading, once the answer's object was read.
+func (r *SnapshotReader) end() error {
+	if r.metadata == nil || !r.sawData {
+		return protocolErrorf("a snapshot without metadata or data")
+	}
+	r.done = true
+	return r.text.end()
+}
+
 // member reads one member of the answer's object, and of data only its start.
 func (r *SnapshotReader) member() error {
-	name, err := r.dec.ReadToken()
+	name, err := r.text.name()
 	if err != nil {
-		return readError(err)
+		return err
 	}
-	switch name.String() {
+	switch name {
 	case "data":
 		if r.sawData {
 			return protocolErrorf("a snapshot with data twice")
 		}
 		r.inData, r.sawData = true, true
-		return expect(r.dec, '[')
+		return r.text.take('[')
 	case "metadata":
-		value, err := r.dec.ReadValue()
+		value, err := r.text.value()
 		if err != nil {
-			return readError(err)
+			return err
 		}
-		r.metadata = parseMetadata(value.Clone())
+		r.metadata = parseMetadata(bytes.Clone(value))
 		if r.metadata == nil {
 			return protocolErrorf("a snapshot's metadata lacks xmin, xmax or xip_list")
 		}
 		return nil
 	default:
-		return readError(r.dec.SkipValue())
+		_, err := r.text.value()
+		return err
 	}
 }
 
@@ -166,61 +187,6 @@ func parseMetadata(raw []byte) *Metadata {
 		return nil
 	}
 	return m
-}
-
-func nextMessage(dec *jsontext.Decoder, msg *Message, headers *insertHeaders) (*Message, error) {
-	raw, err := dec.ReadValue()
-	if err != nil {
-		return nil, readError(err)
-	}
-	if raw.Kind() != '{' {
-		return nil, protocolErrorf("a message is not an object")
-	}
-	if *msg, err = headers.parseMessage(raw); err != nil {
-		return nil, err
-	}
-	return msg, nil
-}
-
-func expect(dec *jsontext.Decoder, kind jsontext.Kind) error {
-	t, err := dec.ReadToken()
-	if err != nil {
-		return readError(err)
-	}
-	if t.Kind() != kind {
-		return protocolErrorf("a body is not of the form that its headers promise")
-	}
-	return nil
-}
-
-// closeDocument reads the closing token and makes sure that nothing follows. It
-// returns io.EOF where all is well.
-func closeDocument(dec *jsontext.Decoder, kind jsontext.Kind) error {
-	if err := expect(dec, kind); err != nil {
-		return err
-	}
-	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
-		if err == nil {
-			return protocolErrorf("a body goes on after its end")
-		}
-		return readError(err)
-	}
-	return io.EOF
-}
-
-// readError sorts what can go wrong while a body is read.
-func readError(err error) error {
-	var syntactic *jsontext.SyntacticError
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return &UnavailableError{Err: io.ErrUnexpectedEOF}
-	case errors.As(err, &syntactic):
-		return protocolErrorf("a body is not valid JSON")
-	default:
-		return &UnavailableError{Err: err}
-	}
 }
 
 func closeBody(body io.ReadCloser, read bool) error {

@@ -1,6 +1,7 @@
 package electric
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
 	"strings"
@@ -75,6 +76,25 @@ func TestABodyOfAnotherFormIsAProtocolError(t *testing.T) {
 	}
 }
 
+// A row may be longer than what is read ahead, and comes in pieces.
+func TestALongMessageIsReadWhole(t *testing.T) {
+	text := strings.Repeat(`long \\\" and longer `, 20_000)
+	message := `{"key":"k","value":{"id":"1","text":"` + text + `"},"headers":{"operation":"insert"}}`
+	r := NewMessageReader(io.NopCloser(iotest.HalfReader(strings.NewReader("[" + message + "," + insertMessage + "," + message + "]"))))
+	for i := range 3 {
+		want := message
+		if i == 1 {
+			want = insertMessage
+		}
+		if m, err := r.Next(); err != nil || string(m.Raw) != want {
+			t.Fatalf("message %d: %v", i, err)
+		}
+	}
+	if _, err := r.Next(); !errors.Is(err, io.EOF) {
+		t.Error(err)
+	}
+}
+
 func TestASnapshotIsReadWhateverTheOrderOfItsMembers(t *testing.T) {
 	const metadata = `{"xip_list":["803"],"xmax":"805","xmin":"804","snapshot_mark":7,"database_lsn":"27"}`
 	for _, body := range []string{
@@ -97,8 +117,12 @@ func FuzzReader(f *testing.F) {
 	f.Add([]byte("[" + insertMessage + "," + upToDate + "]"))
 	f.Add([]byte(`{"metadata":{"xmin":"1","xmax":"1","xip_list":[]}, "data": [` + insertMessage + `]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		for _, next := range []func() (*Message, error){logOf(string(body)).Next, snapshotOf(string(body)).Next} {
-			_, err := readAll(next)
+		for i, next := range []func() (*Message, error){logOf(string(body)).Next, snapshotOf(string(body)).Next} {
+			n, err := readAll(next)
+			var all []json.RawMessage
+			if i == 0 && err == nil && (json.Unmarshal(blank(body), &all) != nil || len(all) != n) {
+				t.Errorf("%d messages of %s", n, body)
+			}
 			var away *UnavailableError
 			var protocol *ProtocolError
 			if err != nil && !errors.As(err, &away) && !errors.As(err, &protocol) {

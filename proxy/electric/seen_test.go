@@ -27,7 +27,7 @@ func TestWhatASnapshotHasSeen(t *testing.T) {
 			if !ok {
 				t.Fatal("the snapshot cannot be read")
 			}
-			m, err := parseMessage([]byte(`{"key":"k","value":{},"headers":{"operation":"insert","txids":` + tt.txids + `}}`))
+			m, err := ParseMessage([]byte(`{"key":"k","value":{},"headers":{"operation":"insert","txids":` + tt.txids + `}}`))
 			if err != nil {
 				t.Fatal(err)
 			}

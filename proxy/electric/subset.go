@@ -2,8 +2,13 @@ package electric
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
+	"maps"
 	"net/http"
+	"slices"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // MaxBody is the largest POST body that Electric reads, in bytes (recording 07
@@ -12,12 +17,66 @@ const MaxBody = 8_000_000
 
 // Subset asks for the rows of a feed as they are now.
 type Subset struct {
-	Where   string            `json:"where"`
-	Params  map[string]string `json:"params,omitempty"` // by number, from "1", without gaps
-	OrderBy string            `json:"order_by,omitempty"`
-	Limit   *int64            `json:"limit,omitempty"`
-	Offset  *int64            `json:"offset,omitempty"`
+	Where   string
+	Params  map[string]string // by number, from "1", without gaps
+	OrderBy string
+	Limit   *int64
+	Offset  *int64
 }
+
+// Body returns the request's body. Params may be long, and are most often plain: so it
+// is put together here, which takes half the time that encoding/json takes. Errors are
+// of text that is not valid UTF-8.
+func (s *Subset) Body() ([]byte, error) {
+	size := len(s.Where) + len(s.OrderBy) + 128
+	for _, v := range s.Params {
+		size += len(v) + 16
+	}
+	b, err := appendText(append(make([]byte, 0, size), `{"where":`...), s.Where)
+	if len(s.Params) > 0 {
+		b = append(b, `,"params":{`...)
+		for i, number := range slices.Sorted(maps.Keys(s.Params)) {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			var wrong [2]error
+			b, wrong[0] = appendText(b, number)
+			b, wrong[1] = appendText(append(b, ':'), s.Params[number])
+			err = errors.Join(err, wrong[0], wrong[1])
+		}
+		b = append(b, '}')
+	}
+	if s.OrderBy != "" {
+		var wrong error
+		b, wrong = appendText(append(b, `,"order_by":`...), s.OrderBy)
+		err = errors.Join(err, wrong)
+	}
+	if s.Limit != nil {
+		b = strconv.AppendInt(append(b, `,"limit":`...), *s.Limit, 10)
+	}
+	if s.Offset != nil {
+		b = strconv.AppendInt(append(b, `,"offset":`...), *s.Offset, 10)
+	}
+	return append(b, '}'), err
+}
+
+// appendText appends a JSON string.
+func appendText(dst []byte, text string) ([]byte, error) {
+	for i := range len(text) {
+		if !plainInJSON[text[i]] {
+			return jsontext.AppendQuote(dst, text)
+		}
+	}
+	return append(append(append(dst, '"'), text...), '"'), nil
+}
+
+// plainInJSON holds the bytes that mean themselves in a JSON string.
+var plainInJSON = func() (table [256]bool) {
+	for c := byte(' '); c <= '~'; c++ {
+		table[c] = c != '"' && c != '\\'
+	}
+	return table
+}()
 
 // SubsetResponse is a snapshot: its metadata, and its rows still unread.
 type SubsetResponse struct {
@@ -36,7 +95,7 @@ type SubsetResponse struct {
 // Errors are ErrRefused, ErrTooLarge, an *UnavailableError, a *ProtocolError, or
 // the context's.
 func (c *Client) ReadSubset(ctx context.Context, feed *Feed, s Subset) (*SubsetResponse, error) {
-	body, err := json.Marshal(s)
+	body, err := s.Body()
 	if err != nil {
 		return nil, err
 	}

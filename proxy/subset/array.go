@@ -9,7 +9,13 @@ import (
 // ArrayLiteral returns the values as a Postgres array literal, {a,"b c"}, which
 // both Postgres and Electric read back as the same values. The values must be
 // valid for the array's type; no value stands for NULL.
-func ArrayLiteral(values iter.Seq[string]) string { return string(AppendArrayLiteral(nil, values)) }
+func ArrayLiteral(values iter.Seq[string]) string {
+	size := len("{}")
+	for v := range values {
+		size += len(v) + len(",")
+	}
+	return string(AppendArrayLiteral(make([]byte, 0, size), values))
+}
 
 // AppendArrayLiteral appends to dst what ArrayLiteral returns.
 func AppendArrayLiteral(dst []byte, values iter.Seq[string]) []byte {

@@ -58,6 +58,9 @@ func ValidValue(pgType, value string) bool {
 // spellings that only Postgres can tell apart: only uuid, int2, int4, int8, text
 // and varchar columns can hold object ids.
 func CanonicalValue(pgType, value string) (string, bool) {
+	if pgType == "uuid" && isPrintedUUID(value) {
+		return value, true
+	}
 	if !ValidValue(pgType, value) {
 		return "", false
 	}
@@ -94,6 +97,33 @@ func validUUID(s string) bool {
 	}
 	return true
 }
+
+// isPrintedUUID reports whether s is a UUID as Postgres prints it. Thousands of ids are
+// looked at before a first read, and are most often that.
+func isPrintedUUID(s string) bool {
+	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
+		return false
+	}
+	hyphens := 0
+	for i := range len(s) {
+		switch uuidByte[s[i]] {
+		case 0:
+			return false
+		case 2:
+			hyphens++
+		}
+	}
+	return hyphens == 4
+}
+
+// uuidByte is 1 for the digits of a UUID as Postgres prints it, and 2 for its hyphens.
+var uuidByte = func() (table [256]byte) {
+	for _, c := range []byte("0123456789abcdef") {
+		table[c] = 1
+	}
+	table['-'] = 2
+	return table
+}()
 
 func isHex(c byte) bool {
 	return isDigit(c) || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
