@@ -67,7 +67,7 @@ type SnapshotReader struct {
 	body     io.ReadCloser
 	text     source
 	msg      Message
-	headers  insertHeaders
+	scanner  rowScanner
 	metadata *Metadata
 	opened   bool
 	members  bool // the answer's first member is still to come
@@ -120,7 +120,7 @@ func (r *SnapshotReader) Next() (*Message, error) {
 }
 
 func (r *SnapshotReader) row() (*Message, error) {
-	if err := r.text.message(&r.msg, &r.headers); err != nil {
+	if err := r.text.message(&r.msg, &r.scanner); err != nil {
 		return nil, err
 	}
 	if r.msg.Operation != Insert {

@@ -129,11 +129,16 @@ func (s *source) name() (string, error) {
 	return text, s.take(':')
 }
 
+// scanner reads the message that b begins with, see insertHeaders.scan.
+type scanner interface {
+	scan(b []byte, m *Message) (end int, err error)
+}
+
 // message takes the next value, which has to be a message.
-func (s *source) message(m *Message, headers *insertHeaders) error {
+func (s *source) message(m *Message, by scanner) error {
 	var end int
 	err := s.scan(func(b []byte) (err error) {
-		end, err = headers.scan(b, m)
+		end, err = by.scan(b, m)
 		return err
 	})
 	m.Raw = s.taken(end)

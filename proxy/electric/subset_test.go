@@ -37,6 +37,19 @@ func TestASubsetsBodyIsJSON(t *testing.T) {
 	}
 }
 
+func TestWhatIsPlainInJSON(t *testing.T) {
+	for c := range 256 {
+		for i := range 17 {
+			text := []byte("abcdefgh{ijklmno}")
+			text[i] = byte(c)
+			want := c >= ' ' && c < 0x80 && c != '"' && c != '\\'
+			if got := isPlainInJSON(string(text)); got != want && c != 0x7f { // which need not be
+				t.Errorf("%q: %v", text, got)
+			}
+		}
+	}
+}
+
 // FuzzBody holds the body to encoding/json.
 func FuzzBody(f *testing.F) {
 	f.Add("true", "{a,b}", "")

@@ -14,21 +14,23 @@ func ArrayLiteral(values iter.Seq[string]) string {
 	for v := range values {
 		size += len(v) + len(",")
 	}
-	return string(AppendArrayLiteral(make([]byte, 0, size), values))
-}
-
-// AppendArrayLiteral appends to dst what ArrayLiteral returns.
-func AppendArrayLiteral(dst []byte, values iter.Seq[string]) []byte {
-	dst = append(dst, '{')
+	var b strings.Builder
+	b.Grow(size)
+	b.WriteByte('{')
 	separator := false
 	for v := range values {
 		if separator {
-			dst = append(dst, ',')
+			b.WriteByte(',')
 		}
 		separator = true
-		dst = appendElement(dst, v)
+		if plain(v) {
+			b.WriteString(v)
+		} else {
+			b.Write(appendElement(nil, v))
+		}
 	}
-	return append(dst, '}')
+	b.WriteByte('}')
+	return b.String()
 }
 
 // appendElement quotes an element unless that is plainly not needed: an empty
