@@ -29,6 +29,7 @@ type brought struct {
 	any   bool
 	rows  visibility
 	since electric.Offset
+	first *electric.Seen // what the first snapshot had seen that brought some; nil: not known
 
 	// Of streams: what they have read, how many of them are read now, and what the last
 	// snapshot had seen that one has told. A row that came in after all that is none.
@@ -38,6 +39,11 @@ type brought struct {
 
 	// came are the keys of the rows of which a window knows that. Nil: it knows of none.
 	came map[string]bool
+}
+
+// isAfter reports whether a message tells of what was before anything was brought.
+func (b *brought) isAfter(m *electric.Message) bool {
+	return m.Offset().Compare(b.since) <= 0 || b.first != nil && m.SeenBy(b.first)
 }
 
 func (b *brought) add(rows visibility, at electric.Offset) {
@@ -60,6 +66,9 @@ func (e extras) subset(h handle, rows visibility, at electric.Offset) {
 // snapshot had seen, if there was one.
 func (e extras) stream(h handle, rows visibility, at electric.Offset, told authz.Mark, seen *electric.Seen) {
 	e.change(h, func(x *extra) {
+		if !x.streams.any {
+			x.streams.first = seen
+		}
 		x.streams.add(rows, at)
 		x.told = told
 		if seen != nil {

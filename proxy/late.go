@@ -30,8 +30,11 @@ type late struct {
 	until   time.Time // by then the log has caught up
 
 	// inStream is the mark of the change that a stream told with the snapshot, to whoever
-	// holds the handle that the stream began with: of it, what was sent may be lost.
+	// holds the handle that the stream began with. To who comes back with that handle,
+	// what was sent may be lost: then it is unsure, and held is from a later point than
+	// the handle's.
 	inStream authz.Mark
+	unsure   bool
 }
 
 // lateness bounds how far Electric's log may run behind and still be reckoned with.
@@ -66,9 +69,9 @@ func surely(all []late, told authz.Mark) []late {
 		switch l := &all[i]; {
 		case l.inStream == authz.Mark{}:
 		case l.inStream.Lineage == told.Lineage && l.inStream.Version <= told.Version:
-			l.inStream = authz.Mark{}
+			l.inStream, l.unsure = authz.Mark{}, false
 		default:
-			l.brought = nil
+			l.brought, l.unsure = nil, true
 		}
 	}
 	return all
@@ -118,14 +121,15 @@ func (w *window) of(m *electric.Message) (narrow window, settled bool) {
 			continue
 		}
 		narrow.kept = narrow.kept.and(l.kept)
-		if !seen {
-			narrow.held = l.held
-		} else {
-			narrow.held = narrow.held.or(l.held)
-		}
 		narrow.extra = append(narrow.extra[:len(narrow.extra):len(narrow.extra)], l.extra...)
 		settled = settled || l.brought[string(m.Key())]
-		seen = true
+		switch {
+		case l.unsure:
+		case !seen:
+			narrow.held, seen = l.held, true
+		default:
+			narrow.held = narrow.held.or(l.held)
+		}
 	}
 	return narrow, settled
 }

@@ -99,8 +99,7 @@ func (w *window) applyUpdate(dst []byte, m *electric.Message, now bool, keys key
 // applyLoss appends the end of a row that was not visible all the time, if the
 // reader may have it: its key, and nothing of what was in it.
 func (w *window) applyLoss(dst []byte, m *electric.Message, column columnReader, keys keyReader) ([]byte, bool, error) {
-	at := m.Offset()
-	has, err := w.mayHave(string(m.Key()), column, &at)
+	has, err := w.mayHave(string(m.Key()), column, m)
 	if err == nil && has {
 		err = w.note(m, column, false)
 	}
@@ -113,16 +112,16 @@ func (w *window) applyLoss(dst []byte, m *electric.Message, column columnReader,
 // columnReader reads a column of a row.
 type columnReader = func(name string) (electric.Value, error)
 
-// mayHave reports whether the reader may have a row that was not visible all the time:
-// as it was at a place in the log or, at nil, as it is now.
-func (w *window) mayHave(key string, column columnReader, at *electric.Offset) (bool, error) {
+// mayHave reports whether the reader may have a row that was not visible all the time: as
+// it was before a message that takes it away or, with none, as it is now.
+func (w *window) mayHave(key string, column columnReader, end *electric.Message) (bool, error) {
 	held, err := w.held.permits(column)
 	if err != nil || held && !w.entered[key] {
 		return held, err
 	}
 	for i := range w.extra {
 		b := &w.extra[i]
-		if at != nil && at.Compare(b.since) <= 0 || b.came[key] {
+		if b.came[key] || end != nil && b.isAfter(end) {
 			continue
 		}
 		if has, err := b.rows.permits(column); err != nil || has {
