@@ -55,7 +55,8 @@ type oracle struct {
 
 	// lenient is for restarts and replicas, where what happened between two moments
 	// is not known. Then grants that are the same at both count as if they had been
-	// so all the time, and that a row ended is told to whoever may have it.
+	// so all the time, whatever comes into their reach meanwhile, and that a row ended
+	// is told to whoever may have it.
 	lenient bool
 }
 
@@ -90,7 +91,7 @@ func (o *oracle) write(id string, r *row, before map[string]grants) {
 	} else {
 		o.rows[id] = *r
 		for v := range o.ids {
-			if (o.behind || o.waiting != nil && *o.waiting == v) && v.shape.sees(o.recent[v.person], id, *r) {
+			if (o.behind || o.lenient || o.waiting != nil && *o.waiting == v) && v.shape.sees(o.recent[v.person], id, *r) {
 				o.ids[v][id] = true
 			}
 		}
