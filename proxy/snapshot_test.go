@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"encoding/json"
 	"strings"
 	"testing"
 
@@ -15,7 +14,7 @@ func TestNoBodyIsLongerThanItIsTakenFor(t *testing.T) {
 		for _, times := range []int{1, 1000, electric.MaxBody / 2 / len(text)} {
 			long := strings.Repeat(text, times)
 			s := electric.Subset{Where: long, Params: map[string]string{"1": long}, OrderBy: `"id"`, Limit: &limit, Offset: &limit}
-			body, err := json.Marshal(s)
+			body, err := s.Body()
 			if err != nil {
 				t.Fatal(err)
 			}
