@@ -31,7 +31,7 @@ func (v *firstsync) use() (name, short string) {
 func (v *firstsync) bind(flags *pflag.FlagSet) {
 	v.options.bind(flags)
 	flags.IntVar(&v.rows, "rows", 10_000, "rows that the one person alone may see, whatever --people and --ids say")
-	flags.IntVar(&v.samples, "samples", 10, "reads on each side, in turn")
+	flags.IntVar(&v.samples, "samples", 80, "reads on each side, in turn")
 	flags.Lookup("withheld").DefValue, v.withheld = "10000", 10_000
 }
 
