@@ -1,8 +1,6 @@
 package proxy
 
-import (
-	"github.com/shapegate/shapegate/proxy/electric"
-)
+import "github.com/shapegate/shapegate/proxy/electric"
 
 // A handle names the grants that its client was served. A subset or a stream may bring
 // it rows of later ones, and leaves the handle as it is. This process knows, see extras;
@@ -11,9 +9,6 @@ import (
 //
 // So the client tells, by its offset: a note in it says that it has what is beyond its
 // handle. In a stream, notes also number what was told while the log stood still.
-
-// mostNotes is how many notes there are.
-const mostNotes = 7
 
 // came is the offset as the client sent it.
 func (r *logRequest) came() electric.Offset {
@@ -41,5 +36,5 @@ func nextNoted(last, at electric.Offset) electric.Offset {
 	if last.WithNote(0).LSN() != at.LSN() {
 		return at.WithNote(1)
 	}
-	return at.WithNote(min(last.Note()+1, mostNotes))
+	return at.WithNote(min(last.Note()+1, electric.MaxNote))
 }

@@ -68,6 +68,10 @@ func (s *heldStream) wait(ctx context.Context) error {
 	return s.rd.serveEvents(ctx, s.w, s.log, s.h)
 }
 
+// streamBuffer is what an open stream gathers before it writes. It is there as long as
+// the stream is, which is most often silent.
+const streamBuffer = 4 << 10
+
 // eventStream is one open stream.
 type eventStream struct {
 	rd      *reading
@@ -87,7 +91,7 @@ func (rd *reading) openStream(w http.ResponseWriter, h handle) *eventStream {
 	now := rd.h.now()
 	s := &eventStream{
 		rd: rd, h: h,
-		w:       bufio.NewWriterSize(newPatientWriter(w), writeBuffer),
+		w:       bufio.NewWriterSize(newPatientWriter(w), streamBuffer),
 		control: http.NewResponseController(w),
 		at:      rd.resume(h),
 		told:    rd.came(),

@@ -27,7 +27,7 @@ func checkValue(b []byte, i, depth int) (int, error) {
 	case depth == deepest:
 		return i, protocolErrorf("a body is nested too deeply")
 	case c == '{':
-		return checkObject(b, i, depth)
+		return checkObject(b, i, depth, nil)
 	case c == '[':
 		return checkArray(b, i, depth)
 	default:
@@ -35,20 +35,24 @@ func checkValue(b []byte, i, depth int) (int, error) {
 	}
 }
 
-// checkObject returns the index after the object that begins at i.
-func checkObject(b []byte, i, depth int) (int, error) {
+// checkObject returns the index after the object that begins at i, and calls member, if
+// there is one, for the members that it passes.
+func checkObject(b []byte, i, depth int, member func(name, value []byte)) (int, error) {
 	i = skipSpace(b, i+1)
 	if i < len(b) && b[i] == '}' {
 		return i + 1, nil
 	}
 	for {
-		_, value, err := checkName(b, i)
+		name, value, err := checkName(b, i)
 		if err != nil {
 			return i, err
 		}
 		end, err := checkValue(b, value, depth+1)
 		if err != nil {
 			return i, err
+		}
+		if member != nil {
+			member(name, b[value:end])
 		}
 		var more bool
 		if i, more, err = checkNext(b, end, '}'); err != nil || !more {

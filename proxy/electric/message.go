@@ -71,44 +71,24 @@ func (h *insertHeaders) scan(b []byte, m *Message) (end int, err error) {
 	if len(b) == 0 || b[0] != '{' {
 		return 0, protocolErrorf("a message is not an object")
 	}
-	i := skipSpace(b, 1)
-	for more := i >= len(b) || b[i] != '}'; more; {
-		name, value, err := checkName(b, i)
-		if err != nil {
-			return 0, err
-		}
-		member := m.member(name)
-		if member == &m.headers && len(*h) > 0 && bytes.HasPrefix(b[value:], *h) {
-			end = value + len(*h)
-		} else if end, err = checkValue(b, value, 1); err != nil {
-			return 0, err
-		}
-		if member != nil {
-			*member = b[value:end]
-		}
-		if i, more, err = checkNext(b, end, '}'); err != nil {
-			return 0, err
-		}
+	if end, err = checkObject(b, 0, 0, m.set); err != nil {
+		return 0, err
 	}
-	if end == 0 {
-		i++ // an empty object
-	}
-	return i, h.parse(m)
+	return end, h.parse(m)
 }
 
-// member returns where the value of a member of the message's object goes, or nil.
-func (m *Message) member(name []byte) *[]byte {
+// set notes one member of the message's object.
+func (m *Message) set(name, value []byte) {
 	switch {
 	case stringIs(name, "key"):
-		return &m.key
+		m.key = value
 	case stringIs(name, "value"):
-		return &m.value
+		m.value = value
 	case stringIs(name, "headers"):
-		return &m.headers
+		m.headers = value
 	case stringIs(name, "old_value"):
-		return &m.old
+		m.old = value
 	}
-	return nil
 }
 
 // parse reads what the headers say, and makes sure that it goes with the rest.

@@ -81,17 +81,17 @@ func (o Offset) IsPosition() bool { return o.kind == kindPosition }
 // for the snapshot that a log begins with.
 func (o Offset) LSN() uint64 { return o.lsn }
 
-// noteBits of an LSN are always zero: what Postgres writes ahead is aligned to eight
+// MaxNote is the greatest note, and the bits of an LSN that are always zero: what Postgres writes ahead is aligned to eight
 // bytes (MAXALIGN), as all recordings have it.
-const noteBits = 7
+const MaxNote = 7
 
 // Note returns what was noted in a position, see WithNote.
-func (o Offset) Note() uint64 { return o.lsn & noteBits }
+func (o Offset) Note() uint64 { return o.lsn & MaxNote }
 
-// WithNote returns the position with a note, which is less than eight. A position with
+// WithNote returns the position with a note, which is at most MaxNote. A position with
 // one comes right after that without, and is none to ask Electric for.
 func (o Offset) WithNote(note uint64) Offset {
-	o.lsn = o.lsn&^noteBits | note&noteBits
+	o.lsn = o.lsn&^MaxNote | note&MaxNote
 	return o
 }
 

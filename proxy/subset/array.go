@@ -17,17 +17,13 @@ func ArrayLiteral(values iter.Seq[string]) string {
 	var b strings.Builder
 	b.Grow(size)
 	b.WriteByte('{')
-	separator := false
+	var element []byte
 	for v := range values {
-		if separator {
+		if b.Len() > len("{") {
 			b.WriteByte(',')
 		}
-		separator = true
-		if plain(v) {
-			b.WriteString(v)
-		} else {
-			b.Write(appendElement(nil, v))
-		}
+		element = appendElement(element[:0], v)
+		b.Write(element)
 	}
 	b.WriteByte('}')
 	return b.String()
