@@ -133,7 +133,7 @@ func (rd *reading) headOf(b *batch, h handle) shapeHeaders {
 	return head
 }
 
-// deliverShared writes what everybody of the reading's audience is sent.
+// deliverShared writes what everybody of the reading's cohort is sent.
 func (rd *reading) deliverShared(w http.ResponseWriter, b *batch, h handle, a *feed.Answer) error {
 	rd.headOf(b, h).write(w.Header())
 	body := a.Body

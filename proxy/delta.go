@@ -130,11 +130,11 @@ func (d *delta) late(inStream authz.Mark) []late {
 }
 
 // seen is what the snapshot of the rows in question had seen, if there was one that said.
-func (d *delta) seen() *electric.Seen {
+func (d *delta) seen() *electric.Fence {
 	if d.rows == nil {
 		return nil
 	}
-	seen, ok := d.rows.metadata.Seen()
+	seen, ok := d.rows.metadata.Fence()
 	if !ok {
 		return nil
 	}

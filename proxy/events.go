@@ -178,7 +178,7 @@ func (s *eventStream) write(ctx context.Context, log shapeLog, b *batch) error {
 	return s.passed(b)
 }
 
-// writeShared sends what the reader's audience is sent of a batch.
+// writeShared sends what the reader's cohort is sent of a batch.
 func (s *eventStream) writeShared(ctx context.Context, log shapeLog, b *batch, answer *feed.Answer) error {
 	c, err := s.rd.reauthorize(ctx, s.h)
 	switch {

@@ -19,8 +19,8 @@ func newExtras(now func() time.Time) extras { return extras{newRemembered[extra]
 // known what its client may have.
 type extra struct {
 	subsets, streams brought
-	told             authz.Mark     // the last change that a stream told
-	seen             *electric.Seen // what the last subset had seen; nil: there was none
+	told             authz.Mark      // the last change that a stream told
+	seen             *electric.Fence // what the last subset had seen; nil: there was none
 }
 
 // brought is rows that came after a place in the log: one that ended before is none
@@ -29,13 +29,13 @@ type brought struct {
 	any   bool
 	rows  visibility
 	since electric.Offset
-	first *electric.Seen // what the first snapshot had seen that brought some; nil: not known
+	first *electric.Fence // what the first snapshot had seen that brought some; nil: not known
 
 	// Of streams: what they have read, how many of them are read now, and what the last
 	// snapshot had seen that one has told. A row that came in after all that is none.
 	until electric.Offset
 	open  int
-	seen  *electric.Seen
+	seen  *electric.Fence
 
 	// came are the keys of the rows of which a window knows that. Nil: it knows of none.
 	came map[string]bool
@@ -64,7 +64,7 @@ func (e extras) subset(h handle, rows visibility, at electric.Offset) {
 
 // stream notes that a stream does, with a change that it tells. Seen is what the rows'
 // snapshot had seen, if there was one.
-func (e extras) stream(h handle, rows visibility, at electric.Offset, told authz.Mark, seen *electric.Seen) {
+func (e extras) stream(h handle, rows visibility, at electric.Offset, told authz.Mark, seen *electric.Fence) {
 	e.change(h, func(x *extra) {
 		if !x.streams.any {
 			x.streams.first = seen
@@ -92,7 +92,7 @@ func (e extras) streamEnds(h handle, at electric.Offset) {
 }
 
 // snapshot notes what a subset had seen: its client may have whatever was there.
-func (e extras) snapshot(h handle, seen electric.Seen) {
+func (e extras) snapshot(h handle, seen electric.Fence) {
 	e.change(h, func(x *extra) { x.seen = &seen })
 }
 

@@ -16,7 +16,7 @@ import (
 // be from before they were granted; the reader has their state. And where it tells
 // that a row left, the snapshot no longer had the row to say so.
 type late struct {
-	seen electric.Seen
+	seen electric.Fence
 	kept visibility // rows that the snapshot was not asked for
 	held visibility // rows that the reader may have had before
 
@@ -87,7 +87,7 @@ func (l lateLogs) put(h handle, all []late) {
 // after returns what may come late once a snapshot was delivered, in a stream that tells
 // of a change or, with the zero mark, in an answer, besides what could before.
 func (rd *reading) after(before []late, metadata *electric.Metadata, through window, brought map[string]bool, inStream authz.Mark) []late {
-	seen, ok := metadata.Seen()
+	seen, ok := metadata.Fence()
 	if !ok {
 		return before
 	}

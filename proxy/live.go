@@ -151,7 +151,7 @@ func (rd *reading) answerBatch(ctx context.Context, w http.ResponseWriter, h han
 	}
 }
 
-// answerShared answers a long-poll with what its audience is sent of a batch, if that
+// answerShared answers a long-poll with what its cohort is sent of a batch, if that
 // is anything. Who may see it is asked anew, as for any batch.
 func (rd *reading) answerShared(ctx context.Context, w http.ResponseWriter, h handle, b *batch, answer *feed.Answer) (done bool, err error) {
 	if b.Empty() {

@@ -12,7 +12,7 @@ import (
 // is first read, and snapshots of its own.
 type shapeLog struct {
 	rd   *reading
-	feed *electric.Feed
+	feed *electric.LogSpec
 }
 
 // open returns the feed, which the reading releases when it ends.

@@ -33,8 +33,8 @@ type reading struct {
 
 	late []late // see lateLogs
 
-	feed      *feed.Feed     // nil until it is read
-	among     *feed.Audience // nil: none yet
+	feed      *feed.Feed   // nil until it is read
+	among     *feed.Cohort // nil: none yet
 	amongName authz.Fingerprint
 
 	known knownChange
@@ -62,7 +62,7 @@ func (rd *reading) open(ctx context.Context) error {
 }
 
 func (rd *reading) release() {
-	rd.leaveAudience()
+	rd.leaveCohort()
 	if rd.feed != nil {
 		rd.feed.Release()
 	}
@@ -185,7 +185,7 @@ func (rd *reading) openLog(ctx context.Context) (shapeLog, error) {
 	return shapeLog{rd, rd.upstream()}, nil
 }
 
-func (rd *reading) upstream() *electric.Feed {
+func (rd *reading) upstream() *electric.LogSpec {
 	return rd.shape.feed(rd.params, rd.view.all, rd.log, rd.replica)
 }
 

@@ -25,7 +25,7 @@ type shape struct {
 	filterColumns []int
 
 	// feeds are those of a shape without params, by replica and log.
-	feeds [2][2]atomic.Pointer[electric.Feed]
+	feeds [2][2]atomic.Pointer[electric.LogSpec]
 
 	// columns are what clients may name, as of the table that they were made for.
 	columns atomic.Pointer[namedColumns]
@@ -63,7 +63,7 @@ func (s *shape) learn(table *electric.Schema) {
 // A reader that sees some rows reads a log of changes alone: what is there comes
 // from a subset, so that the whole table is never read for it. One that sees
 // every row reads the log it asked for, stored snapshot included.
-func (s *shape) feed(params map[string]string, unrestricted bool, log electric.LogMode, replica electric.Replica) *electric.Feed {
+func (s *shape) feed(params map[string]string, unrestricted bool, log electric.LogMode, replica electric.Replica) *electric.LogSpec {
 	if !unrestricted {
 		log = electric.LogChangesOnly
 		if s.needsFullReplica() {
@@ -81,8 +81,8 @@ func (s *shape) feed(params map[string]string, unrestricted bool, log electric.L
 	return made.Load()
 }
 
-func (s *shape) newFeed(params map[string]string, log electric.LogMode, replica electric.Replica) *electric.Feed {
-	f := &electric.Feed{
+func (s *shape) newFeed(params map[string]string, log electric.LogMode, replica electric.Replica) *electric.LogSpec {
+	f := &electric.LogSpec{
 		Schema:  s.def.Table.Schema,
 		Table:   s.def.Table.Name,
 		Columns: s.def.Columns,

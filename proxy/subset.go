@@ -103,7 +103,7 @@ func (rd *reading) writeSnapshot(w http.ResponseWriter, rows *rows) error {
 	}
 	out.close()
 	if h, ok := parseHandle(rd.handle); ok {
-		if seen, ok := rows.metadata.Seen(); ok {
+		if seen, ok := rows.metadata.Fence(); ok {
 			rd.h.extras.snapshot(h, seen)
 		}
 	}

@@ -27,8 +27,8 @@ type window struct {
 	// during this part: such a row the reader cannot have, unless it has read that
 	// transaction before, or was given a subset since. Nil: that cannot be told.
 	entered map[string]bool
-	read    uint64         // the LSN that the reader has come to
-	loaded  *electric.Seen // what its last subset had seen, if there was one
+	read    uint64          // the LSN that the reader has come to
+	loaded  *electric.Fence // what its last subset had seen, if there was one
 }
 
 // steady is the window of a part during which nothing changed.

@@ -29,7 +29,7 @@ type LogResponse struct {
 
 // ReadLog asks for the messages of feed after an offset. The caller must Close
 // the response. Errors are as for subsets, and ErrMustRefetch besides.
-func (c *Client) ReadLog(ctx context.Context, feed *Feed, r LogRequest) (*LogResponse, error) {
+func (c *Client) ReadLog(ctx context.Context, feed *LogSpec, r LogRequest) (*LogResponse, error) {
 	q := feed.query()
 	q.Set("offset", r.Offset.String())
 	if r.Handle != "" {

@@ -107,7 +107,7 @@ type SubsetResponse struct {
 //
 // Errors are ErrRefused, ErrTooLarge, an *UnavailableError, a *ProtocolError, or
 // the context's.
-func (c *Client) ReadSubset(ctx context.Context, feed *Feed, s Subset) (*SubsetResponse, error) {
+func (c *Client) ReadSubset(ctx context.Context, feed *LogSpec, s Subset) (*SubsetResponse, error) {
 	body, err := s.Body()
 	if err != nil {
 		return nil, err

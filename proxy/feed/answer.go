@@ -10,7 +10,7 @@ import (
 	"github.com/shapegate/shapegate/proxy/electric"
 )
 
-// Answer is what all readers of an audience are sent of a part of a log. Nobody may
+// Answer is what all readers of an cohort are sent of a part of a log. Nobody may
 // change it.
 type Answer struct {
 	make sync.Once
@@ -27,7 +27,7 @@ type Answer struct {
 
 var errUnfinished = errors.New("feed: the answer was not finished")
 
-// Encoder appends what an audience is sent of a message to dst, and reports whether
+// Encoder appends what an cohort is sent of a message to dst, and reports whether
 // that is anything.
 type Encoder func(dst []byte, m *electric.Message) ([]byte, bool, error)
 

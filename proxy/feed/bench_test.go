@@ -14,7 +14,7 @@ import (
 
 var benchIDs = authz.NewIDs(authz.NewFingerprintKey([]byte("a key for the benches of feeds")))
 
-// benchFeed is a feed with audiences, each with one who waits, of people who hold some
+// benchFeed is a feed with cohorts, each with one who waits, of people who hold some
 // ids each, and no two the same.
 func benchFeed(b *testing.B, people, held int) *Feed {
 	b.Helper()
@@ -25,7 +25,7 @@ func benchFeed(b *testing.B, people, held int) *Feed {
 	b.Cleanup(feeds.Close)
 	f := &Feed{
 		feeds: feeds, columns: make([]column, 1), names: []string{"id"}, state: following,
-		settled: make(chan struct{}), audiences: make(map[string]*Audience), index: newIndex(1),
+		settled: make(chan struct{}), cohorts: make(map[string]*Cohort), index: newIndex(1),
 	}
 	f.columns[0].name = "id"
 	f.window.begin(electric.Start)
@@ -37,12 +37,12 @@ func benchFeed(b *testing.B, people, held int) *Feed {
 				}
 			}
 		})
-		a := f.Audience(fmt.Sprint(p), func() (View, Encoder) {
+		a := f.Cohort(fmt.Sprint(p), func() (View, Encoder) {
 			return View{Grants: []Grant{{IDs: set}}}, func(dst []byte, m *electric.Message) ([]byte, bool, error) {
 				return append(dst, m.Raw...), true, nil
 			}
 		})
-		f.join(&Waiter{wake: make(chan wake, 1), interest: Interest{Audience: a, Late: true, Newest: 741}})
+		f.join(&Waiter{wake: make(chan wake, 1), interest: Interest{Cohort: a, Late: true, Newest: 741}})
 	}
 	return f
 }
@@ -106,7 +106,7 @@ func BenchmarkVisible(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				n := 0
-				f.index.find(f.numbered(e), func(*Audience) { n++ })
+				f.index.find(f.numbered(e), func(*Cohort) { n++ })
 				if n != 1 {
 					b.Fatalf("%d may see it", n)
 				}
@@ -126,7 +126,7 @@ func BenchmarkEncode(b *testing.B) {
 		entries = append(entries, e)
 	}
 	p := Part{batches: []*batch{{entries: entries}}, UpToDate: true}
-	a := f.audiences["0"]
+	a := f.cohorts["0"]
 	b.ReportAllocs()
 	for b.Loop() {
 		if err := new(Answer).fill(p, a.encode); err != nil {
@@ -139,7 +139,7 @@ func BenchmarkEncode(b *testing.B) {
 func TestTheIndexFindsWhoMaySee(t *testing.T) {
 	for seed := range 20 {
 		x := newIndex(2)
-		var all []*Audience
+		var all []*Cohort
 		number := func(n int) id { return id{text: []byte("x"), number: uint32(n), known: true} }
 		state := uint32(seed*2654435761 + 1)
 		next := func(n int) int {
@@ -152,7 +152,7 @@ func TestTheIndexFindsWhoMaySee(t *testing.T) {
 				x.remove(all[n])
 				all = append(all[:n], all[n+1:]...)
 			} else {
-				a := &Audience{}
+				a := &Cohort{}
 				for c := range 2 {
 					set := authz.NewGrantSet(benchIDs, func(yield func(string) bool) {
 						for range next(5) {
@@ -170,13 +170,13 @@ func TestTheIndexFindsWhoMaySee(t *testing.T) {
 			for c := range numbered {
 				numbered[c] = ids{now: number(next(300)), before: number(next(300))}
 			}
-			want, got := make(map[*Audience]bool), make(map[*Audience]bool)
+			want, got := make(map[*Cohort]bool), make(map[*Cohort]bool)
 			for _, a := range all {
 				if a.sees(numbered) {
 					want[a] = true
 				}
 			}
-			x.find(numbered, func(a *Audience) { got[a] = true })
+			x.find(numbered, func(a *Cohort) { got[a] = true })
 			if len(got) != len(want) {
 				t.Fatalf("seed %d: found %d, there are %d", seed, len(got), len(want))
 			}

@@ -15,7 +15,7 @@ import (
 type Feed struct {
 	feeds   *Feeds
 	key     string
-	log     *electric.Feed
+	log     *electric.LogSpec
 	columns []column
 	names   []string // of the columns
 	payer   string   // the subject to whom it is charged; the feeds' lock guards it
@@ -36,18 +36,18 @@ type Feed struct {
 	awayErr   error
 	failures  int // since then
 
-	readers   int
-	idle      time.Time // since when nobody reads
-	audiences map[string]*Audience
-	index     index
-	round     uint64
-	scratch   []ids
-	late      []*Waiter     // see Interest.Late
-	newest    electric.TxID // none of theirs comes after it
-	waiting   int
-	answers   int // bytes of the answers that may be asked for again
-	restarts  int
-	woken     uint64
+	readers  int
+	idle     time.Time // since when nobody reads
+	cohorts  map[string]*Cohort
+	index    index
+	round    uint64
+	scratch  []ids
+	late     []*Waiter     // see Interest.Late
+	newest   electric.TxID // none of theirs comes after it
+	waiting  int
+	answers  int // bytes of the answers that may be asked for again
+	restarts int
+	woken    uint64
 }
 
 // state is what a feed can be used for.

@@ -57,7 +57,7 @@ func columns() []feed.Column { return []feed.Column{{Name: "id", ResourceType: "
 
 func (w *world) open(where string) *feed.Feed {
 	w.Helper()
-	f, err := w.feeds.Open(&electric.Feed{Schema: "public", Table: "docs", Columns: []string{"id"}, Where: where}, columns(), "docs", "user:ann")
+	f, err := w.feeds.Open(&electric.LogSpec{Schema: "public", Table: "docs", Columns: []string{"id"}, Where: where}, columns(), "docs", "user:ann")
 	w.check(err)
 	return f
 }
@@ -73,9 +73,9 @@ func (w *world) end() feed.Place {
 	return at
 }
 
-// seeing is the audience of those who may see some rows.
-func (w *world) seeing(granted ...string) *feed.Audience {
-	return w.feed.Audience(strings.Join(granted, ","), func() (feed.View, feed.Encoder) {
+// seeing is the cohort of those who may see some rows.
+func (w *world) seeing(granted ...string) *feed.Cohort {
+	return w.feed.Cohort(strings.Join(granted, ","), func() (feed.View, feed.Encoder) {
 		set := authz.NewGrantSet(ids, func(yield func(string) bool) {
 			for _, id := range granted {
 				if !yield(id) {
@@ -92,21 +92,21 @@ func (w *world) seeing(granted ...string) *feed.Audience {
 
 // waiting is a wait that goes on.
 type waiting struct {
-	w        *world
-	audience *feed.Audience
-	done     chan struct{}
-	part     *feed.Part
-	err      error
+	w      *world
+	cohort *feed.Cohort
+	done   chan struct{}
+	part   *feed.Part
+	err    error
 }
 
-// wait begins to wait for what an audience sees.
-func (w *world) wait(after feed.Place, a *feed.Audience, until feed.Until) *waiting {
+// wait begins to wait for what an cohort sees.
+func (w *world) wait(after feed.Place, a *feed.Cohort, until feed.Until) *waiting {
 	w.Helper()
-	return w.waitFor(after, feed.Interest{Audience: a}, until)
+	return w.waitFor(after, feed.Interest{Cohort: a}, until)
 }
 
 func (w *world) waitFor(after feed.Place, in feed.Interest, until feed.Until) *waiting {
-	x := &waiting{w: w, audience: in.Audience, done: make(chan struct{})}
+	x := &waiting{w: w, cohort: in.Cohort, done: make(chan struct{})}
 	go func() {
 		defer close(x.done)
 		x.part, x.err = w.feed.Wait(w.Context(), after, in, until)
@@ -130,7 +130,7 @@ func (x *waiting) brings(want ...string) *feed.Answer {
 	x.w.Helper()
 	<-x.done
 	x.w.check(x.err)
-	answer, err := x.audience.Answer(x.part)
+	answer, err := x.cohort.Answer(x.part)
 	x.w.check(err)
 	var got []string
 	for _, e := range answer.Elements {
@@ -357,7 +357,7 @@ func TestALongAbsenceOfElectricIsTold(t *testing.T) {
 		if _, err := w.feed.Read(w.Context(), at); !errors.Is(err, away) {
 			t.Errorf("it is read: %v", err)
 		}
-		if _, err := w.feed.Wait(w.Context(), at, feed.Interest{Audience: w.seeing("a")}, feed.Until{}); !errors.Is(err, away) {
+		if _, err := w.feed.Wait(w.Context(), at, feed.Interest{Cohort: w.seeing("a")}, feed.Until{}); !errors.Is(err, away) {
 			t.Errorf("it is waited for: %v", err)
 		}
 		w.log.fail(nil)
@@ -431,7 +431,7 @@ func TestAFeedThatNobodyReadsEnds(t *testing.T) {
 func TestThereAreOnlySoManyFeeds(t *testing.T) {
 	inWorld(t, feed.Config{Feeds: 3, PerSubject: 2}, func(w *world) {
 		open := func(where, subject string) error {
-			_, err := w.feeds.Open(&electric.Feed{Schema: "public", Table: "docs", Where: where}, columns(), "docs", subject)
+			_, err := w.feeds.Open(&electric.LogSpec{Schema: "public", Table: "docs", Where: where}, columns(), "docs", subject)
 			return err
 		}
 		w.check(open("one", "user:ann"))
@@ -450,7 +450,7 @@ func TestALateReaderIsWokenForWhatItMayKnow(t *testing.T) {
 	inWorld(t, feed.Config{}, func(w *world) {
 		at := w.end()
 		in := func(newest electric.TxID) feed.Interest {
-			return feed.Interest{Audience: w.seeing("a"), Late: true, Newest: newest}
+			return feed.Interest{Cohort: w.seeing("a"), Late: true, Newest: newest}
 		}
 		late, current := w.waitFor(at, in(702), feed.Until{}), w.waitFor(at, in(701), feed.Until{})
 		w.log.write("b") // by the transaction 701
@@ -493,7 +493,7 @@ func TestAWaitEndsWithItsContext(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan error)
 		go func() {
-			_, err := w.feed.Wait(ctx, at, feed.Interest{Audience: a}, feed.Until{})
+			_, err := w.feed.Wait(ctx, at, feed.Interest{Cohort: a}, feed.Until{})
 			done <- err
 		}()
 		synctest.Wait()

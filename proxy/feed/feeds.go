@@ -17,7 +17,7 @@ import (
 
 // Upstream is where feeds read from. *electric.Client is one.
 type Upstream interface {
-	ReadLog(ctx context.Context, f *electric.Feed, r electric.LogRequest) (*electric.LogResponse, error)
+	ReadLog(ctx context.Context, f *electric.LogSpec, r electric.LogRequest) (*electric.LogResponse, error)
 }
 
 // Config is what Feeds are made of. Upstream is needed.
@@ -119,7 +119,7 @@ func (f *Feeds) Close() {
 // subject. The shape is for operators. Equal logs have to come with equal columns. The
 // caller releases the feed. Errors are ErrTooMany, ErrTooManyForSubject, and an
 // *electric.UnavailableError after Close.
-func (f *Feeds) Open(log *electric.Feed, columns []Column, shape, subject string) (*Feed, error) {
+func (f *Feeds) Open(log *electric.LogSpec, columns []Column, shape, subject string) (*Feed, error) {
 	key := log.Key()
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -183,13 +183,13 @@ func (f *Feed) idleSince() (since time.Time, idle bool) {
 }
 
 // begin starts a feed. The caller holds the lock.
-func (f *Feeds) begin(key string, log *electric.Feed, columns []Column, shape, subject string) *Feed {
+func (f *Feeds) begin(key string, log *electric.LogSpec, columns []Column, shape, subject string) *Feed {
 	f.number++
 	ctx, cancel := context.WithCancel(f.ctx)
 	feed := &Feed{
 		feeds: f, key: key, log: log, columns: make([]column, len(columns)), payer: subject, cancel: cancel,
 		shape: shape, name: strconv.Itoa(f.number),
-		settled: make(chan struct{}), audiences: make(map[string]*Audience), index: newIndex(len(columns)),
+		settled: make(chan struct{}), cohorts: make(map[string]*Cohort), index: newIndex(len(columns)),
 	}
 	for i, c := range columns {
 		feed.columns[i].name = c.Name
@@ -245,7 +245,7 @@ func (f *Feeds) removeLocked(feed *Feed) {
 
 // sweep stops feeds that are idle, until they are all closed.
 func (f *Feeds) sweep() {
-	tick := time.NewTicker(min(f.cfg.Idle, audienceTime) / 2)
+	tick := time.NewTicker(min(f.cfg.Idle, cohortTime) / 2)
 	defer tick.Stop()
 	for {
 		select {
@@ -272,6 +272,6 @@ func (f *Feeds) sweepAt(now time.Time) {
 func (f *Feed) sweep(now time.Time) (idle bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.sweepAudiences(now)
+	f.sweepCohorts(now)
 	return f.readers == 0 && now.Sub(f.idle) > f.feeds.cfg.Idle
 }

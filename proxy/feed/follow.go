@@ -253,7 +253,7 @@ func (f *Feed) reset() {
 	f.window.begin(electric.Start)
 	all := f.allWaiters()
 	f.forgetAnswers()
-	f.audiences, f.index = make(map[string]*Audience), newIndex(len(f.columns))
+	f.cohorts, f.index = make(map[string]*Cohort), newIndex(len(f.columns))
 	f.become(starting)
 	f.mu.Unlock()
 	wakeAll(all, electric.ErrMustRefetch)

@@ -6,33 +6,33 @@ import (
 	"github.com/shapegate/shapegate/authz"
 )
 
-// index finds the audiences that see a message. It is a tree of two levels, each with
+// index finds the cohorts that see a message. It is a tree of two levels, each with
 // the union of what those below it see, so that a message that few see costs little
 // and one that nobody sees next to nothing.
 type index struct {
 	columns int
-	all     []*Audience // are woken for everything
+	all     []*Cohort // are woken for everything
 	blocks  []*block
 	unions  []authz.Union
 	removed int // since the unions were made
 	members int
 }
 
-// block is some audiences.
+// block is some cohorts.
 type block struct {
-	members []*Audience
+	members []*Cohort
 	unions  []authz.Union
 	removed int
 }
 
-// blockSize is about the square root of how many audiences are many.
+// blockSize is about the square root of how many cohorts are many.
 const blockSize = 64
 
 func newIndex(columns int) index {
 	return index{columns: columns, unions: make([]authz.Union, columns)}
 }
 
-func (x *index) add(a *Audience, all bool) {
+func (x *index) add(a *Cohort, all bool) {
 	if all {
 		x.all = append(x.all, a)
 		return
@@ -57,16 +57,16 @@ func (x *index) roomy() *block {
 	return b
 }
 
-func addTo(unions []authz.Union, a *Audience) {
+func addTo(unions []authz.Union, a *Cohort) {
 	for _, g := range a.view.Grants {
 		unions[g.Column].Add(g.IDs)
 	}
 }
 
-// remove takes an audience away. What it alone saw stays in the unions for a while,
+// remove takes an cohort away. What it alone saw stays in the unions for a while,
 // which costs time and nothing else.
-func (x *index) remove(a *Audience) {
-	is := func(other *Audience) bool { return other == a }
+func (x *index) remove(a *Cohort) {
+	is := func(other *Cohort) bool { return other == a }
 	b := a.block
 	if b == nil {
 		x.all = slices.DeleteFunc(x.all, is)
@@ -85,14 +85,14 @@ func (x *index) remove(a *Audience) {
 
 func (x *index) rebuild() {
 	x.blocks = slices.DeleteFunc(x.blocks, func(b *block) bool { return len(b.members) == 0 })
-	var all []*Audience
+	var all []*Cohort
 	for _, b := range x.blocks {
 		all = append(all, b.members...)
 	}
 	x.unions, x.removed = unionsOf(x.columns, all), 0
 }
 
-func unionsOf(columns int, all []*Audience) []authz.Union {
+func unionsOf(columns int, all []*Cohort) []authz.Union {
 	unions := make([]authz.Union, columns)
 	for _, a := range all {
 		addTo(unions, a)
@@ -100,9 +100,9 @@ func unionsOf(columns int, all []*Audience) []authz.Union {
 	return unions
 }
 
-// find calls found for each audience that may see a message with these ids, but for
+// find calls found for each cohort that may see a message with these ids, but for
 // those that are woken for everything.
-func (x *index) find(numbered []ids, found func(*Audience)) {
+func (x *index) find(numbered []ids, found func(*Cohort)) {
 	if !hasAny(x.unions, numbered) {
 		return
 	}

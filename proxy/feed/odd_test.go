@@ -22,7 +22,7 @@ type odd struct {
 	empty  atomic.Bool // every live request is answered at once, with nothing
 }
 
-func (o *odd) ReadLog(ctx context.Context, f *electric.Feed, r electric.LogRequest) (*electric.LogResponse, error) {
+func (o *odd) ReadLog(ctx context.Context, f *electric.LogSpec, r electric.LogRequest) (*electric.LogResponse, error) {
 	if r.Live && o.empty.Load() {
 		o.change(func() { o.asked = append(o.asked, r) })
 		return o.answer(nil, true), nil
@@ -135,10 +135,10 @@ func TestAnswersOfALogThatIsGoneDoNotCount(t *testing.T) {
 		w.log.rotate()
 		time.Sleep(time.Second)
 		x.brings("a")
-		if got := w.status(); got.AnswerBytes != 0 || got.Audiences != 0 {
-			t.Errorf("%d bytes of answers for %d audiences", got.AnswerBytes, got.Audiences)
+		if got := w.status(); got.AnswerBytes != 0 || got.Cohorts != 0 {
+			t.Errorf("%d bytes of answers for %d cohorts", got.AnswerBytes, got.Cohorts)
 		}
-		if _, err := w.feed.Wait(w.Context(), w.end(), feed.Interest{Audience: a}, feed.Until{}); !errors.Is(err, electric.ErrMustRefetch) {
+		if _, err := w.feed.Wait(w.Context(), w.end(), feed.Interest{Cohort: a}, feed.Until{}); !errors.Is(err, electric.ErrMustRefetch) {
 			t.Errorf("a wait among those who are gone: %v", err)
 		}
 	})
@@ -166,7 +166,7 @@ func TestAPositionIsNotFromBeforeASilence(t *testing.T) {
 func TestAFeedIsChargedToWhoReadsIt(t *testing.T) {
 	inWorld(t, feed.Config{Feeds: 4, PerSubject: 2}, func(w *world) {
 		open := func(where, subject string) (*feed.Feed, error) {
-			return w.feeds.Open(&electric.Feed{Schema: "public", Table: "docs", Where: where}, columns(), "docs", subject)
+			return w.feeds.Open(&electric.LogSpec{Schema: "public", Table: "docs", Where: where}, columns(), "docs", subject)
 		}
 		mine, err := open("one", "user:ann") // the second one, besides the world's
 		w.check(err)

@@ -29,8 +29,8 @@ type Part struct {
 	batches  []*batch // from memory, or
 	response *electric.LogResponse
 
-	answer   *Answer // what the audience that was woken for it is sent
-	audience *Audience
+	answer *Answer // what the cohort that was woken for it is sent
+	cohort *Cohort
 
 	batch, entry int // to be read next
 	over         bool
@@ -84,7 +84,7 @@ func (p *Part) Size() (n int) {
 	return n
 }
 
-// Woken reports whether it is what a whole audience was woken for.
+// Woken reports whether it is what a whole cohort was woken for.
 func (p *Part) Woken() bool { return p.answer != nil }
 
 // TellsOf reports whether it may tell of a transaction before one.

@@ -21,7 +21,7 @@ type Status struct {
 
 	Readers     int // requests that use it
 	Waiting     int // of these, those that wait for something
-	Audiences   int // kinds of readers
+	Cohorts     int // kinds of readers
 	WindowBytes int
 	AnswerBytes int    // of the answers that are shared
 	Restarts    int    // how often Electric had dropped the log
@@ -53,7 +53,7 @@ func (f *Feed) status(now time.Time) Status {
 	defer f.mu.Unlock()
 	s := Status{
 		Name: f.name, Shape: f.shape,
-		Readers: f.readers, Waiting: f.waiting, Audiences: len(f.audiences),
+		Readers: f.readers, Waiting: f.waiting, Cohorts: len(f.cohorts),
 		WindowBytes: f.window.size, AnswerBytes: f.answers, Restarts: f.restarts, Woken: f.woken,
 	}
 	if f.state == following {
@@ -74,20 +74,20 @@ func describe(name, help string) *prometheus.Desc {
 }
 
 var (
-	lsnDesc       = describe("lsn", "The LSN of Electric's log that a feed has come to.")
-	lagDesc       = describe("lag_seconds", "How long Electric has not answered a feed; 0 while it does.")
-	readersDesc   = describe("readers", "Requests that use a feed.")
-	waitingDesc   = describe("waiting", "Requests that wait for something to come in a feed.")
-	audiencesDesc = describe("audiences", "How many kinds of readers a feed has, by what they may see.")
-	windowDesc    = describe("window_bytes", "How much of its log a feed has in memory.")
-	answersDesc   = describe("answer_bytes", "How much a feed has in memory of answers that readers share.")
-	restartsDesc  = describe("restarts_total", "How often Electric had dropped the log of a feed.")
-	wokenDesc     = describe("woken_total", "How many waiting requests a feed has woken for something that may concern them.")
+	lsnDesc      = describe("lsn", "The LSN of Electric's log that a feed has come to.")
+	lagDesc      = describe("lag_seconds", "How long Electric has not answered a feed; 0 while it does.")
+	readersDesc  = describe("readers", "Requests that use a feed.")
+	waitingDesc  = describe("waiting", "Requests that wait for something to come in a feed.")
+	cohortsDesc  = describe("cohorts", "How many kinds of readers a feed has, by what they may see.")
+	windowDesc   = describe("window_bytes", "How much of its log a feed has in memory.")
+	answersDesc  = describe("answer_bytes", "How much a feed has in memory of answers that readers share.")
+	restartsDesc = describe("restarts_total", "How often Electric had dropped the log of a feed.")
+	wokenDesc    = describe("woken_total", "How many waiting requests a feed has woken for something that may concern them.")
 )
 
 // Describe implements prometheus.Collector.
 func (c collector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{lsnDesc, lagDesc, readersDesc, waitingDesc, audiencesDesc, windowDesc, answersDesc, restartsDesc, wokenDesc} {
+	for _, d := range []*prometheus.Desc{lsnDesc, lagDesc, readersDesc, waitingDesc, cohortsDesc, windowDesc, answersDesc, restartsDesc, wokenDesc} {
 		to <- d
 	}
 }
@@ -102,7 +102,7 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 		gauge(lagDesc, s.Lag.Seconds())
 		gauge(readersDesc, float64(s.Readers))
 		gauge(waitingDesc, float64(s.Waiting))
-		gauge(audiencesDesc, float64(s.Audiences))
+		gauge(cohortsDesc, float64(s.Cohorts))
 		gauge(windowDesc, float64(s.WindowBytes))
 		gauge(answersDesc, float64(s.AnswerBytes))
 		to <- prometheus.MustNewConstMetric(restartsDesc, prometheus.CounterValue, float64(s.Restarts), s.Shape, s.Name)

@@ -100,7 +100,7 @@ func (l *log) requests() []electric.LogRequest {
 const electricWaits = 20 * time.Second
 
 // ReadLog implements feed.Upstream.
-func (l *log) ReadLog(ctx context.Context, _ *electric.Feed, r electric.LogRequest) (*electric.LogResponse, error) {
+func (l *log) ReadLog(ctx context.Context, _ *electric.LogSpec, r electric.LogRequest) (*electric.LogResponse, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.asked = append(l.asked, r)

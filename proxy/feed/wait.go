@@ -11,10 +11,10 @@ import (
 
 // Interest is what a reader waits for.
 type Interest struct {
-	Audience *Audience
+	Cohort *Cohort
 
 	// Late readers were given a snapshot that has seen transactions which may yet
-	// come in the log. What tells of them is not for the audience's answer: such a
+	// come in the log. What tells of them is not for the cohort's answer: such a
 	// reader is woken for it, whatever is in it. None of the transactions comes after
 	// Newest.
 	Late   bool
@@ -41,7 +41,7 @@ type Waiter struct {
 	interest Interest
 	after    electric.Offset
 
-	index     int // among its audience's waiters
+	index     int // among its cohort's waiters
 	lateIndex int // among the feed's late ones
 	gone      bool
 }
@@ -71,7 +71,7 @@ func wakeAll(all []*Waiter, err error) {
 }
 
 // Wait returns what comes after a place, as soon as some of it may concern the reader.
-// What concerns nobody of the audience is passed over. With ErrChanged and ErrOver
+// What concerns nobody of the cohort is passed over. With ErrChanged and ErrOver
 // the part says how far that went. Other errors are those of Read.
 func (f *Feed) Wait(ctx context.Context, after Place, in Interest, until Until) (*Part, error) {
 	w, p, err := f.Join(ctx, after, in)
@@ -108,7 +108,7 @@ func (f *Feed) place(after Place, in Interest) (_ *Part, ahead bool, _ error) {
 	switch err := f.unusable(time.Now()); {
 	case err != nil:
 		return nil, false, err
-	case f.state == starting, f.audiences[in.Audience.key] != in.Audience:
+	case f.state == starting, f.cohorts[in.Cohort.key] != in.Cohort:
 		return nil, false, electric.ErrMustRefetch // the log was reset just now
 	}
 	p, err := f.part(after)
@@ -144,7 +144,7 @@ func (w wake) taken(ctx context.Context) (*Part, error) {
 
 // join makes it wait. The caller holds the lock.
 func (f *Feed) join(w *Waiter) {
-	a := w.interest.Audience
+	a := w.interest.Cohort
 	w.index = len(a.waiters)
 	a.waiters = append(a.waiters, w)
 	if w.interest.Late {
@@ -160,7 +160,7 @@ func (f *Feed) join(w *Waiter) {
 // leave ends a wait for another reason than what it was for. If that has come at the
 // same moment, the reader has not seen it: its place is then before it.
 func (w *Waiter) leave(err error) (*Part, error) {
-	f := w.interest.Audience.feed
+	f := w.interest.Cohort.feed
 	f.mu.Lock()
 	if !w.gone {
 		defer f.mu.Unlock()
@@ -184,7 +184,7 @@ func (w *Waiter) leave(err error) (*Part, error) {
 
 // remove takes it out of where it waits. The caller holds the lock.
 func (f *Feed) remove(w *Waiter) {
-	a := w.interest.Audience
+	a := w.interest.Cohort
 	last := len(a.waiters) - 1
 	a.waiters[last].index = w.index
 	a.waiters[w.index] = a.waiters[last]
@@ -209,14 +209,14 @@ func (f *Feed) gone(w *Waiter) {
 
 // allWaiters takes everybody who waits. The caller holds the lock, and wakes them.
 func (f *Feed) allWaiters() (all []*Waiter) {
-	for _, a := range f.audiences {
+	for _, a := range f.cohorts {
 		all = append(all, f.take(a)...)
 	}
 	return all
 }
 
-// take takes everybody of an audience who waits. The caller holds the lock.
-func (f *Feed) take(a *Audience) []*Waiter {
+// take takes everybody of an cohort who waits. The caller holds the lock.
+func (f *Feed) take(a *Cohort) []*Waiter {
 	all := a.waiters
 	a.waiters = nil
 	for _, w := range all {
@@ -235,15 +235,15 @@ func (f *Feed) concerned(b *batch) (wakes []wake) {
 	f.round++
 	for _, e := range b.entries {
 		if e.message.Operation == electric.Control {
-			for _, a := range f.audiences {
-				wakes = f.wakeAudience(a, b, wakes)
+			for _, a := range f.cohorts {
+				wakes = f.wakeCohort(a, b, wakes)
 			}
 			break
 		}
-		f.index.find(f.numbered(e), func(a *Audience) { wakes = f.wakeAudience(a, b, wakes) })
+		f.index.find(f.numbered(e), func(a *Cohort) { wakes = f.wakeCohort(a, b, wakes) })
 	}
 	for _, a := range f.index.all {
-		wakes = f.wakeAudience(a, b, wakes)
+		wakes = f.wakeCohort(a, b, wakes)
 	}
 	f.woken += uint64(len(wakes))
 	return wakes
@@ -260,8 +260,8 @@ func (f *Feed) numbered(e *entry) []ids {
 	return f.scratch
 }
 
-// wakeAudience takes everybody of an audience, once a round. The caller holds the lock.
-func (f *Feed) wakeAudience(a *Audience, b *batch, wakes []wake) []wake {
+// wakeCohort takes everybody of an cohort, once a round. The caller holds the lock.
+func (f *Feed) wakeCohort(a *Cohort, b *batch, wakes []wake) []wake {
 	if a.matched == f.round || len(a.waiters) == 0 {
 		return wakes
 	}
@@ -275,7 +275,7 @@ func (f *Feed) wakeAudience(a *Audience, b *batch, wakes []wake) []wake {
 		}
 		p := f.partOf(w, b)
 		if w.after.Compare(b.from) <= 0 && !w.isLateFor(b) {
-			p.answer, p.audience = a.last, a
+			p.answer, p.cohort = a.last, a
 		}
 		wakes = append(wakes, wake{waiter: w, part: p})
 	}

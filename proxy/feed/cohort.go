@@ -6,7 +6,7 @@ import (
 	"github.com/shapegate/shapegate/authz"
 )
 
-// View is what the readers of an audience may see: of the feed's rows, all, or those
+// View is what the readers of an cohort may see: of the feed's rows, all, or those
 // whose column holds an id of a set.
 type View struct {
 	All    bool
@@ -19,8 +19,8 @@ type Grant struct {
 	IDs    *authz.GrantSet
 }
 
-// Audience is readers of a feed that are sent the same.
-type Audience struct {
+// Cohort is readers of a feed that are sent the same.
+type Cohort struct {
 	feed   *Feed
 	view   View
 	encode Encoder
@@ -39,7 +39,7 @@ type Audience struct {
 }
 
 // sees reports whether a message may concern the readers, by its numbered ids.
-func (a *Audience) sees(numbered []ids) bool {
+func (a *Cohort) sees(numbered []ids) bool {
 	for i := range a.view.Grants {
 		if g := &a.view.Grants[i]; in(g.IDs, &numbered[g.Column]) {
 			return true
@@ -48,26 +48,26 @@ func (a *Audience) sees(numbered []ids) bool {
 	return false
 }
 
-// Audience returns the audience of a key, and makes it if it is not there. Equal keys
+// Cohort returns the cohort of a key, and makes it if it is not there. Equal keys
 // have to mean equal views and encoders. The caller releases it.
-func (f *Feed) Audience(key string, view func() (View, Encoder)) *Audience {
+func (f *Feed) Cohort(key string, view func() (View, Encoder)) *Cohort {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	a, ok := f.audiences[key]
+	a, ok := f.cohorts[key]
 	if !ok {
-		a = &Audience{feed: f, key: key}
+		a = &Cohort{feed: f, key: key}
 		a.view, a.encode = view()
-		f.audiences[key] = a
+		f.cohorts[key] = a
 		f.index.add(a, a.view.All || !f.number(a))
 	}
 	a.readers++
 	return a
 }
 
-// number has the feed's columns numbered as the audience's grants are, and reports
-// whether they are. An audience whose grants are of other tables is woken for
+// number has the feed's columns numbered as the cohort's grants are, and reports
+// whether they are. An cohort whose grants are of other tables is woken for
 // everything. The caller holds the lock.
-func (f *Feed) number(a *Audience) bool {
+func (f *Feed) number(a *Cohort) bool {
 	for _, g := range a.view.Grants {
 		table := g.IDs.IDs()
 		if table == nil {
@@ -82,7 +82,7 @@ func (f *Feed) number(a *Audience) bool {
 }
 
 // Release ends a reader's part in it.
-func (a *Audience) Release() {
+func (a *Cohort) Release() {
 	a.feed.mu.Lock()
 	defer a.feed.mu.Unlock()
 	if a.readers--; a.readers == 0 {
@@ -90,14 +90,14 @@ func (a *Audience) Release() {
 	}
 }
 
-// Answer returns what the audience is sent of a part, shared with whoever else reads
+// Answer returns what the cohort is sent of a part, shared with whoever else reads
 // that part. Errors are of a message that is not as it should be.
-func (a *Audience) Answer(p *Part) (*Answer, error) {
+func (a *Cohort) Answer(p *Part) (*Answer, error) {
 	if p.response != nil {
 		panic("feed: an answer is of a part in memory")
 	}
 	answer := p.answer
-	if answer == nil || p.audience != a {
+	if answer == nil || p.cohort != a {
 		answer = a.answerOf(p)
 	}
 	if err := answer.fill(*p, a.encode); err != nil {
@@ -108,10 +108,10 @@ func (a *Audience) Answer(p *Part) (*Answer, error) {
 }
 
 // answerOf finds the answer that was last asked for, if it is of this part.
-func (a *Audience) answerOf(p *Part) *Answer {
+func (a *Cohort) answerOf(p *Part) *Answer {
 	a.feed.mu.Lock()
 	defer a.feed.mu.Unlock()
-	if len(p.batches) == 0 || p.batches[0].from.Compare(p.from) < 0 || a.feed.audiences[a.key] != a {
+	if len(p.batches) == 0 || p.batches[0].from.Compare(p.from) < 0 || a.feed.cohorts[a.key] != a {
 		return new(Answer) // few begin within a batch, and few are of a log that is gone
 	}
 	first, last := p.batches[0], p.batches[len(p.batches)-1]
@@ -131,10 +131,10 @@ type span struct {
 
 // noteAnswer counts an answer that may be asked for again, and forgets it where there
 // are too many. Whoever has it keeps it.
-func (f *Feed) noteAnswer(a *Audience, answer *Answer) {
+func (f *Feed) noteAnswer(a *Cohort, answer *Answer) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if a.last != answer || a.lastSize > 0 || f.audiences[a.key] != a {
+	if a.last != answer || a.lastSize > 0 || f.cohorts[a.key] != a {
 		return
 	}
 	a.lastSize = answer.size()
@@ -146,30 +146,30 @@ func (f *Feed) noteAnswer(a *Audience, answer *Answer) {
 
 // forgetAnswers does so with all. The caller holds the lock.
 func (f *Feed) forgetAnswers() {
-	for _, a := range f.audiences {
+	for _, a := range f.cohorts {
 		f.forgetAnswer(a)
 	}
 }
 
 // forgetAnswer does so. The caller holds the lock.
-func (f *Feed) forgetAnswer(a *Audience) {
+func (f *Feed) forgetAnswer(a *Cohort) {
 	f.answers -= a.lastSize
 	a.last, a.lastOf, a.lastSize = nil, span{}, 0
 }
 
-// sweepAudiences forgets those that nobody has read with for a while. The caller holds
+// sweepCohorts forgets those that nobody has read with for a while. The caller holds
 // the lock.
-func (f *Feed) sweepAudiences(now time.Time) {
-	for key, a := range f.audiences {
-		if a.readers > 0 || now.Sub(a.idle) < audienceTime {
+func (f *Feed) sweepCohorts(now time.Time) {
+	for key, a := range f.cohorts {
+		if a.readers > 0 || now.Sub(a.idle) < cohortTime {
 			continue
 		}
 		f.forgetAnswer(a)
 		f.index.remove(a)
-		delete(f.audiences, key)
+		delete(f.cohorts, key)
 	}
 }
 
-// audienceTime is how long an audience without readers is kept: they are between two
+// cohortTime is how long an cohort without readers is kept: they are between two
 // requests.
-const audienceTime = 10 * time.Second
+const cohortTime = 10 * time.Second

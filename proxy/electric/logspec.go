@@ -7,9 +7,9 @@ import (
 	"sync"
 )
 
-// Feed names one shape log of Electric. Everybody who may see some of a shape
+// LogSpec names one shape log of Electric. Everybody who may see some of a shape
 // reads the same feed.
-type Feed struct {
+type LogSpec struct {
 	Schema, Table string // the table's names as the catalog has them
 	Columns       []string
 	Where         string   // the static where, with $1, $2, … for WhereParams
@@ -44,7 +44,7 @@ const (
 
 // Key is the same for feeds that are the same log, and differs for others. It is made
 // once.
-func (f *Feed) Key() string {
+func (f *LogSpec) Key() string {
 	f.once.Do(func() { f.key = f.query().Encode() })
 	return f.key
 }
@@ -52,7 +52,7 @@ func (f *Feed) Key() string {
 // query returns the part of an upstream URL that names the feed. Both columns
 // and queryable_columns are sent: the one limits what is returned, the other
 // what a subset's where and order_by may speak of (recording 12).
-func (f *Feed) query() url.Values {
+func (f *LogSpec) query() url.Values {
 	columns := columnList(f.Columns)
 	q := url.Values{
 		"table":             {QuoteIdentifier(f.Schema) + "." + QuoteIdentifier(f.Table)},

@@ -23,7 +23,7 @@ func TestWhatASnapshotHasSeen(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			metadata := parseMetadata([]byte(`{"xmin":"1","xmax":` + tt.xmax + `,"xip_list":` + tt.xipList + `}`))
-			s, ok := metadata.Seen()
+			s, ok := metadata.Fence()
 			if !ok {
 				t.Fatal("the snapshot cannot be read")
 			}
@@ -37,7 +37,7 @@ func TestWhatASnapshotHasSeen(t *testing.T) {
 		})
 	}
 	m := parseMetadata([]byte(`{"xmin":"1","xmax":"x","xip_list":[]}`))
-	if _, ok := m.Seen(); ok {
+	if _, ok := m.Fence(); ok {
 		t.Error("what is no snapshot can be read")
 	}
 }

@@ -37,16 +37,16 @@ func (s *shape) feedView(v visibility) feed.View {
 	return view
 }
 
-// audience returns those who read the feed with the same decision, whose answers the
+// cohort returns those who read the feed with the same decision, whose answers the
 // reading may share.
-func (rd *reading) audience(f *feed.Feed) *feed.Audience {
+func (rd *reading) cohort(f *feed.Feed) *feed.Cohort {
 	if rd.among != nil && rd.amongName == rd.decision.Name {
 		return rd.among
 	}
-	rd.leaveAudience()
+	rd.leaveCohort()
 	view := rd.shape.visibility(rd.decision)
 	rd.amongName = rd.decision.Name
-	rd.among = f.Audience(rd.decision.Name.String(), func() (feed.View, feed.Encoder) {
+	rd.among = f.Cohort(rd.decision.Name.String(), func() (feed.View, feed.Encoder) {
 		keys, through := rd.shape.keys(), view.steady()
 		return rd.shape.feedView(view), func(dst []byte, m *electric.Message) ([]byte, bool, error) {
 			return through.apply(dst, m, keys)
@@ -55,7 +55,7 @@ func (rd *reading) audience(f *feed.Feed) *feed.Audience {
 	return rd.among
 }
 
-func (rd *reading) leaveAudience() {
+func (rd *reading) leaveCohort() {
 	if rd.among != nil {
 		rd.among.Release()
 		rd.among = nil
@@ -64,7 +64,7 @@ func (rd *reading) leaveAudience() {
 
 // interest is what the reading waits for.
 func (rd *reading) interest(f *feed.Feed) feed.Interest {
-	in := feed.Interest{Audience: rd.audience(f)}
+	in := feed.Interest{Cohort: rd.cohort(f)}
 	in.Newest, in.Late = rd.newestLate()
 	return in
 }
@@ -80,7 +80,7 @@ func (rd *reading) newestLate() (newest electric.TxID, any bool) {
 }
 
 // shared returns what the reading is sent of a batch, where that is what everybody of
-// its audience is sent: where nothing of it comes late, and nothing has to be confirmed
+// its cohort is sent: where nothing of it comes late, and nothing has to be confirmed
 // for this reader alone.
 func (rd *reading) shared(b *batch) (*feed.Answer, bool, error) {
 	const most = 1 << 20 // more is written as it is read, and kept for nobody
@@ -93,6 +93,6 @@ func (rd *reading) shared(b *batch) (*feed.Answer, bool, error) {
 	if newest, any := rd.newestLate(); any && b.TellsOf(newest) {
 		return nil, false, nil
 	}
-	answer, err := rd.audience(rd.feed).Answer(b.Part)
+	answer, err := rd.cohort(rd.feed).Answer(b.Part)
 	return answer, err == nil, err
 }

@@ -1,15 +1,15 @@
 package electric
 
-// Seen says which transactions a snapshot has seen, as Postgres says it: xmin, xmax
+// Fence says which transactions a snapshot has seen, as Postgres says it: xmin, xmax
 // and xip_list of pg_current_snapshot().
-type Seen struct {
+type Fence struct {
 	max     uint32
 	running []uint32 // when it was taken
 }
 
-// Seen reads which transactions the snapshot has seen. It returns false for what is
+// Fence reads which transactions the snapshot has seen. It returns false for what is
 // not of Postgres' form.
-func (m *Metadata) Seen() (s Seen, ok bool) {
+func (m *Metadata) Fence() (s Fence, ok bool) {
 	if s.max, ok = xid(m.XMax); !ok {
 		return s, false
 	}
@@ -26,7 +26,7 @@ func (m *Metadata) Seen() (s Seen, ok bool) {
 // SeenBy reports whether whatever the message tells of is in a snapshot already: all
 // its transactions had committed before it was taken. A message that names none is
 // not known to be.
-func (m *Message) SeenBy(s *Seen) bool {
+func (m *Message) SeenBy(s *Fence) bool {
 	seen := false
 	members(m.headers, func(f member) bool {
 		if !stringIs(f.name, "txids") {
@@ -45,7 +45,7 @@ func (m *Message) SeenBy(s *Seen) bool {
 
 // Newest returns a transaction id that none of those which the snapshot has seen comes
 // after.
-func (s *Seen) Newest() TxID { return TxID(s.max) }
+func (s *Fence) Newest() TxID { return TxID(s.max) }
 
 // TxID is a transaction's id as messages have it.
 type TxID uint32
@@ -71,7 +71,7 @@ func (m *Message) OldestTxID() (oldest TxID, ok bool) {
 	return oldest, ok
 }
 
-func (s *Seen) has(x uint32) bool {
+func (s *Fence) has(x uint32) bool {
 	if !TxID(x).Before(TxID(s.max)) {
 		return false
 	}
