@@ -116,25 +116,6 @@ func CombineFingerprints(key FingerprintKey, label string, parts ...Fingerprint)
 	return truncated(mac)
 }
 
-// Fingerprint covers everything that a decision says: whether the reader is
-// unrestricted, and the grants of each filter by position. What the positions
-// mean (resource type, permission, column) is the rule's, and for the caller to
-// mix in with CombineFingerprints if the rule may change.
-func (d Decision) Fingerprint(key FingerprintKey) Fingerprint {
-	if d.Unrestricted {
-		return CombineFingerprints(key, "decision/unrestricted")
-	}
-	parts := make([]Fingerprint, len(d.Grants))
-	for i, set := range d.Grants {
-		if set == nil {
-			parts[i] = key.ofSet(elementSum{}, 0)
-			continue
-		}
-		parts[i] = set.Fingerprint()
-	}
-	return CombineFingerprints(key, "decision/grants", parts...)
-}
-
 // ofSet is the second step: from the sum and the number of ids.
 func (k FingerprintKey) ofSet(sum elementSum, count uint64) Fingerprint {
 	mac := k.mac(useSet)
