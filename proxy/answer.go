@@ -174,8 +174,8 @@ const mustRefetchBody = `[{"headers":{"control":"must-refetch"}}]`
 
 // writeMustRefetch tells the client to begin anew (recording 11). The handle is
 // one that it has never held.
-func writeMustRefetch(w http.ResponseWriter, h handle) {
-	w.Header().Set("Electric-Handle", h.String())
+func writeMustRefetch(w http.ResponseWriter, handle string) {
+	w.Header().Set("Electric-Handle", handle)
 	w.Header().Set("Content-Type", jsonType)
 	w.WriteHeader(http.StatusConflict)
 	_, _ = io.WriteString(w, mustRefetchBody)

@@ -7,280 +7,291 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/proxy/electric"
 	"github.com/shapegate/shapegate/proxy/feed"
 )
 
-// serveEvents answers with a stream of server-sent events, as recording 05 has
-// them: each batch of visible messages ends with up-to-date, whose LSN is where
-// the client resumes.
+// events is a live read that is answered with a stream of server-sent events, as recording
+// 05 has them: each batch of visible messages ends with up-to-date, whose LSN is where the
+// client resumes.
 //
-// The headers go out before any message, and the client takes the handle and the
-// offset from them at once. So both are the ones that it came with: they promise
-// nothing that was not delivered. A change of what the reader may see is told in
-// the stream; but as the handle cannot be changed in it, the next request is told
-// once more of everything that changed since the handle was made, unless it shows
-// that it has it, see acks. Two copies of an insert or a delete are harmless.
-func (rd *reading) serveEvents(ctx context.Context, w http.ResponseWriter, log shapeLog, h handle) error {
-	changed := rd.lease.Changed()
-	c, err := rd.reauthorize(ctx, h)
+// The headers go out before any message, and the client adopts the handle and the offset
+// in them at once. So they promise nothing that was not delivered. A stream never changes
+// its grants: when they change, it ends, and the client comes back with its handle. The
+// next stream begins with the resync. Its handle names the resync as pending, and the
+// up-to-date message behind the resync has a marked LSN: a client that comes back with the
+// mark has the resync, any other is sent it again. Two copies of an insert or a delete are
+// harmless.
+type events struct {
+	x       *exchange
+	w       *bufio.Writer
+	control *http.ResponseController
+
+	at      feed.Place // up to here everything was written
+	resume  uint64     // the LSN that the client resumes at
+	mark    uint64     // no up-to-date message has a lower LSN; 0: there was no resync
+	pending bool       // messages were written, and no up-to-date message behind them
+	until   time.Time  // the stream ends
+	silent  time.Time  // when something was last sent
+}
+
+// burstTime is how long changes of grants are gathered after a resync, so that a burst of
+// them is one resync and not one for each.
+const burstTime = 50 * time.Millisecond
+
+// heldEvents is a stream that is not open yet.
+type heldEvents struct{ x *exchange }
+
+// wait implements held.
+func (h heldEvents) wait(ctx context.Context) error { return h.x.serveEvents(ctx) }
+
+func (x *exchange) serveEvents(ctx context.Context) error {
+	changed := x.access.sub.Changed() // before the decision, or a change is missed
+	// A read that does not wait shows whether the position is there, and what has to be
+	// asked of Electric is asked, while a failure can still be a status.
+	p, err := x.source.read(ctx, x.place())
 	if err != nil {
 		return err
 	}
-	// A read that does not wait shows whether the position is there, while a
-	// refusal can still be a status.
-	b, err := log.Read(ctx, rd.resume(h))
+	defer closing(p)
+	d, err := x.access.reauthorizeLog(ctx)
 	if err != nil {
-		return staleHandle(err)
+		return err
 	}
-	if c.Empty() {
-		h = rd.current(h, c)
+	served, err := x.isServed(d)
+	if err != nil {
+		return err
 	}
-	s := rd.openStream(w, h)
-	rd.h.extras.streamBegins(h)
-	defer func() { rd.h.extras.streamEnds(h, s.at.Offset) }()
-	err = s.write(ctx, log, b)
-	for !s.over(err) {
-		b, err = s.next(ctx, log, changed)
-		switch {
-		case err == nil:
-			err = s.write(ctx, log, b)
-		case errors.Is(err, errGrantsChanged):
-			changed = rd.lease.Changed()
-			err = s.tellChange(ctx, log)
-		case errors.Is(err, errKeepAlive):
-			err = s.comment(ctx)
-		}
+	var s *events
+	if served || !p.UpToDate {
+		s, err = x.openEvents(ctx, p, d)
+	} else {
+		s, err = x.openWithResync(ctx, p, d)
+	}
+	if s == nil {
+		return err
+	}
+	for err == nil && served {
+		err = s.next(ctx, changed)
 	}
 	return s.end(err)
 }
 
-// heldStream is a stream that is not open yet.
-type heldStream struct {
-	rd  *reading
-	w   http.ResponseWriter
-	log shapeLog
-	h   handle
+// openEvents opens a stream of a client that has what it may see, with the part of the log
+// that is there. Nothing is written before the part is known to be readable.
+func (x *exchange) openEvents(ctx context.Context, p *feed.Part, d authz.Decision) (*events, error) {
+	filter, err := x.filter(ctx, d, d.Grants, x.mayBeLate(p))
+	if err != nil {
+		return nil, err
+	}
+	if x.req.offset.Unmarked() != x.req.offset {
+		x.become(x.client.cursor, true) // the offset in the headers is another one
+	}
+	s := x.openStream()
+	return s, s.writePart(ctx, x.newLogPart(p, d, filter))
 }
 
-// wait implements held.
-func (s *heldStream) wait(ctx context.Context) error {
-	return s.rd.serveEvents(ctx, s.w, s.log, s.h)
+// openWithResync opens a stream that begins with a resync.
+func (x *exchange) openWithResync(ctx context.Context, p *feed.Part, d authz.Decision) (*events, error) {
+	r, err := x.newResync(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	filter, err := x.filter(ctx, d, r.guard.permitted, len(x.client.cursor.Steps) > 0)
+	if err != nil {
+		return nil, err
+	}
+	r.of.Mark = electric.Marked(p.End.Offset.LSN())
+	offered, ok := x.client.cursor.Offered(r.of)
+	if !ok {
+		return nil, errStaleHandle
+	}
+	x.become(offered, true)
+	s := x.openStream()
+	began := x.h.now()
+	part := &logPart{x: x, part: p, filter: filter, guard: r.guard}
+	if err := r.writeAll(ctx, part, s.event); err != nil {
+		return s, err
+	}
+	s.at, s.mark = p.End, r.of.Mark
+	if err := s.upToDate(); err != nil {
+		return s, err
+	}
+	// From here on, this stream's client has the resync.
+	x.client.cursor, _ = offered.Resynced(r.of)
+	x.client.cursor.Pending = nil
+	return s, s.gather(ctx, began)
 }
 
-// streamBuffer is what an open stream gathers before it writes. It is there as long as
-// the stream is, which is most often silent.
+// gather waits until burstTime after a resync: what changes meanwhile is one change.
+func (s *events) gather(ctx context.Context, began time.Time) error {
+	timer := time.NewTimer(burstTime - s.x.h.now().Sub(began))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-s.x.h.draining.Done():
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// streamBuffer is what an open stream gathers before it writes. It is there as long as the
+// stream is, which is most often silent.
 const streamBuffer = 4 << 10
 
-// eventStream is one open stream.
-type eventStream struct {
-	rd      *reading
-	h       handle // what the client was told, in all: the handle's grants at first
-	w       *bufio.Writer
-	control *http.ResponseController
-
-	at      feed.Place      // what was read, visible or not
-	told    electric.Offset // with a note, where it told what is beyond the handle
-	changed bool            // this stream told a change, with everything since the handle was made
-	pending bool            // messages were written that no up-to-date has followed yet
-	until   time.Time       // the stream ends
-	silent  time.Time       // something was last sent
-}
-
-func (rd *reading) openStream(w http.ResponseWriter, h handle) *eventStream {
-	now := rd.h.now()
-	s := &eventStream{
-		rd: rd, h: h,
-		w:       bufio.NewWriterSize(newPatientWriter(w), streamBuffer),
-		control: http.NewResponseController(w),
-		at:      rd.resume(h),
-		told:    rd.came(),
-		until:   now.Add(spread(rd.h.sseTimeout)),
-		silent:  now,
+func (x *exchange) openStream() *events {
+	now := x.h.now()
+	at := x.place()
+	s := &events{
+		x:       x,
+		w:       bufio.NewWriterSize(newPatientWriter(x.w), streamBuffer),
+		control: http.NewResponseController(x.w),
+		at:      at, resume: at.Offset.LSN(),
+		until:  now.Add(spread(x.h.timeouts.stream)),
+		silent: now,
 	}
 	shapeHeaders{
-		handle: h.String(), offset: rd.came(), cursor: nextCursor(now, rd.cursor), upToDate: true, hasData: true,
-	}.write(w.Header())
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("X-Accel-Buffering", "no")
-	w.WriteHeader(http.StatusOK)
+		handle: x.handle(), offset: x.req.offset.Unmarked(), cursor: nextCursor(now, x.req.cursor), upToDate: true, hasData: true,
+	}.write(x.w.Header())
+	x.w.Header().Set("Content-Type", "text/event-stream")
+	x.w.Header().Set("X-Accel-Buffering", "no")
+	x.w.WriteHeader(http.StatusOK)
 	_ = s.control.Flush()
 	return s
 }
 
-// errKeepAlive says that it is time to send a sign of life.
-var errKeepAlive = errors.New("time for a keep-alive")
+// errStreamOver says that the stream has to end, and nothing is wrong.
+var errStreamOver = errors.New("the stream is over")
 
-// next waits for the next batch, until the stream ends, grants change, or it has
-// been silent for too long.
-func (s *eventStream) next(ctx context.Context, log shapeLog, changed <-chan struct{}) (*batch, error) {
-	now := s.rd.h.now()
+// next waits for the next part of the log and writes it. The stream is over after its
+// time, when the server drains, and when the grants have changed.
+func (s *events) next(ctx context.Context, changed <-chan struct{}) error {
+	x := s.x
+	d, err := s.authorize(ctx)
+	if err != nil {
+		return err
+	}
+	now := x.h.now()
 	left := s.until.Sub(now)
-	quiet := s.silent.Add(s.rd.h.keepAlive).Sub(now)
-	b, err := s.rd.await(ctx, log, s.at, max(0, min(left, quiet)), changed)
-	if errors.Is(err, errWaitOver) && b != nil {
-		s.at = b.End
+	if left <= 0 {
+		return errStreamOver
 	}
-	if errors.Is(err, errWaitOver) && s.rd.h.draining.Err() == nil && s.rd.h.now().Before(s.until) {
-		return nil, errKeepAlive
-	}
-	return b, err
-}
-
-// over reports whether the stream has to end.
-func (s *eventStream) over(err error) bool {
-	return err != nil || !s.rd.h.now().Before(s.until)
-}
-
-// comment sends a sign of life, to somebody who may still read.
-func (s *eventStream) comment(ctx context.Context) error {
-	if _, err := s.rd.reauthorize(ctx, s.h); err != nil {
+	timer := time.NewTimer(max(0, min(left, s.silent.Add(x.h.timeouts.keepAlive).Sub(now))))
+	defer timer.Stop()
+	f, err := x.source.open()
+	if err != nil {
 		return err
 	}
-	_, _ = s.w.WriteString(": keep-alive\n\n")
-	return s.flush()
-}
-
-func (s *eventStream) flush() error {
-	s.silent = s.rd.h.now()
-	if err := s.w.Flush(); err != nil {
-		return err
-	}
-	return s.control.Flush()
-}
-
-// write sends what the reader may see of a batch, and closes it.
-func (s *eventStream) write(ctx context.Context, log shapeLog, b *batch) error {
-	answer, ok, err := s.rd.shared(b)
+	interest := feed.Interest{Cohort: x.source.join(f, d)}
+	interest.Newest, interest.Late = x.newestStep()
+	p, err := f.Wait(ctx, s.at, interest, feed.Until{Changed: changed, Drained: x.h.draining.Done(), Timer: timer.C})
 	switch {
+	case errors.Is(err, feed.ErrChanged):
+		return s.changedGrants(ctx)
+	case errors.Is(err, feed.ErrOver):
+		s.at = p.End
+		return s.quiet(ctx)
 	case err != nil:
 		return err
-	case ok:
-		return s.writeShared(ctx, log, b, answer)
 	}
-	first, c, err := s.rd.firstVisible(ctx, b, s.h)
-	if err == nil && !c.Empty() {
-		err = errGrantsChanged // before there was a change of rows
+	defer closing(p)
+	return s.take(ctx, p)
+}
+
+// authorize decides anew. The stream is over if the grants are not those that it was
+// opened with.
+func (s *events) authorize(ctx context.Context) (authz.Decision, error) {
+	d, err := s.x.access.reauthorizeLog(ctx)
+	if err != nil {
+		return d, err
 	}
-	switch {
-	case errors.Is(err, errGrantsChanged):
-		if err := b.Close(); err != nil {
+	served, err := s.x.isServed(d)
+	if err == nil && !served {
+		err = errStreamOver
+	}
+	return d, err
+}
+
+// changedGrants is called when the grants may have changed.
+func (s *events) changedGrants(ctx context.Context) error {
+	if _, err := s.authorize(ctx); err != nil {
+		return err
+	}
+	return errStreamOver // the subscription has another channel by now
+}
+
+// take writes a part of the log that may concern the reader.
+func (s *events) take(ctx context.Context, p *feed.Part) error {
+	d, err := s.authorize(ctx)
+	if err != nil {
+		return err
+	}
+	answer, ok, err := s.x.shared(p, d)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		filter, err := s.x.filter(ctx, d, d.Grants, s.x.mayBeLate(p))
+		if err != nil {
 			return err
 		}
-		return s.tellChange(ctx, log) // which reads the batch again
-	case err == nil && first.visible:
-		through := s.rd.steady()
-		err = s.messages(ctx, b, &through)
-	}
-	if err := errors.Join(err, b.Close()); err != nil {
-		return err
-	}
-	return s.passed(b)
-}
-
-// writeShared sends what the reader's cohort is sent of a batch.
-func (s *eventStream) writeShared(ctx context.Context, log shapeLog, b *batch, answer *feed.Answer) error {
-	c, err := s.rd.reauthorize(ctx, s.h)
-	switch {
-	case err != nil:
-		return err
-	case !c.Empty():
-		return s.tellChange(ctx, log)
+		return s.writePart(ctx, s.x.newLogPart(p, d, filter))
 	}
 	for _, element := range answer.Elements {
 		if err := s.event(element); err != nil {
 			return err
 		}
 	}
-	return s.passed(b)
+	return s.passed(p)
 }
 
-// passed notes that a batch was read. A client keeps messages to itself until
-// up-to-date. The end of a long log may hold nothing visible, so what counts is what
-// was written, not this batch.
-func (s *eventStream) passed(b *batch) error {
-	s.at = b.End
-	if !s.pending || !b.UpToDate {
+// writePart writes what is visible of a part of the log.
+func (s *events) writePart(ctx context.Context, part *logPart) error {
+	err := part.write(ctx, s.event)
+	if err == nil {
+		err = part.askAgain(ctx, s.event)
+	}
+	if err != nil {
+		return err
+	}
+	return s.passed(part.part)
+}
+
+// passed notes that a part was written. A client keeps messages to itself until
+// up-to-date. The end of a long log may hold nothing visible, so what counts is what was
+// written, not this part.
+func (s *events) passed(p *feed.Part) error {
+	s.at = p.End
+	if !s.pending || !p.UpToDate {
 		return nil
 	}
-	return s.tell()
+	return s.upToDate()
 }
 
-func (s *eventStream) messages(ctx context.Context, b *batch, through *window) error {
-	return s.rd.forEachVisible(ctx, b, through, func(m *electric.Message, element []byte) error {
-		if m.Operation == electric.Control {
-			return nil // the stream has its own, see tell
-		}
-		return s.event(element)
-	})
-}
-
-// tellChange tells the reader of a change of its grants, if there is one: what of
-// the log was written up to now, and then the rows that go and come.
-func (s *eventStream) tellChange(ctx context.Context, log shapeLog) error {
-	for {
-		b, err := log.Read(ctx, s.at)
-		if err != nil {
-			return err
-		}
-		before := s.at
-		end, err := s.tellPart(ctx, log, b)
-		if err == nil && !end && s.at == before {
-			err = errNoProgress
-		}
-		if err := errors.Join(err, b.Close()); err != nil || end {
-			return err
-		}
+// quiet is called when nothing came for a while.
+func (s *events) quiet(ctx context.Context) error {
+	if s.x.h.draining.Err() != nil || !s.x.h.now().Before(s.until) {
+		return errStreamOver
 	}
-}
-
-var errNoProgress = errors.New("a log that neither ends nor goes on")
-
-// tellPart tells of one part of the log and, if it is the last, of the change.
-func (s *eventStream) tellPart(ctx context.Context, log shapeLog, b *batch) (end bool, err error) {
-	c, err := s.rd.reauthorize(ctx, s.h)
-	if err != nil {
-		return false, err
-	}
-	d := s.rd.newDelta(s.h, c, s.changed)
-	defer d.Close()
-	if err := s.messages(ctx, b, &d.window); err != nil {
-		return false, err
-	}
-	s.at = b.End
-	if !b.UpToDate {
-		return false, nil
-	}
-	if !c.Empty() {
-		if err := s.change(ctx, log, d); err != nil {
-			return false, err
-		}
-	}
-	if !s.pending {
-		return true, nil
-	}
-	return true, s.tell()
-}
-
-func (s *eventStream) change(ctx context.Context, log shapeLog, d *delta) error {
-	if err := d.ask(ctx, log); err != nil {
+	if _, err := s.authorize(ctx); err != nil {
 		return err
 	}
-	if err := s.rd.narrow(ctx); err != nil {
-		return err
-	}
-	if err := d.write(s.event); err != nil {
-		return err
-	}
-	s.h.mark, s.h.fingerprint, s.changed = s.rd.decision.Mark, s.rd.decision.Name, true
-	s.rd.note = 0 // who reads on has all that is beyond the handle
-	s.rd.late = d.late(s.h.mark)
-	s.rd.h.extras.stream(s.h, s.rd.shape.visibility(s.rd.decision), s.at.Offset, s.rd.decision.Mark, d.seen())
-	s.rd.h.late.put(s.h, s.rd.late)
-	return nil
+	_, _ = s.w.WriteString(": keep-alive\n\n")
+	return s.flush()
 }
 
-func (s *eventStream) event(message []byte) error {
+func (s *events) flush() error {
+	s.silent = s.x.h.now()
+	if err := s.w.Flush(); err != nil {
+		return err
+	}
+	return s.control.Flush()
+}
+
+func (s *events) event(message []byte) error {
 	s.pending = true
 	_, _ = s.w.WriteString("data: ")
 	_, _ = s.w.Write(message)
@@ -288,36 +299,28 @@ func (s *eventStream) event(message []byte) error {
 	return err
 }
 
-// tell ends a batch: the client has everything up to here.
-func (s *eventStream) tell() error {
-	at := s.at.Offset
-	if s.changed || s.rd.isBeyond() {
-		at = nextNoted(s.told, at)
-	}
-	if err := s.event(feed.UpToDateMessage(at.LSN())); err != nil {
+// upToDate ends a batch: the client has everything up to here.
+func (s *events) upToDate() error {
+	lsn := max(s.at.Offset.LSN(), s.mark)
+	if err := s.event(feed.UpToDateMessage(lsn)); err != nil {
 		return err
 	}
-	if at.LSN() > s.told.LSN() {
-		// Whoever comes back with this LSN got here.
-		s.rd.h.acks.put(s.h, told{
-			lsn: at.LSN(), mark: s.h.mark, fingerprint: s.h.fingerprint, base: s.at.Offset,
-		})
-	}
-	s.told, s.pending = at, false
+	s.resume, s.pending = lsn, false
 	return s.flush()
 }
 
-// end ends the stream. Where messages passed by that the reader may not see, the
-// client is told how far it has come, so that it does not read them again.
-func (s *eventStream) end(err error) error {
-	switch {
-	case err == nil, errors.Is(err, errWaitOver):
-		if s.pending || s.at.Offset.LSN() > s.told.WithNote(0).LSN() {
-			return s.tell()
+// end ends the stream. Where messages passed by that the reader may not see, the client is
+// sent how far it has come, so that it does not read them again.
+func (s *events) end(err error) error {
+	if err == nil || errors.Is(err, errStreamOver) {
+		if s.pending || s.at.Offset.LSN() > s.resume {
+			err = s.upToDate()
+		} else {
+			err = nil
 		}
-		return nil
-	default:
-		s.rd.h.log.Debug("event stream ended", "shape", s.rd.shape.def.Name, "cause", err)
-		return nil
 	}
+	if err != nil {
+		s.x.h.log.Debug("event stream ended", "shape", s.x.shape.def.Name, "cause", err)
+	}
+	return nil
 }

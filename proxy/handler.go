@@ -11,17 +11,18 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/shapegate/shapegate/authz"
+	"github.com/shapegate/shapegate/proxy/cursor"
 	"github.com/shapegate/shapegate/proxy/electric"
 	"github.com/shapegate/shapegate/proxy/feed"
 	"github.com/shapegate/shapegate/schema"
 )
 
-// Authorizer answers who may see what, and says when the answer changes.
-// *live.Keeper is one.
+// Authorizer decides who may see what, and says when a decision changes.
+// *grantcache.Cache is one.
 type Authorizer interface {
-	// Open returns a lease on a question, which asks nobody anything yet. Errors
-	// are Invalid. The caller releases the lease.
-	Open(q authz.Question) (authz.Lease, error)
+	// Subscribe returns a subscription to a question, and asks nobody anything yet.
+	// Errors are Invalid and Unavailable. The caller releases the subscription.
+	Subscribe(q authz.Question) (authz.Subscription, error)
 }
 
 // Config is what a Handler is made of. Shapes, Authorizer, Tokens, Electric and
@@ -80,12 +81,9 @@ type Handler struct {
 	cors       cors
 	ready      func() bool
 
-	handleKey handleKey
-	late      lateLogs
-	acks      acks
-	extras    extras
-
-	longPollTimeout, sseTimeout, keepAlive time.Duration
+	key      cursor.Key
+	literals *literals
+	timeouts timeouts
 
 	log     *slog.Logger
 	metrics *metrics
@@ -95,6 +93,9 @@ type Handler struct {
 	draining context.Context //nolint:containedctx // ends with Drain
 	drain    context.CancelFunc
 }
+
+// timeouts bound how long a held request lasts.
+type timeouts struct{ longPoll, stream, keepAlive time.Duration }
 
 // minSecret is the least length of Config.Secret, in bytes.
 const minSecret = 16
@@ -111,37 +112,40 @@ func New(cfg Config) (*Handler, error) {
 		return nil, fmt.Errorf("proxy: Secret has fewer than %d bytes", minSecret)
 	}
 	h := &Handler{
-		shapes:          make(map[string]*shape, len(cfg.Shapes)),
-		authorizer:      cfg.Authorizer,
-		tokens:          cfg.Tokens,
-		sessions:        cfg.Sessions,
-		electric:        cfg.Electric,
-		handleKey:       newHandleKey(cfg.Secret),
-		longPollTimeout: orDefault(cfg.LongPollTimeout, 20*time.Second),
-		sseTimeout:      orDefault(cfg.StreamTimeout, 60*time.Second),
-		keepAlive:       orDefault(cfg.KeepAlive, 21*time.Second),
-		ready:           cfg.Ready,
-		log:             cfg.Logger,
-		now:             time.Now,
+		shapes:     make(map[string]*shape, len(cfg.Shapes)),
+		authorizer: cfg.Authorizer,
+		tokens:     cfg.Tokens,
+		sessions:   cfg.Sessions,
+		electric:   cfg.Electric,
+		key:        cursor.NewKey(cfg.Secret),
+		literals:   newLiterals(),
+		timeouts: timeouts{
+			longPoll:  orDefault(cfg.LongPollTimeout, 20*time.Second),
+			stream:    orDefault(cfg.StreamTimeout, 60*time.Second),
+			keepAlive: orDefault(cfg.KeepAlive, 21*time.Second),
+		},
+		ready: cfg.Ready,
+		log:   cfg.Logger,
+		now:   time.Now,
 	}
 	h.waits.most, h.waits.perSubject = orDefault(cfg.Waiting, 50_000), orDefault(cfg.WaitingPerSubject, 500)
-	h.late, h.acks, h.extras = newLateLogs(h.now), newAcks(h.now), newExtras(h.now)
+	if h.log == nil {
+		h.log = slog.Default()
+	}
+	var err error
+	if h.metrics, err = newMetrics(cfg.Registerer); err != nil {
+		return nil, fmt.Errorf("proxy: %w", err)
+	}
+	leftOut := newLeftOut(h.metrics, h.log)
 	for i := range cfg.Shapes {
 		def := &cfg.Shapes[i]
 		if _, ok := h.shapes[def.Name]; ok {
 			return nil, fmt.Errorf("proxy: shape %s is defined twice", def.Name)
 		}
-		h.shapes[def.Name] = newShape(def)
+		h.shapes[def.Name] = newShape(def, leftOut)
 	}
 	shareColumns(h.shapes)
-	if h.log == nil {
-		h.log = slog.Default()
-	}
-	var err error
 	if h.cors, err = newCORS(cfg.CORSOrigins); err != nil {
-		return nil, fmt.Errorf("proxy: %w", err)
-	}
-	if h.metrics, err = newMetrics(cfg.Registerer); err != nil {
 		return nil, fmt.Errorf("proxy: %w", err)
 	}
 	cfg.Feeds.Upstream, cfg.Feeds.Logger, cfg.Feeds.Registerer = cfg.Electric, h.log, cfg.Registerer

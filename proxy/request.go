@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/shapegate/shapegate/proxy/cursor"
 	"github.com/shapegate/shapegate/proxy/electric"
 	"github.com/shapegate/shapegate/schema"
 )
@@ -12,8 +13,7 @@ import (
 // logRequest is what a client asks of a log, or of a subset beside it: the part
 // of Electric's protocol that may differ from one client to the next.
 type logRequest struct {
-	offset    electric.Offset // without the note
-	note      uint64          // see isBeyond
+	offset    electric.Offset // as it came, with its mark
 	hasOffset bool
 	handle    string // as it came; empty if none
 	live, sse bool
@@ -62,12 +62,9 @@ func parseLogRequest(q url.Values) (r logRequest, err error) {
 			return r, invalid("offset", "not an offset of a log")
 		}
 		r.hasOffset = true
-		if r.offset.IsPosition() {
-			r.offset, r.note = r.offset.WithNote(0), r.offset.Note()
-		}
 	}
 	r.handle, _ = value(q, "handle")
-	if r.handle != "" && (len(r.handle) > maxHandle || !isHandleText(r.handle)) {
+	if r.handle != "" && !cursor.IsText(r.handle) {
 		return r, invalid("handle", "not a handle")
 	}
 	if r.live, err = flag(q, "live"); err != nil {

@@ -8,32 +8,64 @@ import (
 	"github.com/shapegate/shapegate/proxy/electric"
 )
 
-// rows reads the snapshots of a plan one after the other, row by row. Its memory
-// is that of the largest row.
+// rows reads the snapshots of a plan one after the other, row by row. Its memory is that
+// of the largest row.
 type rows struct {
-	ctx  context.Context //nolint:containedctx // it lives as long as one request
-	log  shapeLog
-	todo []electric.Subset
-	open *electric.SubsetResponse
+	ctx    context.Context //nolint:containedctx // it lives as long as one request
+	source *source
+	todo   []electric.Subset
+	open   *electric.SubsetResponse
 
-	// first is the first snapshot's answer. Its metadata speaks for all: what was
-	// visible to the first snapshot is visible to the later ones too.
+	// first is the first snapshot's answer. Its metadata speaks for all: what was visible
+	// to the first snapshot is visible to the later ones too.
 	first    *electric.SubsetResponse
 	metadata *electric.Metadata
+	peeked   *electric.Message // the first row, if it was read for the metadata
+	err      error             // of that
 }
 
-// openRows asks for the first snapshot, so that its failure can still be
-// answered with a status. The caller closes the rows.
-func openRows(ctx context.Context, log shapeLog, plan []electric.Subset) (*rows, error) {
-	first, err := log.Snapshot(ctx, plan[0])
+// openRows asks for the first snapshot, so that its failure can still be answered with a
+// status. The caller closes the rows.
+func openRows(ctx context.Context, s *source, plan []electric.Subset) (*rows, error) {
+	first, err := s.snapshot(ctx, plan[0])
 	if err != nil {
 		return nil, err
 	}
-	return &rows{ctx: ctx, log: log, todo: plan[1:], open: first, first: first}, nil
+	s.shape.learn(first.Schema)
+	return &rows{ctx: ctx, source: s, todo: plan[1:], open: first, first: first}, nil
 }
+
+// Fence returns the fence of the first snapshot. Electric writes it before the rows, so
+// that it is known before anything is sent.
+func (r *rows) Fence() (electric.Fence, error) {
+	if r.metadata == nil {
+		r.peeked, r.err = r.read()
+	}
+	if r.metadata == nil {
+		if r.err == nil || errors.Is(r.err, io.EOF) {
+			return electric.Fence{}, errNoFence
+		}
+		return electric.Fence{}, r.err
+	}
+	fence, ok := r.metadata.Fence()
+	if !ok {
+		return fence, errNoFence
+	}
+	return fence, nil
+}
+
+var errNoFence = &electric.ProtocolError{Reason: "a snapshot does not say, before its rows, which transactions it has seen"}
 
 // Next returns the next row, or io.EOF after the last one of the last snapshot.
 func (r *rows) Next() (*electric.Message, error) {
+	if m, err := r.peeked, r.err; m != nil || err != nil {
+		r.peeked, r.err = nil, nil
+		return m, err
+	}
+	return r.read()
+}
+
+func (r *rows) read() (*electric.Message, error) {
 	for {
 		m, err := r.open.Next()
 		if r.metadata == nil {
@@ -45,7 +77,7 @@ func (r *rows) Next() (*electric.Message, error) {
 		if err := r.open.Close(); err != nil {
 			return nil, err
 		}
-		next, err := r.log.Snapshot(r.ctx, r.todo[0])
+		next, err := r.source.snapshot(r.ctx, r.todo[0])
 		if err != nil {
 			return nil, err
 		}
@@ -54,4 +86,44 @@ func (r *rows) Next() (*electric.Message, error) {
 }
 
 // Close ends the snapshot that is being read.
-func (r *rows) Close() error { return r.open.Close() }
+func (r *rows) Close() { _ = r.open.Close() }
+
+// writeRows writes the rows that are permitted. The query asked for no others: a row that
+// comes all the same is withheld and, unless grants have changed since, it is a defect.
+func (x *exchange) writeRows(ctx context.Context, out *arrayWriter, rows *rows, g *guard) error {
+	rule := x.shape.rule()
+	withheld := 0
+	for {
+		m, err := rows.Next()
+		if errors.Is(err, io.EOF) {
+			x.noteWithheld(withheld, g)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := g.check(ctx); err != nil {
+			return err
+		}
+		permitted, err := rule.Permits(g.permitted, m.Column)
+		if err != nil {
+			return err
+		}
+		if !permitted {
+			withheld++
+			continue
+		}
+		if err := out.add(m.Raw); err != nil {
+			return err
+		}
+	}
+}
+
+func (x *exchange) noteWithheld(count int, g *guard) {
+	if count == 0 || g.isNarrowed() {
+		return
+	}
+	x.h.metrics.rowsWithheld.WithLabelValues(x.shape.def.Name).Add(float64(count))
+	x.h.log.Error("a subset held rows that its filter does not permit; they were withheld",
+		"shape", x.shape.def.Name, "count", count)
+}

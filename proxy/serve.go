@@ -12,8 +12,8 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/shapegate/shapegate/authz"
+	"github.com/shapegate/shapegate/proxy/cursor"
 	"github.com/shapegate/shapegate/proxy/electric"
-	"github.com/shapegate/shapegate/proxy/feed"
 	"github.com/shapegate/shapegate/proxy/subset"
 )
 
@@ -23,13 +23,21 @@ const maxBody = 1 << 20
 // bodyTime is how long a client may take to send its body.
 const bodyTime = 30 * time.Second
 
+// request is what a client asks of a shape, parsed.
+type request struct {
+	logRequest
+	params map[string]string
+	subset *subset.Request // nil: a read of the log
+	gzip   bool            // the client takes it
+}
+
 // serveShape answers requests for the shape that name finds in them.
 func (h *Handler) serveShape(name func(*gin.Context) string) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		rd, err := h.newReading(c, name)
+		x, err := h.newExchange(c, name)
 		if err == nil {
-			defer rd.release()
-			err = rd.serve(c)
+			defer x.release()
+			err = x.serve(c)
 		}
 		if err != nil {
 			h.fail(c, err)
@@ -37,8 +45,8 @@ func (h *Handler) serveShape(name func(*gin.Context) string) gin.HandlerFunc {
 	}
 }
 
-// newReading reads everything of a request but its body.
-func (h *Handler) newReading(c *gin.Context, name func(*gin.Context) string) (*reading, error) {
+// newExchange authenticates a request and reads everything of it but its body.
+func (h *Handler) newExchange(c *gin.Context, name func(*gin.Context) string) (*exchange, error) {
 	if h.ready != nil && !h.ready() {
 		return nil, &problem{kind: unavailable, message: "starting"}
 	}
@@ -46,7 +54,7 @@ func (h *Handler) newReading(c *gin.Context, name func(*gin.Context) string) (*r
 	if err != nil {
 		return nil, err
 	}
-	// Whoever has no credentials that hold is told nothing of what there is.
+	// Without credentials that hold, nothing is told of what there is.
 	subject, at, err := h.identify(c.Request.Context(), creds)
 	if err != nil {
 		return nil, err
@@ -59,25 +67,24 @@ func (h *Handler) newReading(c *gin.Context, name func(*gin.Context) string) (*r
 	if !ok {
 		return nil, &problem{kind: notFound, message: "no such shape", field: "table"}
 	}
-	rd := &reading{
-		h: h, shape: shape, query: q, creds: creds, subject: subject,
-		context: h.contextOf(c.Request), gzip: acceptsGzip(c.Request.Header),
-	}
-	if rd.fresh, err = freshness(c.Request); err != nil {
+	x := &exchange{h: h, shape: shape, w: c.Writer}
+	x.access = &access{h: h, creds: creds, subject: subject, strict: shape.isStrict()}
+	if x.access.fresh, err = freshness(c.Request); err != nil {
 		return nil, err
 	}
-	if rd.fresh == "" {
-		rd.fresh = at
+	if x.access.fresh == "" {
+		x.access.fresh = at
 	}
-	if rd.logRequest, err = parseLogRequest(q); err != nil {
+	x.req.gzip = acceptsGzip(c.Request.Header)
+	if x.req.logRequest, err = parseLogRequest(q); err != nil {
 		return nil, err
 	}
-	rd.params, err = shapeParams(shape.def, q)
-	return rd, err
+	x.req.params, err = shapeParams(shape.def, q)
+	return x, err
 }
 
 // contextOf gathers what of a request may enter the caveat context.
-func (h *Handler) contextOf(r *http.Request) requestContext {
+func contextOf(r *http.Request) requestContext {
 	ip, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		ip = ""
@@ -90,68 +97,101 @@ type held interface {
 	wait(ctx context.Context) error
 }
 
-// serve answers the request. While one is held, as thousands are, this stack is there
-// for each of them: so what is done before is done in calls that have returned.
-func (rd *reading) serve(c *gin.Context) error {
-	waiting, err := rd.serveNow(c.Request.Context(), c)
+// serve answers the request. While one is held, as thousands are, this stack is there for
+// each of them: so what is done before is done in calls that have returned.
+func (x *exchange) serve(c *gin.Context) error {
+	waiting, err := x.serveNow(c.Request.Context(), c)
 	if err == nil && waiting != nil {
-		err = rd.hold(c.Request.Context(), waiting)
+		err = x.hold(c.Request.Context(), waiting)
 	}
-	return rd.orRefetch(c.Writer, err)
-}
-
-// orRefetch answers a request whose handle is stale.
-func (rd *reading) orRefetch(w gin.ResponseWriter, err error) error {
-	if errors.Is(err, errStaleHandle) && !w.Written() {
-		writeMustRefetch(w, rd.refetchHandle())
+	if errors.Is(err, errStaleHandle) && !c.Writer.Written() {
+		writeMustRefetch(c.Writer, x.refetchHandle())
 		return nil
 	}
 	return err
 }
 
-// serveNow answers the request, unless it is one to be held, which it returns.
-func (rd *reading) serveNow(ctx context.Context, c *gin.Context) (held, error) {
-	body, err := rd.readBody(c)
+// refetchHandle is the handle of an answer that says must-refetch. It is new, and good for
+// nothing: Electric has no log of its name.
+func (x *exchange) refetchHandle() string {
+	c := cursor.Now("0", electric.Start, authz.Decision{At: x.h.now()})
+	return x.h.key.Seal(&c, x.scope())
+}
+
+// serveNow authorizes the request and answers it, unless it is one to be held, which it
+// returns.
+func (x *exchange) serveNow(ctx context.Context, c *gin.Context) (held, error) {
+	body, err := readBody(c)
 	if err != nil {
 		return nil, err
 	}
-	if err := rd.open(ctx); err != nil {
-		return nil, err
-	}
-	log, err := rd.openLog(ctx)
+	q, err := x.shape.question(x.access.subject, x.req.params, contextOf(c.Request))
 	if err != nil {
 		return nil, err
 	}
-	asked, isSubset, err := rd.parseSubset(body)
+	if x.access.sub, err = x.h.authorizer.Subscribe(q); err != nil {
+		return nil, err
+	}
+	d, err := x.access.decide(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := x.openSource(ctx, d); err != nil {
+		return nil, err
+	}
+	if x.req.subset, err = x.parseSubset(body, c.Request.URL.Query()); err != nil {
+		return nil, err
+	}
+	if x.req.subset != nil {
+		return nil, x.serveSubset(ctx, d)
+	}
+	return x.serveLog(ctx, d)
+}
+
+// serveLog answers a read of the log, unless it is one to be held.
+func (x *exchange) serveLog(ctx context.Context, d authz.Decision) (held, error) {
+	if err := x.req.checkLog(); err != nil {
+		return nil, err
+	}
 	switch {
-	case err != nil:
+	case x.req.offset == electric.Now, x.req.offset == electric.BeforeAll && x.req.log == electric.LogChangesOnly:
+		return nil, x.servePosition(ctx, d)
+	case x.req.offset == electric.BeforeAll && x.shape.readsStored():
+		return nil, x.serveStored(ctx)
+	case x.req.offset == electric.BeforeAll:
+		return nil, x.serveInitial(ctx, d)
+	}
+	if err := x.openCursor(); err != nil {
 		return nil, err
-	case isSubset:
-		return nil, rd.serveSubset(ctx, c.Writer, log, asked)
+	}
+	switch {
+	case !x.req.live:
+		return nil, x.serveCatchUp(ctx)
+	case x.req.sse:
+		return heldEvents{x}, nil
 	default:
-		return rd.serveLog(ctx, c.Writer, log)
+		return x.newLongPoll(), nil
 	}
 }
 
 // hold holds a request, unless too many are.
-func (rd *reading) hold(ctx context.Context, waiting held) error {
-	end, err := rd.h.waits.begin(rd.subject.String())
+func (x *exchange) hold(ctx context.Context, waiting held) error {
+	end, err := x.h.waits.begin(x.access.subject.String())
 	if err != nil {
 		return err
 	}
 	defer end()
-	gauge := rd.h.metrics.held.WithLabelValues(rd.shape.def.Name)
+	gauge := x.h.metrics.held.WithLabelValues(x.shape.def.Name)
 	gauge.Inc()
 	defer gauge.Dec()
-	rd.query = nil // it was read, and takes memory while nothing happens
 	return waiting.wait(ctx)
 }
 
-func (rd *reading) readBody(c *gin.Context) ([]byte, error) {
+func readBody(c *gin.Context) ([]byte, error) {
 	if c.Request.Method != http.MethodPost {
 		return nil, nil
 	}
-	// A body is short: who takes long to send it holds a connection for nothing.
+	// A body is short: a client that takes long to send it holds a connection for nothing.
 	control := http.NewResponseController(c.Writer)
 	_ = control.SetReadDeadline(time.Now().Add(bodyTime))
 	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxBody))
@@ -162,58 +202,25 @@ func (rd *reading) readBody(c *gin.Context) ([]byte, error) {
 	return body, err
 }
 
-// parseSubset reads what subset the client asks for, if it asks for one: in its
-// body, or in its query.
-func (rd *reading) parseSubset(body []byte) (*subset.Request, bool, error) {
-	columns := rd.shape.clientColumns()
-	asked, inBody, err := subset.ParseBody(body, columns)
-	if err != nil {
-		return nil, false, err
+// openSource finds the log to read. What the table looks like decides which one that is,
+// so it has to be known first.
+func (x *exchange) openSource(ctx context.Context, d authz.Decision) error {
+	spec := func() *electric.LogSpec {
+		return x.shape.logSpec(x.req.params, d.Grants.IsEverything(), x.req.replica)
 	}
-	fromQuery, inQuery, err := subset.ParseQuery(rd.query, columns)
-	switch {
-	case err != nil:
-		return nil, false, err
-	case inBody && inQuery:
-		return nil, false, invalid("subset", "given both in the body and in the query")
-	case inQuery:
-		return fromQuery, true, nil
-	default:
-		return asked, inBody, nil
+	if x.shape.table.Load() == nil {
+		resp, err := x.h.electric.ReadLog(ctx, spec(), electric.LogRequest{Offset: electric.Now})
+		if err != nil {
+			return x.explain(err)
+		}
+		x.shape.learn(resp.Schema)
+		if err := resp.Close(); err != nil {
+			return err
+		}
 	}
-}
-
-// serveLog answers a read of the reader's log, unless it is one to be held.
-func (rd *reading) serveLog(ctx context.Context, w http.ResponseWriter, log shapeLog) (held, error) {
-	if err := rd.checkLog(); err != nil {
-		return nil, err
+	if err := x.shape.checkFilterTypes(); err != nil {
+		return err
 	}
-	switch {
-	case rd.offset == electric.Now, rd.offset == electric.BeforeAll && rd.log == electric.LogChangesOnly:
-		return nil, rd.servePosition(ctx, w, log)
-	case rd.offset == electric.BeforeAll && rd.view.all:
-		return nil, rd.serveWhole(ctx, w, log)
-	case rd.offset == electric.BeforeAll:
-		return nil, rd.serveInitial(ctx, w, log)
-	}
-	h, ok := parseHandle(rd.handle)
-	if !ok || !rd.h.handleKey.holds(rd.scope(), h) {
-		return nil, errStaleHandle
-	}
-	h = rd.advance(h)
-	rd.late = surely(rd.h.late.of(h), authz.Mark{})
-	switch {
-	case !rd.live:
-		return nil, rd.serveCatchUp(ctx, w, log, h)
-	case rd.sse:
-		return &heldStream{rd, w, log, h}, nil
-	default:
-		return rd.newLongPoll(w, log, h), nil
-	}
-}
-
-// refetchHandle is the handle of an answer that says must-refetch. It is new, and
-// good for nothing: Electric has no log of its name, so that it opens none.
-func (rd *reading) refetchHandle() handle {
-	return rd.mint(feed.Place{Handle: "0"}, electric.Start)
+	x.source = &source{feeds: x.h.feeds, electric: x.h.electric, shape: x.shape, spec: spec(), subject: x.access.subject.String()}
+	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/proxy/electric"
 	"github.com/shapegate/shapegate/proxy/feed"
+	"github.com/shapegate/shapegate/proxy/rowfilter"
+	"github.com/shapegate/shapegate/proxy/subset"
 	"github.com/shapegate/shapegate/schema"
 )
 
@@ -15,17 +17,19 @@ import (
 type shape struct {
 	def *schema.Shape
 
-	// rule spells which ids are compared with which columns. Equal grants under
+	leftOut *leftOut
+
+	// label spells which ids are compared with which columns. Equal grants under
 	// another rule mean other rows, so it is part of what a handle names.
-	rule string
+	label string
 
 	// feedColumns are the columns by which readers of the table are granted rows, this
 	// shape's and others'. filterColumns says which of them each filter has.
 	feedColumns   []feed.Column
 	filterColumns []int
 
-	// feeds are those of a shape without params, by replica and log.
-	feeds [2][2]atomic.Pointer[electric.LogSpec]
+	// specs are the log specs of a shape without params, by replica.
+	specs [2]atomic.Pointer[electric.LogSpec]
 
 	// columns are what clients may name, as of the table that they were made for.
 	columns atomic.Pointer[namedColumns]
@@ -33,16 +37,25 @@ type shape struct {
 	// table is what Electric last said of the table's columns; nil until it was
 	// first asked. A migration changes it while we run.
 	table atomic.Pointer[electric.Schema]
+
+	// rules is the rule as of the table that it was made for.
+	rules atomic.Pointer[tableRule]
+}
+
+// tableRule is a rule for the rows of a table as it was.
+type tableRule struct {
+	table *electric.Schema
+	rule  rowfilter.Rule
 }
 
 // isStrict reports whether nothing may be sent that SpiceDB was not asked about
 // since it was written.
 func (s *shape) isStrict() bool { return s.def.Consistency == schema.Strict }
 
-func newShape(def *schema.Shape) *shape {
-	s := &shape{def: def, rule: def.Name}
+func newShape(def *schema.Shape, l *leftOut) *shape {
+	s := &shape{def: def, label: def.Name, leftOut: l}
 	for _, f := range def.Authorize.Filter {
-		s.rule += fmt.Sprintf("\n%q#%q->%q", f.Resource, f.Permission, f.Column)
+		s.label += fmt.Sprintf("\n%q#%q->%q", f.Resource, f.Permission, f.Column)
 	}
 	return s
 }
@@ -57,46 +70,47 @@ func (s *shape) learn(table *electric.Schema) {
 	}
 }
 
-// feed returns the feed that a reader of the shape reads, for the given values of
-// its params.
-//
-// A reader that sees some rows reads a log of changes alone: what is there comes
-// from a subset, so that the whole table is never read for it. One that sees
-// every row reads the log it asked for, stored snapshot included.
-func (s *shape) feed(params map[string]string, unrestricted bool, log electric.LogMode, replica electric.Replica) *electric.LogSpec {
-	if !unrestricted {
-		log = electric.LogChangesOnly
-		if s.needsFullReplica() {
-			replica = electric.ReplicaFull
-		}
+// logSpec returns the log that a reader of the shape reads, for the given values of its
+// params. It holds changes alone: what is there comes from a subset, so that Electric
+// never reads the whole table for it. A shape that reads Electric's stored log has a log
+// with its snapshot.
+func (s *shape) logSpec(params map[string]string, everything bool, replica electric.Replica) *electric.LogSpec {
+	if !everything && s.needsFullReplica() {
+		replica = electric.ReplicaFull
 	}
 	if len(s.def.Params) > 0 {
-		return s.newFeed(params, log, replica)
+		return s.newLogSpec(params, replica)
 	}
-	made := &s.feeds[replica][log]
-	if f := made.Load(); f != nil {
-		return f
+	made := &s.specs[replica]
+	if spec := made.Load(); spec != nil {
+		return spec
 	}
-	made.CompareAndSwap(nil, s.newFeed(nil, log, replica))
+	made.CompareAndSwap(nil, s.newLogSpec(nil, replica))
 	return made.Load()
 }
 
-func (s *shape) newFeed(params map[string]string, log electric.LogMode, replica electric.Replica) *electric.LogSpec {
-	f := &electric.LogSpec{
+func (s *shape) newLogSpec(params map[string]string, replica electric.Replica) *electric.LogSpec {
+	spec := &electric.LogSpec{
 		Schema:  s.def.Table.Schema,
 		Table:   s.def.Table.Name,
 		Columns: s.def.Columns,
 		Replica: replica,
-		Log:     log,
+		Log:     electric.LogChangesOnly,
+	}
+	if s.readsStored() {
+		spec.Log = electric.LogFull
 	}
 	if w := s.def.Where; w != nil {
-		f.Where = w.SQL
+		spec.Where = w.SQL
 		for _, name := range w.Params {
-			f.WhereParams = append(f.WhereParams, params[name])
+			spec.WhereParams = append(spec.WhereParams, params[name])
 		}
 	}
-	return f
+	return spec
 }
+
+// readsStored reports whether first reads are answered with Electric's stored log.
+func (s *shape) readsStored() bool { return false }
 
 // needsFullReplica reports whether a change has to carry the whole row for its
 // visibility to be told: where a filter's column is not of the primary key, it
@@ -114,31 +128,44 @@ func (s *shape) needsFullReplica() bool {
 	return false
 }
 
-// keys returns a reader for the keys of the shape's rows.
-func (s *shape) keys() keyReader {
-	k := keyReader{schema: s.def.Table.Schema, table: s.def.Table.Name}
-	if table := s.table.Load(); table != nil {
-		k.key = table.Key
+// rule returns what grants mean for the rows of the table, as Electric last described it.
+func (s *shape) rule() *rowfilter.Rule {
+	table := s.table.Load()
+	if made := s.rules.Load(); made != nil && made.table == table {
+		return &made.rule
 	}
-	return k
+	made := &tableRule{table: table, rule: rowfilter.Rule{Schema: s.def.Table.Schema, Table: s.def.Table.Name}}
+	for _, f := range s.def.Authorize.Filter {
+		made.rule.Filters = append(made.rule.Filters, f.Column)
+	}
+	if table != nil {
+		made.rule.Key = table.Key
+	}
+	s.rules.Store(made)
+	return &made.rule
 }
 
-// visibility returns what a decision on the shape's rule means for its rows.
-func (s *shape) visibility(d authz.Decision) visibility {
-	if d.Unrestricted {
-		return visibility{all: true}
+// clientColumns are the columns that a client may name in a subset: those of the shape,
+// with the types that the table has.
+func (s *shape) clientColumns() subset.Columns {
+	table := s.table.Load()
+	if made := s.columns.Load(); made != nil && made.table == table {
+		return made.columns
 	}
-	return s.granted(d.Grants)
+	columns := make(subset.Columns, len(s.def.Columns))
+	for _, name := range s.def.Columns {
+		if c, ok := table.Columns[name]; ok {
+			columns[name] = subset.Column{Type: c.Type, Dims: c.Dims}
+		}
+	}
+	s.columns.Store(&namedColumns{table, columns})
+	return columns
 }
 
-// granted returns the visibility of the rows that any of the sets reaches, of
-// which there is one for each filter.
-func (s *shape) granted(sets []*authz.GrantSet) visibility {
-	v := visibility{columns: make([]columnGrants, len(s.def.Authorize.Filter))}
-	for i, f := range s.def.Authorize.Filter {
-		v.columns[i] = columnGrants{column: f.Column, grants: sets[i]}
-	}
-	return v
+// namedColumns are columns as they are in one table.
+type namedColumns struct {
+	table   *electric.Schema
+	columns subset.Columns
 }
 
 // requestContext is what of a request may enter the caveat context.
@@ -148,7 +175,7 @@ type requestContext struct{ ip string }
 func (s *shape) question(subject authz.Subject, params map[string]string, rc requestContext) (authz.Question, error) {
 	a := &s.def.Authorize
 	q := authz.Question{Subject: subject, Context: caveatContext(a.Context, subject, rc), Clock: clock(a.Context)}
-	q.Rule.Label = s.rule
+	q.Rule.Label = s.label
 	var err error
 	if q.Rule.Gate, err = requirement(a.Gate, params); err != nil {
 		return q, err

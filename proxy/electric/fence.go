@@ -1,40 +1,76 @@
 package electric
 
-// Fence says which transactions a snapshot has seen, as Postgres says it: xmin, xmax
-// and xip_list of pg_current_snapshot().
+import "slices"
+
+// Fence is the snapshot fence: which transactions a snapshot has seen, as Postgres says
+// it with pg_current_snapshot(), and where the write-ahead log ended when the snapshot
+// was taken.
+//
+// Electric puts it into the metadata of a subset (recording 06):
+//
+//	{"xmin":"805","xmax":"807","xip_list":["805"],"database_lsn":"27094072"}
+//
+// This snapshot has seen every transaction before 807 but 805, which was in progress.
 type Fence struct {
-	max     uint32
-	running []uint32 // when it was taken
+	xmin, xmax uint64
+	xip        []uint64
+	lsn        uint64
 }
 
-// Fence reads which transactions the snapshot has seen. It returns false for what is
-// not of Postgres' form.
-func (m *Metadata) Fence() (s Fence, ok bool) {
-	if s.max, ok = xid(m.XMax); !ok {
-		return s, false
+// NewFence returns a fence of the values that Postgres names. lsn is 0 if it is not known.
+func NewFence(xmin, xmax uint64, xip []uint64, lsn uint64) Fence {
+	return Fence{xmin: xmin, xmax: xmax, xip: xip, lsn: lsn}
+}
+
+// XMin returns the oldest transaction that was in progress.
+func (f *Fence) XMin() uint64 { return f.xmin }
+
+// XMax returns the first transaction id that had not been given out.
+func (f *Fence) XMax() uint64 { return f.xmax }
+
+// XIP returns the transactions that were in progress. It must not be changed.
+func (f *Fence) XIP() []uint64 { return f.xip }
+
+// LSN returns where the write-ahead log ended, or 0 if that is not known.
+func (f *Fence) LSN() uint64 { return f.lsn }
+
+// Fence reads the fence of the snapshot. It returns false for what is not of Postgres'
+// form.
+func (m *Metadata) Fence() (f Fence, ok bool) {
+	if f.xmax, ok = number(m.XMax); !ok {
+		return f, false
 	}
-	for id := range elements(m.XIPList) {
-		x, ok := xid(id)
+	if f.xmin, ok = number(m.XMin); !ok {
+		return f, false
+	}
+	for text := range elements(m.XIPList) {
+		x, ok := number(text)
 		if !ok {
-			return s, false
+			return f, false
 		}
-		s.running = append(s.running, x)
+		f.xip = append(f.xip, x)
 	}
-	return s, true
+	members(m.Raw, func(e member) bool {
+		if stringIs(e.name, "database_lsn") {
+			f.lsn, _ = number(e.value)
+		}
+		return true
+	})
+	return f, true
 }
 
-// SeenBy reports whether whatever the message tells of is in a snapshot already: all
-// its transactions had committed before it was taken. A message that names none is
-// not known to be.
-func (m *Message) SeenBy(s *Fence) bool {
+// SeenBy reports whether the snapshot has seen what the message says: all transactions
+// of the message had committed before the snapshot was taken. A message that names no
+// transaction is not known to be seen.
+func (m *Message) SeenBy(f *Fence) bool {
 	seen := false
-	members(m.headers, func(f member) bool {
-		if !stringIs(f.name, "txids") {
+	members(m.headers, func(e member) bool {
+		if !stringIs(e.name, "txids") {
 			return true
 		}
-		for id := range elements(f.value) {
-			x, ok := xid(id)
-			if seen = ok && s.has(x); !seen {
+		for text := range elements(e.value) {
+			x, ok := number(text)
+			if seen = ok && f.has(TxID(x)); !seen { //nolint:gosec // the lower half is meant
 				break
 			}
 		}
@@ -45,25 +81,27 @@ func (m *Message) SeenBy(s *Fence) bool {
 
 // Newest returns a transaction id that none of those which the snapshot has seen comes
 // after.
-func (s *Fence) Newest() TxID { return TxID(s.max) }
+func (f *Fence) Newest() TxID { return TxID(f.xmax) } //nolint:gosec // the lower half is meant
 
-// TxID is a transaction's id as messages have it.
+// TxID is a transaction's id as messages have it: the lower 32 bits. Snapshots put an
+// epoch in front.
 type TxID uint32
 
 // Before reports whether an id was given out before another, as Postgres tells it: ids
-// are 32 bits that wrap around, so that "before" means half of the circle.
+// wrap around, so that "before" means half of the circle.
 func (x TxID) Before(y TxID) bool { return int32(x-y) < 0 } //nolint:gosec // it wraps around
 
-// OldestTxID returns the oldest of the transactions that the message tells of. It
-// returns false if the message names none.
+// OldestTxID returns the oldest transaction of the message. It returns false if the
+// message names none.
 func (m *Message) OldestTxID() (oldest TxID, ok bool) {
-	members(m.headers, func(f member) bool {
-		if !stringIs(f.name, "txids") {
+	members(m.headers, func(e member) bool {
+		if !stringIs(e.name, "txids") {
 			return true
 		}
-		for text := range elements(f.value) {
-			if x, is := xid(text); is && (!ok || TxID(x).Before(oldest)) {
-				oldest, ok = TxID(x), true
+		for text := range elements(e.value) {
+			n, is := number(text)
+			if x := TxID(n); is && (!ok || x.Before(oldest)) { //nolint:gosec // the lower half is meant
+				oldest, ok = x, true
 			}
 		}
 		return false
@@ -71,23 +109,8 @@ func (m *Message) OldestTxID() (oldest TxID, ok bool) {
 	return oldest, ok
 }
 
-func (s *Fence) has(x uint32) bool {
-	if !TxID(x).Before(TxID(s.max)) {
-		return false
-	}
-	for _, r := range s.running {
-		if r == x {
-			return false
-		}
-	}
-	return true
-}
-
-// xid reads a transaction id, a number or a string with one in it. Snapshots put an
-// epoch in front, messages do not: what they share is the lower half.
-func xid(value []byte) (uint32, bool) {
-	n, ok := number(value)
-	return uint32(n), ok //nolint:gosec // the lower half is meant
+func (f *Fence) has(x TxID) bool {
+	return x.Before(f.Newest()) && !slices.ContainsFunc(f.xip, func(r uint64) bool { return TxID(r) == x }) //nolint:gosec // the lower half is meant
 }
 
 // elements yields the elements of a JSON array of numbers and strings.

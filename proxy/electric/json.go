@@ -138,6 +138,9 @@ func stringIs(quoted []byte, s string) bool {
 	return err == nil && string(text) == s
 }
 
+// Unquote returns the text of a JSON string, with its quotes. Errors are *ProtocolError.
+func Unquote(quoted []byte) ([]byte, error) { return unquote(quoted) }
+
 // unquote returns the text of a JSON string, with its quotes. Without escapes in
 // it, the result is a slice of its argument.
 func unquote(quoted []byte) ([]byte, error) {

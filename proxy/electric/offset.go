@@ -81,19 +81,21 @@ func (o Offset) IsPosition() bool { return o.kind == kindPosition }
 // for the snapshot that a log begins with.
 func (o Offset) LSN() uint64 { return o.lsn }
 
-// MaxNote is the greatest note, and the bits of an LSN that are always zero: what Postgres writes ahead is aligned to eight
-// bytes (MAXALIGN), as all recordings have it.
-const MaxNote = 7
+// marks are the bits of an LSN that are always zero: what Postgres writes ahead is aligned
+// to eight bytes (MAXALIGN), as all recordings have it. An event stream puts a mark into
+// them, see package cursor.
+const marks = 7
 
-// Note returns what was noted in a position, see WithNote.
-func (o Offset) Note() uint64 { return o.lsn & MaxNote }
-
-// WithNote returns the position with a note, which is at most MaxNote. A position with
-// one comes right after that without, and is none to ask Electric for.
-func (o Offset) WithNote(note uint64) Offset {
-	o.lsn = o.lsn&^MaxNote | note&MaxNote
+// Unmarked returns the position without a mark: one that Electric knows.
+func (o Offset) Unmarked() Offset {
+	if o.IsPosition() {
+		o.lsn &^= marks
+	}
 	return o
 }
+
+// Marked returns an LSN with a mark. It comes right after the LSN itself.
+func Marked(lsn uint64) uint64 { return lsn&^marks | 1 }
 
 // Compare orders positions. BeforeAll comes before each of them, Now after.
 func (o Offset) Compare(p Offset) int {

@@ -137,7 +137,7 @@ func (f *Feed) part(after Place) (*Part, error) {
 func (f *Feed) newPart(from electric.Offset) *Part {
 	return &Part{
 		End: f.end(), Schema: f.schema, UpToDate: f.window.upToDate, LastSeen: f.window.lastSeen,
-		from: from,
+		Away: !f.awaySince.IsZero(), from: from,
 	}
 }
 

@@ -24,6 +24,7 @@ type Part struct {
 	Schema   *electric.Schema
 	UpToDate bool   // it reaches the end of the log
 	LastSeen uint64 // the LSN that Electric has seen of the whole database
+	Away     bool   // Electric does not answer now: the part may not be all there is
 
 	from     electric.Offset
 	batches  []*batch // from memory, or

@@ -1,0 +1,63 @@
+package proxy
+
+import (
+	"context"
+
+	"github.com/shapegate/shapegate/authz"
+)
+
+// access is who sends a request, and the subscription to what they may see. It decides
+// nothing itself, and keeps no decision: each part of an answer asks anew.
+type access struct {
+	h       *Handler
+	creds   credentials
+	subject authz.Subject
+	sub     authz.Subscription
+	strict  bool           // the shape's decisions are made at full consistency
+	fresh   authz.ZedToken // each decision has seen what this revision has; empty: none is asked for
+}
+
+// decide asks what the subject may see now, as fresh as the shape wants it: before rows
+// are asked for, and once more when they are there.
+func (a *access) decide(ctx context.Context) (authz.Decision, error) {
+	if a.strict {
+		return a.sub.Decide(ctx, authz.Strict, a.fresh)
+	}
+	return a.sub.Decide(ctx, authz.Bounded, a.fresh)
+}
+
+// reauthorize asks anew whether the credentials still hold and what the subject may see.
+// A request that has waited, for Electric or for a change, must call it before it writes:
+// neither a token nor a grant from before the wait is good for what was written since.
+func (a *access) reauthorize(ctx context.Context) (authz.Decision, error) {
+	if err := a.identify(ctx); err != nil {
+		return authz.Decision{}, err
+	}
+	return a.decide(ctx)
+}
+
+// reauthorizeLog is reauthorize for messages of the log. In a strict shape they are
+// confirmed one by one besides, see confirm: the decision itself need not ask SpiceDB.
+func (a *access) reauthorizeLog(ctx context.Context) (authz.Decision, error) {
+	if err := a.identify(ctx); err != nil {
+		return authz.Decision{}, err
+	}
+	return a.sub.Decide(ctx, authz.Bounded, a.fresh)
+}
+
+func (a *access) identify(ctx context.Context) error {
+	subject, _, err := a.h.identify(ctx, a.creds)
+	if err != nil {
+		return err
+	}
+	if subject.ObjectRef != a.subject.ObjectRef {
+		return errStaleHandle
+	}
+	return nil
+}
+
+func (a *access) release() {
+	if a.sub != nil {
+		a.sub.Release()
+	}
+}

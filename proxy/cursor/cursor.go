@@ -1,0 +1,232 @@
+package cursor
+
+import (
+	"slices"
+	"time"
+
+	"github.com/shapegate/shapegate/authz"
+	"github.com/shapegate/shapegate/proxy/electric"
+)
+
+// Bounds of a cursor. What does not fit makes the client begin anew (409): always
+// correct, only slower.
+const (
+	// MaxPending is how many resyncs of event streams may be unacknowledged.
+	MaxPending = 4
+	// MaxSteps is how many resyncs the log may not have passed yet, before one of them has
+	// to take the place of all. An acknowledgement may add one more.
+	MaxSteps = 8
+	maxSteps = MaxSteps + 1
+	// MaxBefore is how many grants a step may name.
+	MaxBefore = 12
+	// MaxInterrupted is how many interrupted ids a step may name. With more, the step is
+	// fresh.
+	MaxInterrupted = 16
+)
+
+// passTime is how long a step is kept at most while the feed is healthy. The log's LSN
+// does not move where nothing is written to a published table, so the LSN alone cannot
+// tell that the log has passed a step.
+const passTime = time.Minute
+
+// Grants names the grants of one reader: by their fingerprint, and by the revision of
+// SpiceDB at which each set was confirmed, in the order of the rule's filters. With both,
+// a process that does not remember the grants can look them up and prove that they are
+// the same.
+type Grants struct {
+	Fingerprint authz.Fingerprint
+	Tokens      []authz.ZedToken // none: they were left out
+}
+
+// Named returns the name of a decision's grants.
+func Named(d authz.Decision) Grants { return Grants{d.Fingerprint, d.Tokens} }
+
+// Cursor is all that is known of what a client holds, together with the offset that comes
+// with it. It is a value: its methods return changed copies.
+type Cursor struct {
+	// Upstream is Electric's handle of the log.
+	Upstream string
+
+	// Base is where the cursor's log begins. Nothing before it may be read with this
+	// cursor: what was written there may be from before a grant.
+	Base electric.Offset
+
+	// Served names the grants that the client surely was served, and At is when they were
+	// decided.
+	Served Grants
+	At     time.Time
+
+	// Pending are resyncs that went out in event streams and are not acknowledged, oldest
+	// first. Only the last one can be acknowledged.
+	Pending []Resync
+
+	// Steps are the resyncs that the log may not have passed yet, oldest first.
+	Steps []Step
+}
+
+// Resync is what brings a client from the grants that it was served to others.
+type Resync struct {
+	To Grants
+	At time.Time // when To was decided
+
+	// Fence is of the snapshot that brought rows. The zero fence says that the resync has
+	// deletes alone, and no snapshot.
+	Fence electric.Fence
+
+	// Mark is, of a resync in an event stream, the LSN of the first up-to-date message
+	// behind it, with a mark in its low bits, which Electric's own LSNs never use. A client
+	// that comes back with it, or with a higher LSN, has the resync.
+	Mark uint64
+
+	// Interrupted are ids that are granted before and after and were not in between, by
+	// filter. The resync brings their rows.
+	Interrupted [][]string
+
+	// Fresh says that the resync brought every row that is granted: nothing was kept.
+	Fresh bool
+
+	// Collapses says that the resync brought every row that is granted and was not kept
+	// through all steps before it: it takes their place. ByKey says that an id is the key
+	// of its row. Then the grants between the oldest step and this resync need no names:
+	// the rows of ids that were lost in between were deleted by their keys.
+	Collapses, ByKey bool
+}
+
+// Step is a resync that the client has, and whose snapshot has seen messages that the
+// log may still bring.
+type Step struct {
+	// Before names the grants before the resync: first those that the client surely was
+	// served, then those that it may have held besides. None before a first read.
+	Before []Grants
+
+	// Interrupted and Fresh are as in Resync.
+	Interrupted [][]string
+	Fresh       bool
+
+	Fence electric.Fence
+	At    time.Time
+}
+
+// FirstRead returns the cursor of a client that was given a snapshot of all rows that a
+// decision permits. The log is read from base on, which is not after the snapshot.
+func FirstRead(upstream string, base electric.Offset, d authz.Decision, fence electric.Fence) Cursor {
+	c := Now(upstream, base, d)
+	c.Steps = []Step{{Fresh: true, Fence: fence, At: d.At}}
+	return c
+}
+
+// Now returns the cursor of a client that was given no rows and reads the log from base
+// on.
+func Now(upstream string, base electric.Offset, d authz.Decision) Cursor {
+	return Cursor{Upstream: upstream, Base: base, Served: Named(d), At: d.At}
+}
+
+// Surely names the grants that the client surely was served.
+func (c *Cursor) Surely() Grants { return c.Served }
+
+// MayHold names the grants whose rows the client may hold, Surely first.
+func (c *Cursor) MayHold() []Grants {
+	all := []Grants{c.Served}
+	for _, p := range c.Pending {
+		all = append(all, p.To)
+	}
+	return all
+}
+
+// Resynced returns the cursor of a client that has a resync: of an answer that it adopts
+// as a whole, or one that it acknowledged. It returns false if the cursor would be too
+// large: then the client has to begin anew.
+func (c Cursor) Resynced(r Resync) (Cursor, bool) {
+	step := Step{Before: c.MayHold(), Interrupted: r.Interrupted, Fresh: r.Fresh, Fence: r.Fence, At: r.At}
+	if r.Collapses {
+		var all []Grants
+		for i, s := range c.Steps {
+			if i == 0 || !r.ByKey {
+				all = appendNew(all, s.Before)
+			}
+		}
+		step.Before, c.Steps = appendNew(all, step.Before), nil
+	}
+	if r.Fence.XMax() > 0 {
+		c.Steps = append(slices.Clone(c.Steps), step)
+	}
+	c.Served, c.At, c.Pending = r.To, r.At, nil
+	return c, len(c.Steps) <= maxSteps && fits(step)
+}
+
+// MustCollapse reports whether the next resync has to take the place of all steps.
+func (c *Cursor) MustCollapse() bool { return len(c.Steps) >= MaxSteps }
+
+// Offered returns the cursor of a client that is about to be sent a resync in an event
+// stream. It may arrive or not: until the client acknowledges it, the resync is pending.
+// It returns false if too many are.
+func (c Cursor) Offered(r Resync) (Cursor, bool) {
+	c.Pending = append(slices.Clone(c.Pending), r)
+	return c, len(c.Pending) <= MaxPending && fits(Step{Interrupted: r.Interrupted})
+}
+
+// Acknowledge returns the cursor of a client that comes back with an offset. If the
+// offset shows that the last pending resync has arrived, the client has it.
+func (c Cursor) Acknowledge(offset electric.Offset) Cursor {
+	n := len(c.Pending)
+	if n == 0 || !offset.IsPosition() || offset.LSN() < c.Pending[n-1].Mark {
+		return c
+	}
+	last := c.Pending[n-1]
+	c.Pending = c.Pending[:n-1]
+	c, _ = c.Resynced(last) // it was made to fit when it was offered
+	return c
+}
+
+// Confirmed returns the cursor with a newer confirmation of the same grants.
+func (c Cursor) Confirmed(d authz.Decision) Cursor {
+	c.Served, c.At = Named(d), d.At
+	return c
+}
+
+// appendNew appends the grants that are not in the list.
+func appendNew(all, more []Grants) []Grants {
+	for _, g := range more {
+		if !slices.ContainsFunc(all, func(h Grants) bool { return h.Fingerprint == g.Fingerprint }) {
+			all = append(all, g)
+		}
+	}
+	return all
+}
+
+func fits(s Step) bool {
+	n := 0
+	for _, ids := range s.Interrupted {
+		n += len(ids)
+	}
+	return len(s.Before) <= MaxBefore && n <= MaxInterrupted
+}
+
+// Pass returns the cursor without the steps that the log has passed, once everything up
+// to an offset was read, and seen is the LSN that Electric has seen of the database. What
+// is before the offset cannot be read again with the new cursor: no step is left to tell
+// its past from its present.
+func (c Cursor) Pass(at electric.Offset, seen uint64, now time.Time) Cursor {
+	left := slices.DeleteFunc(slices.Clone(c.Steps), func(s Step) bool {
+		return s.Fence.LSN() > 0 && seen >= s.Fence.LSN() || now.Sub(s.At) > passTime
+	})
+	if len(left) == len(c.Steps) {
+		return c
+	}
+	c.Steps = left
+	if c.Base.Compare(at) < 0 {
+		c.Base = at
+	}
+	return c
+}
+
+// Resume returns the offset from which the log is read for a client that comes with an
+// offset, without its mark. An earlier one than Base is raised to it: an event stream's
+// client resumes at the start of the last transaction that it was sent, which may be
+// Base's own.
+func (c *Cursor) Resume(offset electric.Offset) electric.Offset {
+	if at := offset.Unmarked(); at.Compare(c.Base) > 0 {
+		return at
+	}
+	return c.Base
+}

@@ -1,0 +1,218 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/shapegate/shapegate/authz"
+	"github.com/shapegate/shapegate/proxy/cursor"
+	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/proxy/feed"
+	"github.com/shapegate/shapegate/proxy/rowfilter"
+)
+
+// exchange is one request for a shape, and its answer.
+type exchange struct {
+	h      *Handler
+	shape  *shape
+	req    request
+	access *access
+	source *source
+	client client
+	w      http.ResponseWriter
+}
+
+// client is what the client of a request holds, by the handle that it came with.
+type client struct {
+	cursor cursor.Cursor
+	handle string // as it came; empty if the cursor is another one by now
+
+}
+
+func (x *exchange) release() {
+	if x.source != nil {
+		x.source.release()
+	}
+	x.access.release()
+}
+
+// scope is what the handles of this exchange are good for.
+func (x *exchange) scope() cursor.Scope {
+	s := cursor.Scope{Shape: x.shape.def.Name, Subject: x.access.subject.String()}
+	for _, name := range x.shape.def.Params {
+		s.Params = append(s.Params, x.req.params[name])
+	}
+	return s
+}
+
+// openCursor reads the handle that the client came with. The error is errStaleHandle.
+func (x *exchange) openCursor() error {
+	c, err := x.h.key.Open(x.req.handle, x.scope())
+	if err != nil {
+		return errStaleHandle
+	}
+	x.client = client{cursor: c, handle: x.req.handle}
+	x.become(c.Acknowledge(x.req.offset), len(c.Pending) > 0 && x.req.offset.LSN() >= c.Pending[len(c.Pending)-1].Mark)
+	return nil
+}
+
+// become notes that the client's cursor is another one, if it is.
+func (x *exchange) become(c cursor.Cursor, changed bool) {
+	if changed {
+		x.client.cursor, x.client.handle = c, ""
+	}
+}
+
+// handle spells the cursor that an answer carries: the handle that the client came with,
+// if nothing changed.
+func (x *exchange) handle() string {
+	if x.client.handle == "" {
+		x.client.handle = x.h.key.Seal(&x.client.cursor, x.scope())
+	}
+	return x.client.handle
+}
+
+// place is where the client's log goes on.
+func (x *exchange) place() feed.Place {
+	return feed.Place{Handle: x.client.cursor.Upstream, Offset: x.client.cursor.Resume(x.req.offset)}
+}
+
+// tokenAge is how old the revisions in a handle may become. SpiceDB forgets revisions,
+// after a day by default.
+const tokenAge = time.Hour
+
+// passed notes that an answer brings the client to the end of a part of the log.
+func (x *exchange) passed(p *feed.Part, d authz.Decision) {
+	c := x.client.cursor
+	if d.At.Sub(c.At) > tokenAge && d.Fingerprint == c.Served.Fingerprint && len(c.Pending) == 0 {
+		x.become(c.Confirmed(d), true)
+	}
+	if !p.UpToDate || len(c.Steps) == 0 {
+		return
+	}
+	now := x.h.now()
+	if p.Away {
+		now = time.Time{}
+	}
+	next := x.client.cursor.Pass(p.End.Offset, p.LastSeen, now)
+	x.become(next, len(next.Steps) < len(c.Steps))
+}
+
+// recall returns the grants that a cursor names. The error is errStaleHandle if they
+// cannot be had any more.
+func (x *exchange) recall(ctx context.Context, d authz.Decision, g cursor.Grants) (authz.Grants, error) {
+	if g.Fingerprint == d.Fingerprint {
+		return d.Grants, nil
+	}
+	grants, err := x.access.sub.Recall(ctx, g.Fingerprint, g.Tokens)
+	if errors.Is(err, authz.ErrForgotten) {
+		return grants, errStaleHandle
+	}
+	return grants, err
+}
+
+func (x *exchange) recallAll(ctx context.Context, d authz.Decision, names []cursor.Grants) ([]authz.Grants, error) {
+	all := make([]authz.Grants, len(names))
+	for i, g := range names {
+		var err error
+		if all[i], err = x.recall(ctx, d, g); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// interrupted returns the ids that were taken away from the client for a while since its
+// grants were decided.
+func (x *exchange) interrupted() (authz.Grants, error) {
+	lost, ok := x.access.sub.Interrupted(x.client.cursor.At)
+	if !ok {
+		return lost, errStaleHandle
+	}
+	return lost, nil
+}
+
+// isServed reports whether the client has what a decision permits and nothing else: the
+// grants have not changed, and no resync is pending.
+func (x *exchange) isServed(d authz.Decision) (bool, error) {
+	lost, err := x.interrupted()
+	c := &x.client.cursor
+	return err == nil && lost.IsEmpty() && len(c.Pending) == 0 && c.Served.Fingerprint == d.Fingerprint, err
+}
+
+// newestStep returns a transaction that no late message comes after. It returns false if
+// no message can be late.
+func (x *exchange) newestStep() (newest electric.TxID, any bool) {
+	steps := x.client.cursor.Steps
+	for i := range steps {
+		if n := steps[i].Fence.Newest(); !any || newest.Before(n) {
+			newest, any = n, true
+		}
+	}
+	return newest, any
+}
+
+// mayBeLate reports whether a part of the log may have messages that are late.
+func (x *exchange) mayBeLate(p *feed.Part) bool {
+	newest, any := x.newestStep()
+	return any && (!p.InMemory() || p.TellsOf(newest))
+}
+
+// filter returns the filter of a part of the log. permitted are the client's grants of
+// today, and d is the decision that they are of.
+func (x *exchange) filter(ctx context.Context, d authz.Decision, permitted authz.Grants, late bool) (*rowfilter.Filter, error) {
+	c := &x.client.cursor
+	rule := x.shape.rule()
+	if !late && len(c.Pending) == 0 && c.Served.Fingerprint == d.Fingerprint {
+		return rowfilter.Steady(rule, permitted), nil
+	}
+	all, err := x.recallAll(ctx, d, c.MayHold())
+	if err != nil {
+		return nil, err
+	}
+	var steps []rowfilter.Step
+	if late {
+		if steps, err = x.steps(ctx, d, all[0]); err != nil {
+			return nil, err
+		}
+	}
+	return rowfilter.New(rule, permitted, all[0], all[1:], steps), nil
+}
+
+// steps recalls the grants of the cursor's steps.
+func (x *exchange) steps(ctx context.Context, d authz.Decision, served authz.Grants) ([]rowfilter.Step, error) {
+	named := x.client.cursor.Steps
+	steps := make([]rowfilter.Step, len(named))
+	after := served
+	for i := len(named) - 1; i >= 0; i-- {
+		held, err := x.recallAll(ctx, d, named[i].Before)
+		if err != nil {
+			return nil, err
+		}
+		steps[i] = rowfilter.Step{Fence: named[i].Fence, Held: held}
+		var before authz.Grants
+		if len(held) > 0 {
+			before = held[0]
+		}
+		if !named[i].Fresh {
+			steps[i].Kept = before.And(after).Minus(x.shape.grantsOfIDs(after, named[i].Interrupted))
+		}
+		after = before
+	}
+	return steps, nil
+}
+
+// explain tells a client whose param was refused so. Where a shape has params, their
+// values are all that can be wrong with a request that was otherwise built here.
+func (x *exchange) explain(err error) error {
+	if errors.Is(err, electric.ErrRefused) && len(x.shape.def.Params) > 0 {
+		return &problem{
+			kind: badRequest, field: strings.Join(x.shape.def.Params, ","), cause: err,
+			message: "not a value that the shape's table can be asked for",
+		}
+	}
+	return err
+}

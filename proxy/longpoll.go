@@ -1,0 +1,169 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"github.com/shapegate/shapegate/authz"
+	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/proxy/feed"
+)
+
+// longPoll is a live read. It is answered as soon as the log has a visible message, as
+// soon as the client's grants change, or after the time-out. A message that the reader
+// may not see does not end the wait: the answer moves the client's offset on.
+type longPoll struct {
+	x        *exchange
+	at       feed.Place
+	deadline time.Time
+	until    feed.Until
+	reader   *feed.Waiter // nil: there is something to read at once
+}
+
+func (x *exchange) newLongPoll() *longPoll {
+	return &longPoll{x: x, at: x.place(), deadline: x.h.now().Add(spread(x.h.timeouts.longPoll))}
+}
+
+// wait implements held. Thousands of goroutines are blocked in feed.Waiter.Wait, which is
+// called from here: so whatever is done before and after is done in calls that have
+// returned, and takes no stack meanwhile.
+func (p *longPoll) wait(ctx context.Context) error {
+	timer := time.NewTimer(p.deadline.Sub(p.x.h.now()))
+	defer timer.Stop()
+	p.until = feed.Until{Drained: p.x.h.draining.Done(), Timer: timer.C}
+	for {
+		if done, err := p.begin(ctx); done || err != nil {
+			return err
+		}
+		if p.reader == nil {
+			continue
+		}
+		part, err := p.reader.Wait(ctx, p.until)
+		if done, err := p.take(ctx, part, err); done || err != nil {
+			return err
+		}
+	}
+}
+
+// begin authorizes the reader, and joins the feed's readers. It reports whether the
+// request was answered, because the grants have changed or there was something to read.
+func (p *longPoll) begin(ctx context.Context) (done bool, err error) {
+	p.reader = nil
+	p.until.Changed = p.x.access.sub.Changed() // before the decision, or a change is missed
+	d, served, err := p.authorize(ctx)
+	switch {
+	case err != nil:
+		return false, err
+	case !served:
+		return true, p.resync(ctx)
+	case !p.x.h.now().Before(p.deadline):
+		return true, p.x.answerNothing(p.at.Offset, p.at.Offset.LSN())
+	}
+	f, err := p.x.source.open()
+	if err != nil {
+		return false, err
+	}
+	interest := feed.Interest{Cohort: p.x.source.join(f, d)}
+	interest.Newest, interest.Late = p.x.newestStep()
+	reader, part, err := f.Join(ctx, p.at, interest)
+	if reader == nil {
+		return p.take(ctx, part, err)
+	}
+	p.reader = reader
+	return false, nil
+}
+
+func (p *longPoll) authorize(ctx context.Context) (d authz.Decision, served bool, err error) {
+	if d, err = p.x.access.reauthorizeLog(ctx); err != nil {
+		return d, false, err
+	}
+	served, err = p.x.isServed(d)
+	return d, served, err
+}
+
+// take answers with what the wait has brought, and reports whether the request was
+// answered.
+func (p *longPoll) take(ctx context.Context, part *feed.Part, err error) (done bool, _ error) {
+	switch {
+	case errors.Is(err, feed.ErrChanged):
+		return false, nil // the part is read again, with what it passed over
+	case errors.Is(err, feed.ErrOver):
+		return true, p.timeout(ctx, part)
+	case err != nil:
+		return false, staleHandle(err)
+	}
+	defer closing(part)
+	if part.Empty() {
+		p.at = part.End
+		return false, nil
+	}
+	d, served, err := p.authorize(ctx)
+	switch {
+	case err != nil:
+		return false, err
+	case !served:
+		return false, nil // the part is read again, as what the resync begins with
+	}
+	if done, err = p.x.deliver(ctx, part, d, false); err == nil && !done {
+		p.at = part.End
+	}
+	return done, err
+}
+
+// timeout answers a long-poll that has waited long enough.
+func (p *longPoll) timeout(ctx context.Context, part *feed.Part) error {
+	d, served, err := p.authorize(ctx)
+	switch {
+	case err != nil:
+		return err
+	case !served:
+		return p.resync(ctx)
+	}
+	p.x.passed(part, d)
+	return p.x.answerNothing(part.End.Offset, part.LastSeen)
+}
+
+// resync answers a long-poll of a client whose grants have changed.
+func (p *longPoll) resync(ctx context.Context) error {
+	part, err := p.x.source.read(ctx, p.at)
+	if err != nil {
+		return err
+	}
+	defer closing(part)
+	d, err := p.x.access.reauthorizeLog(ctx)
+	if err != nil {
+		return err
+	}
+	return p.x.serveResync(ctx, part, d)
+}
+
+// answerNothing answers a long-poll that brought nothing visible.
+func (x *exchange) answerNothing(at electric.Offset, lastSeen uint64) error {
+	out := beginArray(x.w, shapeHeaders{handle: x.handle(), offset: at, cursor: nextCursor(x.h.now(), x.req.cursor), upToDate: true})
+	_ = out.add(feed.UpToDateMessage(lastSeen))
+	return out.end()
+}
+
+// spread shortens a wait at random, by up to a quarter: readers that began to wait at the
+// same moment, since the same message woke them, do not all come back at the same.
+func spread(d time.Duration) time.Duration {
+	return d - rand.N(d/4+1) //nolint:gosec // spreading, not guarding
+}
+
+// cursorEpoch is what Electric counts its cursors from.
+var cursorEpoch = time.Date(2024, time.October, 9, 0, 0, 0, 0, time.UTC)
+
+// nextCursor returns a cursor for an answer that Electric gave none for, made as Electric
+// makes them: the seconds since its epoch, in steps of its long-poll timeout, and never
+// the one that the client already has.
+func nextCursor(now time.Time, previous string) string {
+	const step = 20
+	n := (int64(now.Sub(cursorEpoch)/time.Second)/step + 1) * step
+	if p, err := strconv.ParseInt(previous, 10, 64); err == nil && p >= n {
+		n = p + 1
+	}
+	return strconv.FormatInt(n, 10)
+}

@@ -1,0 +1,110 @@
+package proxy
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/shapegate/shapegate/authz"
+	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/proxy/subset"
+)
+
+// plan returns the subset requests that together ask for the rows that grants reach and
+// that the client asked for. That is one request, unless the ids do not fit into one body:
+// then there are several, where neither an order nor a limit stands against it. Rows that
+// two filters reach may come twice.
+func (x *exchange) plan(asked *subset.Request, g authz.Grants) ([]electric.Subset, error) {
+	if g.IsEverything() {
+		return []electric.Subset{combine(asked)}, nil
+	}
+	rule := x.shape.rule()
+	if len(rule.Filters) == 0 { // nothing is permitted of a shape that has no filter
+		none := combine(asked)
+		none.Where = "false"
+		none.Params = nil
+		return []electric.Subset{none}, nil
+	}
+	filters := make([]filterArray, len(rule.Filters))
+	for i, name := range rule.Filters {
+		filters[i] = x.h.literals.of(x.shape, name, g.Set(i))
+	}
+	if one := combine(asked, filters...); bodySize(one) <= electric.MaxBody {
+		return []electric.Subset{one}, nil
+	}
+	if asked.OrderBy != nil || asked.Limit != nil || asked.Offset != nil {
+		return nil, &problem{
+			kind: unprocessable, field: "order_by",
+			message: "too many permitted ids for one ordered request: drop order_by, limit and offset, or use a shape that is scoped by a param",
+		}
+	}
+	var plan []electric.Subset
+	for i, name := range rule.Filters {
+		plan = append(plan, split(asked, name, x.shape.validIDs(name, g.Set(i)))...)
+	}
+	return plan, nil
+}
+
+// split halves a filter until each part fits into one request.
+func split(asked *subset.Request, column string, ids []string) []electric.Subset {
+	s := combine(asked, newFilterArray(column, ids))
+	if bodySize(s) <= electric.MaxBody || len(ids) < 2 {
+		return []electric.Subset{s}
+	}
+	middle := len(ids) / 2
+	return append(split(asked, column, ids[:middle]), split(asked, column, ids[middle:])...)
+}
+
+// bodySize is the length of the request's body, or a bound on it that is good enough
+// where it is surely small.
+func bodySize(s electric.Subset) int {
+	const longest = 6 // of one byte in JSON: \u003c
+	size := longest * (len(s.Where) + len(s.OrderBy))
+	for _, v := range s.Params {
+		size += longest * len(v)
+	}
+	const envelope = 1024
+	if size+envelope <= electric.MaxBody {
+		return size + envelope
+	}
+	body, err := s.Body()
+	if err != nil {
+		return electric.MaxBody + 1
+	}
+	return len(body)
+}
+
+// combine returns the subset of what the client asked for that any of the filters
+// reaches; without filters, all that it asked for. The filter and the client's where are
+// each in parentheses, and the client's was printed from its parsed tree: neither can
+// reach into the other.
+func combine(asked *subset.Request, filters ...filterArray) electric.Subset {
+	s := electric.Subset{Limit: asked.Limit, Offset: asked.Offset}
+	if asked.OrderBy != nil {
+		s.OrderBy = asked.OrderBy.SQL()
+	}
+	s.Params = asked.UpstreamParams(len(filters))
+	var clauses []string
+	if len(filters) > 0 {
+		if s.Params == nil {
+			s.Params = make(map[string]string, len(filters))
+		}
+		clauses = append(clauses, "("+filterClause(filters, s.Params)+")")
+	}
+	if asked.Where != nil {
+		clauses = append(clauses, "("+asked.Where.SQL(len(filters))+")")
+	}
+	if s.Where = strings.Join(clauses, " AND "); s.Where == "" {
+		s.Where = "true"
+	}
+	return s
+}
+
+func filterClause(filters []filterArray, params map[string]string) string {
+	clauses := make([]string, len(filters))
+	for i, f := range filters {
+		n := strconv.Itoa(i + 1)
+		clauses[i] = electric.QuoteIdentifier(f.column) + " = ANY($" + n + ")"
+		params[n] = f.literal
+	}
+	return strings.Join(clauses, " OR ")
+}

@@ -1,0 +1,213 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/shapegate/shapegate/authz"
+	"github.com/shapegate/shapegate/proxy/cursor"
+	"github.com/shapegate/shapegate/proxy/feed"
+	"github.com/shapegate/shapegate/proxy/rowfilter"
+	"github.com/shapegate/shapegate/proxy/subset"
+)
+
+// resync is the part of an answer that brings a client from the grants that it was served
+// to those of a decision: deletes, then rows.
+type resync struct {
+	x     *exchange
+	d     authz.Decision
+	diff  rowfilter.Resync
+	rows  *rows // nil: there are none to ask for
+	of    cursor.Resync
+	guard *guard
+}
+
+// newResync compares the client's grants with a decision and asks Electric for the rows in
+// question. The log must have been read before. The caller closes it. errStaleHandle says
+// that the grants cannot be compared.
+func (x *exchange) newResync(ctx context.Context, d authz.Decision) (*resync, error) {
+	c := &x.client.cursor
+	held, err := x.recallAll(ctx, d, c.MayHold())
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range append(held, d.Grants) {
+		if g.IsEverything() != d.Grants.IsEverything() || g.IsEverything() && !g.Equal(held[0]) {
+			return nil, errStaleHandle
+		}
+	}
+	lost, err := x.interrupted()
+	if err != nil {
+		return nil, err
+	}
+	r := &resync{x: x, d: d, diff: rowfilter.NewResync(x.shape.rule(), d.Grants, held[0], held[1:], lost)}
+	r.of = cursor.Resync{To: cursor.Named(d), At: d.At, ByKey: x.shape.rule().ByKey()}
+	if err := r.keep(ctx, held[0], lost); err != nil {
+		return nil, err
+	}
+	if err := r.ask(ctx); err != nil {
+		return nil, err
+	}
+	if r.guard, err = newGuard(ctx, x.access, d); err != nil {
+		r.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// keep decides what was kept through the resync, and notes for the cursor what was not.
+// Where the cursor cannot name that, the rows come anew.
+func (r *resync) keep(ctx context.Context, served, lost authz.Grants) error {
+	kept := served.And(r.d.Grants).Minus(lost)
+	before := served
+	if r.x.client.cursor.MustCollapse() {
+		steps, err := r.x.steps(ctx, r.d, served)
+		if err != nil {
+			return err
+		}
+		r.of.Collapses = true
+		for _, s := range steps {
+			kept = kept.And(s.Kept)
+		}
+		if len(steps[0].Held) > 0 {
+			before = steps[0].Held[0]
+		} else {
+			kept = authz.Grants{}
+		}
+		r.diff = r.diff.Bringing(r.d.Grants.Minus(kept))
+	}
+	interrupted := before.And(r.d.Grants).Minus(kept)
+	r.of.Interrupted = r.x.shape.idsOf(interrupted, cursor.MaxInterrupted)
+	if r.of.Interrupted == nil && !interrupted.IsEmpty() || kept.IsEmpty() && r.of.Collapses {
+		r.of.Fresh, r.of.Interrupted = true, nil
+		r.diff = r.diff.Bringing(r.d.Grants)
+	}
+	return nil
+}
+
+// ask asks Electric for the rows that come and, where an id is not the key of a row, for
+// those that go.
+func (r *resync) ask(ctx context.Context) error {
+	asked := r.diff.Ask()
+	if asked.IsEmpty() {
+		return nil
+	}
+	plan, err := r.x.plan(&subset.Request{}, asked)
+	if err != nil || len(plan) == 0 {
+		return err
+	}
+	if r.rows, err = openRows(ctx, r.x.source, plan); err != nil {
+		return r.x.explain(err)
+	}
+	if r.of.Fence, err = r.rows.Fence(); err != nil {
+		r.Close()
+	}
+	return err
+}
+
+// Close ends the snapshot that is being read.
+func (r *resync) Close() {
+	if r.rows != nil {
+		r.rows.Close()
+	}
+}
+
+// write sends what goes, then what comes and, if rows were asked for, which transactions
+// they have seen.
+func (r *resync) write(ctx context.Context, send func(message []byte) error) error {
+	var buf []byte
+	for _, id := range r.diff.Gone() {
+		buf = r.diff.DeleteOf(buf[:0], id)
+		if err := send(buf); err != nil {
+			return err
+		}
+	}
+	if r.rows == nil {
+		return nil
+	}
+	for {
+		m, err := r.rows.Next()
+		if errors.Is(err, io.EOF) {
+			return send(snapshotEnd(r.rows.metadata))
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := r.guard.check(ctx); err != nil {
+			return err
+		}
+		if buf, err = r.diff.Row(buf[:0], m, r.guard.permitted); err != nil {
+			return err
+		}
+		if len(buf) > 0 {
+			if err := send(buf); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// serveResync answers a read of the log by a client whose grants have changed: with the
+// log up to the feed's position, the rows that go and come, and a handle that names the
+// grants of today.
+//
+// A part that does not reach the end of the log comes alone, under the handle that the
+// client has: the rows are as of now, and the log has to be read up to then first.
+func (x *exchange) serveResync(ctx context.Context, p *feed.Part, d authz.Decision) error {
+	if !p.UpToDate {
+		return x.servePart(ctx, p, d)
+	}
+	r, err := x.newResync(ctx, d)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	filter, err := x.filter(ctx, d, r.guard.permitted, len(x.client.cursor.Steps) > 0)
+	if err != nil {
+		return err
+	}
+	next, ok := x.client.cursor.Resynced(r.of)
+	if !ok {
+		return errStaleHandle
+	}
+	x.become(next, true)
+	x.passed(p, d)
+	out := beginArray(x.w, x.headOf(p))
+	part := &logPart{x: x, part: p, filter: filter, guard: r.guard}
+	if err := r.writeAll(ctx, part, out.add); err != nil {
+		return aborted(err)
+	}
+	_ = out.add(part.end())
+	return out.end()
+}
+
+// writeAll sends the log up to the resync, the resync, and the present state of the rows
+// that late messages take away.
+func (r *resync) writeAll(ctx context.Context, part *logPart, send func(message []byte) error) error {
+	if err := part.write(ctx, send); err != nil {
+		return err
+	}
+	if err := r.write(ctx, send); err != nil {
+		return err
+	}
+	return part.askAgain(ctx, send)
+}
+
+// servePart answers with a part of the log that does not reach its end.
+func (x *exchange) servePart(ctx context.Context, p *feed.Part, d authz.Decision) error {
+	filter, err := x.filter(ctx, d, d.Grants, len(x.client.cursor.Steps) > 0)
+	if err != nil {
+		return err
+	}
+	out := beginArray(x.w, x.headOf(p))
+	part := x.newLogPart(p, d, filter)
+	err = part.write(ctx, out.add)
+	if err == nil {
+		err = part.askAgain(ctx, out.add)
+	}
+	if err != nil {
+		return aborted(err)
+	}
+	return out.end()
+}

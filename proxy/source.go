@@ -1,0 +1,126 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+
+	"github.com/shapegate/shapegate/authz"
+	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/proxy/feed"
+	"github.com/shapegate/shapegate/proxy/rowfilter"
+)
+
+// source is where the rows and messages of one request come from, before anybody asked
+// who may see them: the feed of its log spec, which it shares with others and opens when
+// it is first read, and snapshots of its own.
+type source struct {
+	feeds    *feed.Feeds
+	electric *electric.Client
+	shape    *shape
+	spec     *electric.LogSpec
+	subject  string // to whom the feed is charged
+
+	feed       *feed.Feed // nil until it is read
+	cohort     *feed.Cohort
+	cohortName authz.Fingerprint
+}
+
+// open returns the feed, which release releases.
+func (s *source) open() (*feed.Feed, error) {
+	if s.feed == nil {
+		f, err := s.feeds.Open(s.spec, s.shape.feedColumns, s.shape.def.Name, s.subject)
+		if err != nil {
+			return nil, err
+		}
+		s.feed = f
+	}
+	return s.feed, nil
+}
+
+func (s *source) release() {
+	s.leaveCohort()
+	if s.feed != nil {
+		s.feed.Release()
+	}
+}
+
+// position returns where the log ends, as far as the feed has read it.
+func (s *source) position(ctx context.Context) (feed.Place, *electric.Schema, error) {
+	return s.positionOf(ctx, (*feed.Feed).Position)
+}
+
+// positionNow is position, as Electric itself says: for a reader that asks for what is
+// written from now on, and for nothing before.
+func (s *source) positionNow(ctx context.Context) (feed.Place, *electric.Schema, error) {
+	return s.positionOf(ctx, (*feed.Feed).PositionNow)
+}
+
+func (s *source) positionOf(ctx context.Context, ask func(*feed.Feed, context.Context) (feed.Place, *electric.Schema, error)) (feed.Place, *electric.Schema, error) {
+	f, err := s.open()
+	if err != nil {
+		return feed.Place{}, nil, err
+	}
+	at, table, err := ask(f, ctx)
+	if err == nil {
+		s.shape.learn(table)
+	}
+	return at, table, err
+}
+
+// read returns the messages that are there after a place. The caller closes the part.
+// errStaleHandle says that the log does not have the place.
+func (s *source) read(ctx context.Context, after feed.Place) (*feed.Part, error) {
+	f, err := s.open()
+	if err != nil {
+		return nil, err
+	}
+	p, err := f.Read(ctx, after)
+	if err != nil {
+		return nil, staleHandle(err)
+	}
+	s.shape.learn(p.Schema)
+	return p, nil
+}
+
+// errStaleHandle says that the client has to begin anew.
+var errStaleHandle = errors.New("the handle or offset is not of a log that is here")
+
+// staleHandle turns Electric's refusals of a read into the one answer that they have for
+// a client. Everything else in the request was built here: what Electric can refuse is
+// the position, one that it never gave out.
+func staleHandle(err error) error {
+	if errors.Is(err, electric.ErrMustRefetch) || errors.Is(err, electric.ErrRefused) {
+		return errStaleHandle
+	}
+	return err
+}
+
+// snapshot returns rows as they are now: at no time before the call.
+func (s *source) snapshot(ctx context.Context, q electric.Subset) (*electric.SubsetResponse, error) {
+	return s.electric.ReadSubset(ctx, s.spec, q)
+}
+
+// join returns the cohort of the readers with a decision's grants: those whose answers
+// are the same.
+func (s *source) join(f *feed.Feed, d authz.Decision) *feed.Cohort {
+	if s.cohort != nil && s.cohortName == d.Fingerprint {
+		return s.cohort
+	}
+	s.leaveCohort()
+	s.cohortName = d.Fingerprint
+	s.cohort = f.Cohort(d.Fingerprint.String(), func() (feed.View, feed.Encoder) {
+		filter := rowfilter.Steady(s.shape.rule(), d.Grants)
+		return s.shape.feedView(d.Grants), func(dst []byte, m *electric.Message) ([]byte, bool, error) {
+			dst, fate, err := filter.Append(dst, m)
+			return dst, fate != rowfilter.Nothing, err
+		}
+	})
+	return s.cohort
+}
+
+func (s *source) leaveCohort() {
+	if s.cohort != nil {
+		s.cohort.Release()
+		s.cohort = nil
+	}
+}
