@@ -28,12 +28,13 @@ type events struct {
 	w       *bufio.Writer
 	control *http.ResponseController
 
-	at      feed.Place // up to here everything was written
-	resume  uint64     // the LSN that the client resumes at
-	mark    uint64     // no up-to-date message has a lower LSN; 0: there was no resync
-	pending bool       // messages were written, and no up-to-date message behind them
-	until   time.Time  // the stream ends
-	silent  time.Time  // when something was last sent
+	at       feed.Place // up to here everything was written
+	resume   uint64     // the LSN that the client resumes at
+	mark     uint64     // no up-to-date message has a lower LSN; 0: there was no resync
+	pending  bool       // messages were written, and no up-to-date message behind them
+	until    time.Time  // the stream ends
+	silent   time.Time  // when something was last sent
+	resynced time.Time  // when the resync began that the stream begins with
 }
 
 // burstTime is how long changes of grants are gathered after a resync, so that a burst of
@@ -47,7 +48,6 @@ type heldEvents struct{ x *exchange }
 func (h heldEvents) wait(ctx context.Context) error { return h.x.serveEvents(ctx) }
 
 func (x *exchange) serveEvents(ctx context.Context) error {
-	changed := x.access.sub.Changed() // before the decision, or a change is missed
 	// A read that does not wait shows whether the position is there, and what has to be
 	// asked of Electric is asked, while a failure can still be a status.
 	p, err := x.source.read(ctx, x.place())
@@ -72,10 +72,10 @@ func (x *exchange) serveEvents(ctx context.Context) error {
 	if s == nil {
 		return err
 	}
-	for err == nil && served {
-		err = s.next(ctx, changed)
+	for err == nil && (served || s.mark > 0) {
+		err = s.next(ctx)
 	}
-	return s.end(err)
+	return s.end(ctx, err)
 }
 
 // openEvents opens a stream of a client that has what it may see, with the part of the log
@@ -110,7 +110,7 @@ func (x *exchange) openWithResync(ctx context.Context, p *feed.Part, d authz.Dec
 	}
 	x.become(offered, true)
 	s := x.openStream()
-	began := x.h.now()
+	s.resynced = x.h.now()
 	part := &logPart{x: x, part: p, filter: filter, guard: r.guard}
 	if err := r.writeAll(ctx, part, s.event); err != nil {
 		return s, err
@@ -122,20 +122,7 @@ func (x *exchange) openWithResync(ctx context.Context, p *feed.Part, d authz.Dec
 	// From here on, this stream's client has the resync.
 	x.client.cursor, _ = offered.Resynced(r.of)
 	x.client.cursor.Pending = nil
-	return s, s.gather(ctx, began)
-}
-
-// gather waits until burstTime after a resync: what changes meanwhile is one change.
-func (s *events) gather(ctx context.Context, began time.Time) error {
-	timer := time.NewTimer(burstTime - s.x.h.now().Sub(began))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-s.x.h.draining.Done():
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	return nil
+	return s, nil
 }
 
 // streamBuffer is what an open stream gathers before it writes. It is there as long as the
@@ -163,13 +150,17 @@ func (x *exchange) openStream() *events {
 	return s
 }
 
-// errStreamOver says that the stream has to end, and nothing is wrong.
-var errStreamOver = errors.New("the stream is over")
+// errStreamOver and errGrantsChanged say that the stream has to end, and nothing is wrong.
+var (
+	errStreamOver    = errors.New("the stream is over")
+	errGrantsChanged = errors.New("the grants have changed")
+)
 
 // next waits for the next part of the log and writes it. The stream is over after its
 // time, when the server drains, and when the grants have changed.
-func (s *events) next(ctx context.Context, changed <-chan struct{}) error {
+func (s *events) next(ctx context.Context) error {
 	x := s.x
+	changed := x.access.sub.Changed() // before the decision, or a change is missed
 	d, err := s.authorize(ctx)
 	if err != nil {
 		return err
@@ -190,7 +181,7 @@ func (s *events) next(ctx context.Context, changed <-chan struct{}) error {
 	p, err := f.Wait(ctx, s.at, interest, feed.Until{Changed: changed, Drained: x.h.draining.Done(), Timer: timer.C})
 	switch {
 	case errors.Is(err, feed.ErrChanged):
-		return s.changedGrants(ctx)
+		return nil // the next decision says what has changed
 	case errors.Is(err, feed.ErrOver):
 		s.at = p.End
 		return s.quiet(ctx)
@@ -210,17 +201,9 @@ func (s *events) authorize(ctx context.Context) (authz.Decision, error) {
 	}
 	served, err := s.x.isServed(d)
 	if err == nil && !served {
-		err = errStreamOver
+		err = errGrantsChanged
 	}
 	return d, err
-}
-
-// changedGrants is called when the grants may have changed.
-func (s *events) changedGrants(ctx context.Context) error {
-	if _, err := s.authorize(ctx); err != nil {
-		return err
-	}
-	return errStreamOver // the subscription has another channel by now
 }
 
 // take writes a part of the log that may concern the reader.
@@ -311,16 +294,34 @@ func (s *events) upToDate() error {
 
 // end ends the stream. Where messages passed by that the reader may not see, the client is
 // sent how far it has come, so that it does not read them again.
-func (s *events) end(err error) error {
+func (s *events) end(ctx context.Context, err error) error {
+	if errors.Is(err, errGrantsChanged) {
+		s.gather(ctx)
+		err = nil
+	}
 	if err == nil || errors.Is(err, errStreamOver) {
-		if s.pending || s.at.Offset.LSN() > s.resume {
+		if err = nil; s.pending || s.at.Offset.LSN() > s.resume {
 			err = s.upToDate()
-		} else {
-			err = nil
 		}
 	}
 	if err != nil {
 		s.x.h.log.Debug("event stream ended", "shape", s.x.shape.def.Name, "cause", err)
 	}
 	return nil
+}
+
+// gather keeps a stream open that began with a resync a moment ago: changes of grants that
+// come in a burst are one resync and not one for each.
+func (s *events) gather(ctx context.Context) {
+	left := burstTime - s.x.h.now().Sub(s.resynced)
+	if s.mark == 0 || left <= 0 {
+		return
+	}
+	timer := time.NewTimer(left)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-s.x.h.draining.Done():
+	case <-ctx.Done():
+	}
 }

@@ -140,7 +140,10 @@ func (x *exchange) interrupted() (authz.Grants, error) {
 func (x *exchange) isServed(d authz.Decision) (bool, error) {
 	lost, err := x.interrupted()
 	c := &x.client.cursor
-	return err == nil && lost.IsEmpty() && len(c.Pending) == 0 && c.Served.Fingerprint == d.Fingerprint, err
+	if err != nil || len(c.Pending) > 0 || c.Served.Fingerprint != d.Fingerprint {
+		return false, err
+	}
+	return lost.IsEmpty() || lost.And(d.Grants).IsEmpty(), nil
 }
 
 // newestStep returns a transaction that no late message comes after. It returns false if
