@@ -363,6 +363,11 @@ func (s *stream) onward() string {
 	return "handle=" + s.header.Get("Electric-Handle") + "&offset=" + offset
 }
 
+// adopted is onward for a client that got the headers of this connection and nothing else.
+func (s *stream) adopted() string {
+	return "handle=" + s.header.Get("Electric-Handle") + "&offset=" + s.header.Get("Electric-Offset")
+}
+
 // reopen opens the next stream where this one has ended.
 func (s *stream) reopen() {
 	s.t.Helper()

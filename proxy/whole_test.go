@@ -32,7 +32,7 @@ func inserted(list []message) map[string]bool {
 	return rows
 }
 
-func TestWhoeverMaySeeEverythingReadsTheWholeLogInItsParts(t *testing.T) {
+func TestAReaderThatSeesEveryRowReadsALongLogInItsParts(t *testing.T) {
 	for name, who := range map[string]struct{ person, shape string }{
 		"the unrestricted": {"carol", "office"},
 		"a gate alone":     {"alice", "board"},
@@ -43,11 +43,6 @@ func TestWhoeverMaySeeEverythingReadsTheWholeLogInItsParts(t *testing.T) {
 			d.exec("UPDATE documents SET title = 'new' WHERE id = $1", full("d4"))
 			list, last := r.whole(path)
 			equal(t, inserted(list), map[string]bool{"d1": true, "d2": true, "d3": true, "d4": true})
-			for _, a := range d.upstream.requests() {
-				if a.isSubset() {
-					t.Error("a subset was asked for without need")
-				}
-			}
 			d.exec("UPDATE documents SET title = 'newer'")
 			list = r.wholeFrom(path, last)
 			equal(t, inShort(list), []string{

@@ -61,6 +61,7 @@ func (c *client) request(ctx context.Context, base, method string, body io.Reade
 		return nil, err
 	}
 	req.Header.Set("Authorization", "Bearer "+c.token)
+	c.o.asks(c.view)
 	return c.http.Do(req)
 }
 
@@ -117,6 +118,7 @@ func (c *client) read(ctx context.Context, base string, wait, lose bool) error {
 }
 
 func (c *client) adopt(h http.Header) {
+	c.o.adopts(c.view)
 	c.handle, c.offset = h.Get("Electric-Handle"), h.Get("Electric-Offset")
 	if cursor := h.Get("Electric-Cursor"); cursor != "" {
 		c.cursor = cursor

@@ -62,7 +62,7 @@ const (
 // behind the table now and then.
 func run(t *testing.T, seed uint64, rough, late bool) {
 	d := deploy(t, rand.New(rand.NewPCG(seed, 1)))
-	d.o.lenient = rough
+	d.o.forgetful = rough
 	clients := d.openClients()
 	d.rest(clients)
 	lag := rand.New(rand.NewPCG(seed, 2))
@@ -91,7 +91,6 @@ func (d *deployment) lag(n int) {
 	switch n {
 	case 0:
 		d.say("the logs fall behind")
-		d.o.late(true)
 		d.tables.FallBehind()
 	case 1, 2:
 		d.say("the logs catch up")
@@ -101,7 +100,6 @@ func (d *deployment) lag(n int) {
 
 func (d *deployment) catchUp() {
 	d.tables.CatchUp()
-	d.o.late(false)
 }
 
 // act does one thing: changes something, or has a client read while something
@@ -151,8 +149,6 @@ func (d *deployment) readWhileThingsHappen(c *client) {
 		d.check(c.read(d.ctx(), d.base(c), false, false))
 		return
 	}
-	d.o.waits(&c.view)
-	defer d.o.waits(nil)
 	done := make(chan error, 1)
 	base, ctx := d.base(c), d.ctx()
 	switch kind := d.r.IntN(3); kind {
@@ -256,6 +252,9 @@ func (d *deployment) changeGrants(andRows bool) {
 	if slices.Contains(d.written, relationship) {
 		d.say("- %s", relationship)
 		d.check(d.spicedb.Delete(d.t.Context(), relationship))
+		if object, _, _ := strings.Cut(relationship, "#"); !strings.HasPrefix(object, "group:") {
+			d.o.interrupt(object)
+		}
 		d.written = slices.DeleteFunc(d.written, func(r string) bool { return r == relationship })
 	} else {
 		d.say("+ %s", relationship)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -47,24 +48,26 @@ type oracle struct {
 	bodies map[view]map[string]bool
 	ids    map[view]map[string]bool
 
-	// Of what comes into the reach of a grant that was lost, the key may be told to
-	// who is being told of the loss at that moment, or before the log tells of it.
-	recent  map[string]grants // by person: whatever was held since the last rest
-	waiting *view             // who reads
-	behind  bool              // the logs are behind the table
+	// recent is what each person held since the last rest. A delete may name the key of
+	// any row that such a grant reaches.
+	recent map[string]grants
 
-	// lenient is for restarts and replicas, where what happened between two moments
-	// is not known. Then grants that are the same at both count as if they had been
-	// so all the time, whatever comes into their reach meanwhile, and that a row ended
-	// is told to whoever may have it.
-	lenient bool
+	// kept is what each view's client held when it last adopted an answer. What it holds
+	// then and at the next answer counts as kept in between, but for an object that was
+	// taken away by deleting a relationship of that one object.
+	kept   map[view]grants
+	asking map[view]grants // as of the beginning of the request
+
+	// forgetful is for restarts and for a replica that a client has not asked yet: such a
+	// process did not see what was taken away before.
+	forgetful bool
 }
 
 func newOracle() *oracle {
 	return &oracle{
 		rows: make(map[string]row), grants: make(map[string]grants),
 		bodies: make(map[view]map[string]bool), ids: make(map[view]map[string]bool),
-		recent: make(map[string]grants),
+		recent: make(map[string]grants), kept: make(map[view]grants), asking: make(map[view]grants),
 	}
 }
 
@@ -91,8 +94,11 @@ func (o *oracle) write(id string, r *row, before map[string]grants) {
 	} else {
 		o.rows[id] = *r
 		for v := range o.ids {
-			if (o.behind || o.lenient || o.waiting != nil && *o.waiting == v) && v.shape.sees(o.recent[v.person], id, *r) {
+			if v.shape.sees(o.recent[v.person], id, *r) {
 				o.ids[v][id] = true
+			}
+			if v.shape.sees(o.kept[v], id, *r) {
+				o.bodies[v][r.body], o.ids[v][id] = true, true
 			}
 		}
 	}
@@ -119,18 +125,44 @@ func (o *oracle) grant(all map[string]grants) (before map[string]grants) {
 	return before
 }
 
-// late notes whether the logs are behind the table.
-func (o *oracle) late(behind bool) {
+// asks notes that a view's client sends a request, and adopts that it takes the answer.
+func (o *oracle) asks(v view) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.behind = behind
+	o.asking[v] = copyOf(o.grants[v.person])
 }
 
-// waits notes who reads while something happens; nil: nobody.
-func (o *oracle) waits(v *view) {
+func (o *oracle) adopts(v view) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.waiting = v
+	o.kept[v] = both(o.asking[v], o.grants[v.person])
+}
+
+// interrupt notes that a relationship of one object was deleted.
+func (o *oracle) interrupt(object string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.forgetful {
+		return
+	}
+	_, id, _ := strings.Cut(object, ":")
+	for _, all := range []map[view]grants{o.kept, o.asking} {
+		for _, g := range all {
+			delete(g.docs, id)
+			delete(g.projects, id)
+		}
+	}
+}
+
+func copyOf(g grants) grants { return both(g, grants{}) }
+
+func both(g, h grants) grants {
+	u := grants{make(map[string]bool), make(map[string]bool)}
+	for _, x := range []grants{g, h} {
+		maps.Copy(u.docs, x.docs)
+		maps.Copy(u.projects, x.projects)
+	}
+	return u
 }
 
 // rested notes that everybody was told of everything.
@@ -170,7 +202,6 @@ func (o *oracle) judge(v view, id, body string) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {
-	case o.lenient && (body == "" || o.ids[v][id]):
 	case !o.ids[v][id]:
 		return fmt.Errorf("%s received the id %s of %s, which was never permitted", v.person, id, v.shape.name)
 	case body != "" && !o.bodies[v][body]:

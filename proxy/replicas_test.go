@@ -1,0 +1,187 @@
+package proxy_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// Two replicas know nothing of each other. What a client holds is in its handle: so the
+// one that answers next sends what the other would have sent.
+
+// A snapshot that one replica has sent makes messages late for the other one too.
+func TestAnotherReplicaDoesNotSendThePastOfAGrantedRow(t *testing.T) {
+	for _, live := range []string{"", "live=true&", sse} {
+		d := deploy(t)
+		alice, path := d.as("alice"), "/v1/shapes/documents?"
+		first := alice.get(path + "offset=-1")
+		d.electric.FallBehind()
+		d.exec("UPDATE documents SET title = 'a draft' WHERE id = $1", full("d3"))
+		d.exec("UPDATE documents SET title = 'clean' WHERE id = $1", full("d3"))
+		d.grant(sees("alice", "d3"))
+		at := alice.get(path+first.onward()).says("insert d3", "snapshot-end", "up-to-date")
+		d.electric.CatchUp()
+		d.replica(nil)
+		d.exec("UPDATE documents SET title = 'newest' WHERE id = $1", full("d3"))
+		want := []string{"update d3 title=newest", "up-to-date"}
+		if live == sse {
+			for _, m := range alice.stream(path + sse + at.onward()).says(want...) {
+				if strings.Contains(textOf(m.OldValue["title"]), "draft") {
+					t.Errorf("old value %s", *m.OldValue["title"])
+				}
+			}
+			continue
+		}
+		if a := alice.get(path + live + at.onward()).says(want...); strings.Contains(string(a.body), "draft") {
+			t.Errorf("sent %s", a.body)
+		}
+	}
+}
+
+// A row leaves a project while the project is taken away. The replica that hears of it
+// late sees neither end in reach; the handle says that the client may hold the row.
+func TestAnotherReplicaDeletesARowThatLeftWhatWasLost(t *testing.T) {
+	for _, live := range []string{"", "live=true&", sse} {
+		d := deploy(t)
+		alice, path := d.as("alice"), "/v1/shapes/tasks?"
+		first := alice.get(path+"offset=-1").holds("a1", "a4")
+		d.electric.FallBehind()
+		d.exec("UPDATE tasks SET project = 'p9' WHERE id = $1", full("a1"))
+		d.revoke("project:p1#viewer@user:alice")
+		at := alice.get(path+first.onward()).says("delete a4", "snapshot-end", "up-to-date")
+		d.electric.CatchUp()
+		d.replica(nil)
+		if live == sse {
+			alice.stream(path+sse+at.onward()).says("delete a1", "up-to-date")
+			continue
+		}
+		alice.get(path+live+at.onward()).says("delete a1", "up-to-date")
+	}
+}
+
+// The old grants are looked up at the revision that the handle names.
+func TestAReplicaThatNeverSawTheOldGrantsTellsWhatChanged(t *testing.T) {
+	for _, live := range []string{"", "live=true&", sse} {
+		d := deploy(t)
+		alice, path := d.as("alice"), "/v1/shapes/documents?"
+		first := alice.get(path + "offset=-1")
+		d.grant(sees("alice", "d3"))
+		d.revoke(sees("alice", "d1"))
+		d.replica(nil)
+		want := []string{"delete d1", "insert d3", "snapshot-end", "up-to-date"}
+		if live == sse {
+			alice.stream(path + sse + first.onward()).says(want...)
+			continue
+		}
+		alice.get(path + live + first.onward()).says(want...)
+	}
+}
+
+// A stream's resync may have arrived or not. Any replica reads from handle and offset
+// which of the two it was.
+func TestAnotherReplicaKnowsWhetherAResyncArrived(t *testing.T) {
+	d := deploy(t)
+	alice, path := d.as("alice"), "/v1/shapes/documents?"
+	first := alice.get(path + "offset=-1")
+	d.grant(sees("alice", "d3"))
+	s := alice.stream(path + sse + first.onward())
+	before := s.onward()
+	s.says("insert d3", "snapshot-end", "up-to-date")
+	after := s.onward()
+	d.revoke(sees("alice", "d3"))
+	d.grant(sees("alice", "d4"))
+	d.replica(nil)
+	alice.get(path+after).says("delete d3", "insert d4", "snapshot-end", "up-to-date")
+	// It may have arrived: the delete is sent, whether or not there is something to delete.
+	alice.get(path+before).says("delete d3", "insert d4", "snapshot-end", "up-to-date")
+	d.revoke(sees("alice", "d4"))
+	alice.get(path+after).says("delete d3", "up-to-date")
+	alice.get(path+before).says("delete d3", "up-to-date")
+}
+
+// A subset carries no rows but those that the handle names: another replica could not
+// know of them.
+func TestASubsetBringsNothingBeyondItsHandle(t *testing.T) {
+	d := deploy(t)
+	alice, path := d.as("alice"), "/v1/shapes/documents?log=changes_only&"
+	first := alice.get(path + "offset=now")
+	d.grant(sees("alice", "d3"))
+	d.revoke(sees("alice", "d1"))
+	for range 2 {
+		a := alice.post(path+first.onward(), `{"where":"true"}`).holds("d2")
+		if a.handle() != first.handle() || a.offset() != first.offset() {
+			t.Error("the subset does not echo handle and offset")
+		}
+		d.replica(nil)
+	}
+	alice.get(path+first.onward()).says("delete d1", "insert d3", "snapshot-end", "up-to-date")
+}
+
+// A subset is never answered 409: the client would only swap its handle, and keep its rows.
+func TestASubsetWithAHandleThatIsNotGoodHasNoRows(t *testing.T) {
+	d := deploy(t)
+	alice, path := d.as("alice"), "/v1/shapes/documents?log=changes_only&"
+	first := alice.get(path + "offset=now")
+	for _, handle := range []string{"made-up", first.handle()[:len(first.handle())-2], d.as("bob").get(path + "offset=now").handle()} {
+		alice.post(path+"handle="+handle+"&offset="+first.offset(), `{"where":"true"}`).holds()
+		alice.get(path + "handle=" + handle + "&offset=" + first.offset()).mustRefetch(first)
+	}
+}
+
+// Long-polls that alternate between two replicas, while grants and rows change.
+func TestTwoReplicasBehindARoundRobinCostNobodyARefetch(t *testing.T) {
+	d := deploy(t)
+	urls := []string{d.url}
+	d.replica(nil)
+	urls = append(urls, d.url)
+	at := func(i int) reader { d.url = urls[i%2]; return d.as("alice") }
+	path := "/v1/shapes/documents?"
+	last := at(0).get(path + "offset=-1")
+	rows := map[string]string{"d1": "one", "d2": "two"}
+	apply := func(a *answer) {
+		for _, m := range a.messages() {
+			switch m.Headers.Operation {
+			case "insert", "update":
+				if title, ok := m.Value["title"]; ok {
+					rows[m.id()] = textOf(title)
+				}
+			case "delete":
+				delete(rows, m.id())
+			}
+		}
+	}
+	for i := range 40 {
+		doc := "d" + string(rune('1'+i%4))
+		switch i % 3 {
+		case 0:
+			d.grantUntold(sees("alice", doc))
+		case 1:
+			d.revokeUntold(sees("alice", doc))
+		default:
+			d.execUnread("UPDATE documents SET title = title || '+' WHERE id = $1", full(doc))
+		}
+		live := ""
+		if i%2 == 0 {
+			live = "live=true&"
+		}
+		a := at(i).with("Shapegate-At-Least-As-Fresh", d.write("room:fresh#viewer@user:nobody")).get(path + live + last.onward())
+		if a.status != http.StatusOK {
+			t.Fatalf("step %d: status %d: %s", i, a.status, a.body)
+		}
+		apply(a)
+		last = a
+	}
+	d.read()
+	fresh := d.write("room:fresh#viewer@user:noone")
+	for i := range 4 {
+		last = at(i).with("Shapegate-At-Least-As-Fresh", fresh).get(path + last.onward())
+		apply(last)
+	}
+	want := map[string]string{}
+	for _, m := range at(0).get(path + "offset=-1").messages() {
+		if m.Headers.Operation == "insert" {
+			want[m.id()] = textOf(m.Value["title"])
+		}
+	}
+	equal(t, rows, want)
+}
