@@ -57,8 +57,10 @@ func (r *MessageReader) Close() error { return closeBody(r.body, r.done) }
 type Metadata struct {
 	Raw []byte // the JSON object, as Electric wrote it
 
-	// What of it a snapshot-end message repeats (recordings 01 and 06).
+	// The members that a snapshot-end message repeats (recordings 01 and 06).
 	XMin, XMax, XIPList []byte
+
+	DatabaseLSN []byte // nil if Electric did not name it
 }
 
 // SnapshotReader reads the rows of a subset answer one by one, as messages that
@@ -180,6 +182,8 @@ func parseMetadata(raw []byte) *Metadata {
 			m.XMax = f.value
 		case stringIs(f.name, "xip_list"):
 			m.XIPList = f.value
+		case stringIs(f.name, "database_lsn"):
+			m.DatabaseLSN = f.value
 		}
 		return true
 	})
