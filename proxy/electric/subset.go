@@ -130,7 +130,7 @@ func (c *Client) ReadSubset(ctx context.Context, feed *LogSpec, s Subset) (*Subs
 		guard.stop()
 		return nil, err
 	}
-	out.SnapshotReader = newSnapshotReader(&guardedBody{resp.Body, guard})
+	out.SnapshotReader = newSnapshotReader(&guardedBody{resp.Body, guard}, feed.keySpelling())
 	return out, nil
 }
 
