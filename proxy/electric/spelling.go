@@ -102,7 +102,8 @@ func (s *spelling) headers(headers []byte) (_ []byte, err error) {
 	return append(out, '}'), err
 }
 
-// key returns a key, as JSON, spelled so.
+// key returns a key, as JSON, spelled so. What does not have the form of a key stays as it
+// is: KeyColumns does not read it either.
 func (s *spelling) key(key []byte) ([]byte, error) {
 	if s.has(key) {
 		return key, nil
@@ -115,7 +116,7 @@ func (s *spelling) key(key []byte) ([]byte, error) {
 	if !ok {
 		end := keyPartEnd(string(text))
 		if end < 2 || text[0] != '"' || text[end-1] != '"' || end == len(text) {
-			return nil, protocolErrorf("a key does not name a row")
+			return key, nil // it names no table
 		}
 		values = text[end:]
 	}
