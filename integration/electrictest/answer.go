@@ -12,6 +12,7 @@ import (
 // answer is the work of answering one request to /v1/shape.
 type answer struct {
 	s      *Server
+	front  *Front
 	w      http.ResponseWriter
 	r      *http.Request
 	cursor string // the query's
@@ -62,7 +63,7 @@ func (a *answer) load(subsetFields any, errs fieldErrors) bool {
 		return false
 	}
 	var handle string
-	a.shape, handle, a.end = a.s.shapeFor(a.def, a.p)
+	a.shape, handle, a.end = a.front.shapeFor(a.def, a.p)
 	// Electric creates the shape in any case, so that it can name its handle.
 	if a.p.handle != "" && a.p.handle != handle {
 		a.refetch(handle)
@@ -146,7 +147,7 @@ func (a *answer) reachesEnd() bool {
 	}
 	a.s.mu.RLock()
 	defer a.s.mu.RUnlock()
-	return a.p.offset != beforeAll && !a.end.less(a.shape.last) && !a.end.less(a.p.offset)
+	return a.p.offset != beforeAll && !a.end.less(a.shape.lastUntil(a.front.limit)) && !a.end.less(a.p.offset)
 }
 
 // cursorEpoch is what Electric counts cursors from.
@@ -212,7 +213,7 @@ func upToDateMessage(lsn int64) string {
 // upToDateAlone answers with no change: the message that says so.
 func (a *answer) upToDateAlone() {
 	a.s.mu.RLock()
-	lsn := a.s.seen
+	lsn := a.front.lastSeen()
 	a.s.mu.RUnlock()
 	a.headers(http.StatusOK, true, false)
 	writeBody(a.w, http.StatusOK, []byte("["+upToDateMessage(lsn)+"]"))

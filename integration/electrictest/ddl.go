@@ -3,6 +3,7 @@ package electrictest
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
@@ -10,11 +11,15 @@ import (
 
 func (tx *Tx) createTable(n *pg.CreateStmt) error {
 	rel := relationOf(n.Relation)
-	if _, exists := tx.s.tables[rel]; exists {
+	_, exists := tx.s.tables[rel]
+	if _, isPart := tx.s.partitions[rel]; exists || isPart {
 		if n.IfNotExists {
 			return nil
 		}
 		return fmt.Errorf("relation %s already exists", rel)
+	}
+	if n.Partbound != nil {
+		return tx.createPartition(rel, n)
 	}
 	var columns []column
 	var key []string
@@ -43,7 +48,11 @@ func (tx *Tx) createTable(n *pg.CreateStmt) error {
 	if err != nil {
 		return err
 	}
-	tx.s.tables[rel] = newTable(rel, columns, indexes)
+	t := newTable(rel, columns, indexes)
+	if err := t.partition(n.Partspec); err != nil {
+		return err
+	}
+	tx.s.tables[rel] = t
 	tx.created = append(tx.created, rel)
 	return nil
 }
@@ -113,8 +122,9 @@ func (tx *Tx) drop(n *pg.DropStmt) error {
 			}
 			return fmt.Errorf("relation %s does not exist", rel)
 		}
-		tx.s.rotate(t)
+		tx.s.rotate(t, atOnce)
 		delete(tx.s.tables, rel)
+		maps.DeleteFunc(tx.s.partitions, func(_ relation, root *table) bool { return root == t })
 	}
 	return nil
 }

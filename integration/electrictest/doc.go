@@ -8,15 +8,22 @@
 // let a test see what it was asked, write while requests wait, and make requests
 // fail.
 //
-// It is held to testdata/recordings, recorded from Electric 1.7.12: a test
-// replays every exchange and compares status, headers and body. What Electric
-// does that a proxy must not rely on, or must defend against, is imitated too:
+// Its logs can lag behind its tables, and differently for two clients (Front);
+// transactions can overlap (Server.Begin); the write-ahead log can move without a
+// published write (Server.WriteUnpublished); and connections close without a word
+// (CloseAfter).
+//
+// It is held to testdata/recordings, recorded from Electric 1.7.12 or, from 14 on,
+// written down from what was observed on it: a test replays every exchange and compares
+// status, headers and body. Traps for a proxy are imitated too:
 //
 //   - keys of a POST body override the URL's, table and main where included
 //     (recording 08);
 //   - a main where with an OR at its top widens every subset, since Electric puts
 //     it before " AND (…)" without parentheses;
-//   - bool values are f and t in the log, and false and true in snapshots.
+//   - bool values are f and t in the log, and false and true in snapshots;
+//   - the log spells the keys of partitions, and of names with . or /, in another way
+//     than snapshots do (recordings 14 and 15).
 //
 // # What is not imitated
 //
@@ -37,8 +44,10 @@
 // = ANY does not. A value that a cast cannot convert, and a division by zero, are
 // NULL; Postgres would fail.
 //
-// Tables: transactions do not overlap, so xip_list is always empty and xmin is
-// xmax. Constraints other than NOT NULL and the primary key are accepted and not
+// Tables: conflicts between transactions that overlap; partitions by hash, by several
+// columns or of partitions, and shapes on or writes to a partition by its own name;
+// generated columns. Constraints other than NOT NULL and the primary key are accepted
+// and not
 // checked. Text is ordered by its bytes (collation C). Snapshots come in the order
 // of insertion. Intervals, inet and other rare types keep the text that they were
 // written with; the order of electric-schema's attributes is fixed.

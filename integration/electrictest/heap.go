@@ -25,8 +25,10 @@ func newCell(text string) cell {
 
 // row is one version of a row. It never changes: an update makes another.
 type row struct {
-	cells []cell
-	key   string // as JSON, with its quotes
+	cells  []cell
+	key    string     // as JSON, with its quotes, as snapshots spell it
+	logKey string     // as the log does: most often the same
+	part   *partition // nil: its table has none
 }
 
 const pageRows = 256

@@ -29,7 +29,11 @@ const (
 )
 
 // ServeHTTP implements http.Handler.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.main.ServeHTTP(w, r) }
+
+// ServeHTTP implements http.Handler.
+func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s := f.s
 	if len(r.Method)+len(r.RequestURI)+len(r.Proto)+2 > maxRequestLine {
 		w.Header().Set("Connection", "close")
 		w.Header().Set("Transfer-Encoding", "identity") // neither a length nor chunks
@@ -43,7 +47,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	get := r.Method == http.MethodGet || r.Method == http.MethodHead
 	switch path := normalPath(r.URL.Path); {
 	case path == "/v1/shape" && (get || r.Method == http.MethodPost):
-		s.serveShape(w, r)
+		f.serveShape(w, r)
 	case path == "/v1/shape" && r.Method == http.MethodDelete:
 		s.refuseDelete(w, r)
 	case path == "/v1/shape" && r.Method == http.MethodOptions:
@@ -147,7 +151,8 @@ func (s *Server) authenticated(w http.ResponseWriter, query map[string]any) bool
 }
 
 // serveShape answers a GET, HEAD or POST of /v1/shape.
-func (s *Server) serveShape(w http.ResponseWriter, r *http.Request) {
+func (f *Front) serveShape(w http.ResponseWriter, r *http.Request) {
+	s := f.s
 	var body []byte
 	var tooLarge bool
 	if r.Method == http.MethodPost {
@@ -182,7 +187,7 @@ func (s *Server) serveShape(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	cursor, _ := query["cursor"].(string)
-	a := &answer{s: s, w: w, r: r, cursor: cursor}
+	a := &answer{s: s, front: f, w: w, r: r, cursor: cursor}
 	a.serve(mergeParams(query, fields))
 }
 

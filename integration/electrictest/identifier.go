@@ -12,6 +12,13 @@ type relation struct{ schema, name string }
 
 func (r relation) String() string { return quoteIdentifier(r.schema) + "." + quoteIdentifier(r.name) }
 
+// logString is how the log begins the keys of a table: with every . and / of a name
+// doubled, and its quotes as they are.
+func (r relation) logString() string {
+	double := strings.NewReplacer(".", "..", "/", "//")
+	return `"` + double.Replace(r.schema) + `"."` + double.Replace(r.name) + `"`
+}
+
 // answerText is an error whose text goes into an answer as Electric words it,
 // capitals included.
 type answerText string

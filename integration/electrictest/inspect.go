@@ -85,18 +85,6 @@ func (s *Server) WaitHeld(ctx context.Context, n int) error {
 	}
 }
 
-// End returns where the log of a handle ends now; false if there is none. Whoever
-// follows the log and is there has read all that was written.
-func (s *Server) End(handle string) (offset string, ok bool) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	sh, ok := s.handles[handle]
-	if !ok {
-		return "", false
-	}
-	return sh.last.String(), true
-}
-
 // inspector keeps what tests ask about.
 type inspector struct {
 	mu      sync.Mutex

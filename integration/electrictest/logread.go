@@ -17,9 +17,13 @@ type look struct {
 func (a *answer) look(from offset) look {
 	a.s.mu.RLock()
 	defer a.s.mu.RUnlock()
-	l := look{last: a.shape.last, gone: a.shape.gone, changed: a.shape.changed, seen: a.s.seen}
+	limit := a.front.limit
+	l := look{
+		last: a.shape.lastUntil(limit), gone: a.shape.gone(limit),
+		changed: a.shape.changed, seen: a.front.lastSeen(),
+	}
 	if !l.gone && !l.last.less(from) {
-		l.read = a.shape.readFrom(from)
+		l.read = a.shape.readFrom(from, limit)
 	}
 	return l
 }

@@ -18,7 +18,8 @@ import (
 	"github.com/shapegate/shapegate/integration/electrictest"
 )
 
-// recording is a file of testdata/recordings: exchanges with Electric 1.7.12.
+// recording is a file of testdata/recordings: exchanges with Electric 1.7.12, recorded up
+// to 13, and from 14 on written down from what was observed.
 type recording struct {
 	SetupSQL  string     `json:"setup_sql"`
 	Exchanges []exchange `json:"exchanges"`
@@ -85,6 +86,17 @@ var script = map[string]struct {
 	"11-must-refetch": {during: map[int][]string{2: {`truncate rec_trunc`}}},
 	"13-many-chunks": {setup: `create table rec_big(id int primary key, pad text);
 		insert into rec_big select i, repeat(md5(i::text), 64) from generate_series(1, 12000) as i`},
+	"14-partitioned-table": {during: map[int][]string{
+		2: {`insert into rec_runs values (2, '2026-02-28T10:00:00Z', 'second')`},
+		3: {`update rec_runs set note = 'SECOND' where id = 2`},
+		4: {`update rec_runs set created_at = '2026-02-27T10:00:00Z' where id = 2`},
+		5: {`delete from rec_runs where id = 1`},
+	}},
+	"15-odd-names": {during: map[int][]string{
+		2: {`insert into s."Odd.Name/2" values ('2', 'second')`},
+		3: {`update s."Odd.Name/2" set note = 'SECOND' where id = '2'`},
+		4: {`update s."Odd.Name/2" set id = '3/x' where id = '2'`},
+	}},
 }
 
 // TestRecordings replays every exchange of every recording, in order, on one
@@ -96,8 +108,8 @@ func TestRecordings(t *testing.T) {
 	defer web.Close()
 	defer server.Close()
 	files, err := filepath.Glob("testdata/recordings/*.json")
-	if err != nil || len(files) != 13 {
-		t.Fatalf("want 13 recordings, found %d (%v)", len(files), err)
+	if err != nil || len(files) != 15 {
+		t.Fatalf("want 15 recordings, found %d (%v)", len(files), err)
 	}
 	r := &replay{
 		server: server, url: web.URL, seen: newTranslation(), setUp: make(map[string]bool),

@@ -41,14 +41,18 @@ type Server struct {
 
 	mu         sync.RWMutex
 	tables     map[relation]*table
-	shapes     map[string]*shape // by their definition's identity
+	partitions map[relation]*table // their root tables
+	shapes     map[string][]*shape // by their definition's identity, the oldest first
 	handles    map[string]*shape
 	wal        int64 // the LSN of the write-ahead log's end
 	seen       int64 // the LSN of the last transaction that Electric was sent
 	nextXID    int64
+	ended      int64   // the greatest id of a transaction that has ended
+	running    []int64 // the ids of open transactions, in order
 	lastHandle int64
-	behind     bool     // the logs wait, while the tables go on
-	backlog    []func() // what the logs are told when they go on
+	fronts     []*Front // those of NewFront
+
+	main *Front // the server's own
 
 	closing   chan struct{}
 	closeOnce sync.Once
@@ -83,13 +87,15 @@ func New(opts Options) *Server {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{
-		opts:    opts,
-		tables:  make(map[relation]*table),
-		shapes:  make(map[string]*shape),
-		handles: make(map[string]*shape),
-		wal:     firstLSN, seen: firstLSN, nextXID: firstXID,
+		opts:       opts,
+		tables:     make(map[relation]*table),
+		partitions: make(map[relation]*table),
+		shapes:     make(map[string][]*shape),
+		handles:    make(map[string]*shape),
+		wal:        firstLSN, seen: firstLSN, nextXID: firstXID, ended: firstXID - 1,
 		closing: make(chan struct{}),
 	}
+	s.main = &Front{s: s, limit: noLag}
 	s.inspector.init()
 	return s
 }
@@ -112,24 +118,33 @@ func (s *Server) Exec(sql string, args ...any) (txid int64, err error) {
 func (s *Server) Tx(do func(tx *Tx) error) (txid int64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	tx := &Tx{s: s, id: s.nextXID}
-	s.nextXID++
-	if err := do(tx); err != nil {
-		tx.undo()
+	id := s.begin()
+	if err := s.run(id, do); err != nil {
 		return 0, err
 	}
-	s.commit(tx)
-	return tx.id, nil
+	return id, nil
 }
 
-// commit gives the transaction its LSN and adds it to the logs of the shapes
-// that it concerns.
+// run runs a transaction that was begun, and ends it. The caller must hold the lock.
+func (s *Server) run(id int64, do func(tx *Tx) error) error {
+	defer s.end(id)
+	tx := &Tx{s: s, id: id}
+	if err := do(tx); err != nil {
+		tx.undo()
+		return err
+	}
+	s.commit(tx)
+	return nil
+}
+
+// commit gives the transaction its LSN and adds it to the logs of the shapes that it
+// concerns. The caller must hold the lock.
 func (s *Server) commit(tx *Tx) {
 	s.wal += 96 + 56*int64(len(tx.changes))
 	lsn := s.wal
 	s.wal += 48
 	ops := make([]int64, len(tx.changes))
-	affected := make(map[*table]bool)
+	affected := make(map[*table]bool) // whether it was truncated
 	op := int64(0)
 	for i := range tx.changes {
 		c := &tx.changes[i]
@@ -143,22 +158,12 @@ func (s *Server) commit(tx *Tx) {
 	for i := range tx.changes {
 		tx.changes[i].table.compact()
 	}
-	tell := func() { s.replicate(tx, ops, lsn, affected) }
-	if s.behind {
-		s.backlog = append(s.backlog, tell)
-		return
-	}
-	tell()
-}
-
-// replicate adds a transaction to the logs. The caller must hold the lock.
-func (s *Server) replicate(tx *Tx, ops []int64, lsn int64, affected map[*table]bool) {
 	if len(affected) > 0 {
 		s.seen = lsn
 	}
 	for t, truncated := range affected {
 		if truncated {
-			s.rotate(t)
+			s.rotate(t, lsn)
 			continue
 		}
 		for sh := range t.shapes {
@@ -167,33 +172,32 @@ func (s *Server) replicate(tx *Tx, ops []int64, lsn int64, affected map[*table]b
 	}
 }
 
-// FallBehind holds replication back: from now on transactions are in the tables, and
-// so in snapshots, but in no log until CatchUp. A real Electric is always a little
-// behind. Shapes must not be made meanwhile.
-func (s *Server) FallBehind() {
+// WriteUnpublished moves the end of the write-ahead log on, as a checkpoint, a vacuum or
+// a write to a table without shapes does: the database_lsn of snapshots moves with it,
+// and the global_last_seen_lsn of logs does not.
+func (s *Server) WriteUnpublished() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.behind = true
+	s.wal += 96
 }
 
-// CatchUp tells the logs of the transactions that were held back, in their order.
-func (s *Server) CatchUp() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, tell := range s.backlog {
-		tell()
-	}
-	s.behind, s.backlog = false, nil
-}
+// FallBehind is as Front.FallBehind.
+func (s *Server) FallBehind() { s.main.FallBehind() }
 
-// Rotate invalidates every shape on a table, as a truncate does, but keeps its
-// rows. It is how Electric behaves after a schema change or a lost disk.
+// CatchUp is as Front.CatchUp.
+func (s *Server) CatchUp() { s.main.CatchUp() }
+
+// End is as Front.End.
+func (s *Server) End(handle string) (offset string, ok bool) { return s.main.End(handle) }
+
+// Rotate invalidates every shape on a table, as a truncate does, but keeps its rows and
+// does not lag. It is how Electric behaves after a schema change or a lost disk.
 func (s *Server) Rotate(tableName string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t, err := (&Tx{s: s}).table(tableName)
 	if err == nil {
-		s.rotate(t)
+		s.rotate(t, atOnce)
 	}
 	return err
 }

@@ -25,8 +25,8 @@ type shape struct {
 	chunkBytes int      // of the log's open chunk
 	chunks     []offset // where the log's closed chunks end
 
-	gone    bool
-	changed chan struct{} // closed, and replaced, when the log grows or the shape goes
+	goneAt  int64         // the LSN that invalidated the shape; 0: it was not
+	changed chan struct{} // closed, and replaced, when there is something new to see
 }
 
 // message is one message of a log, encoded.
@@ -35,38 +35,72 @@ type message struct {
 	json   []byte
 }
 
+// atOnce is the LSN of what no front lags behind.
+const atOnce = 1
+
+// gone reports whether the shape is invalid by an LSN.
+func (sh *shape) gone(limit int64) bool { return sh.goneAt != 0 && sh.goneAt <= limit }
+
+// notify wakes the requests that wait. The caller must hold the lock.
+func (sh *shape) notify() {
+	close(sh.changed)
+	sh.changed = make(chan struct{})
+}
+
 // shapeFor returns the shape of a definition, its handle, and the offset that an
 // answer from the requested one would reach. It makes the shape if there is none.
-func (s *Server) shapeFor(d *definition, p *params) (sh *shape, handle string, end offset) {
+func (f *Front) shapeFor(d *definition, p *params) (sh *shape, handle string, end offset) {
+	s := f.s
 	s.mu.RLock()
-	sh = s.shapes[d.identity]
-	if sh != nil {
-		end = sh.reach(p)
+	if sh = f.shapeOf(d.identity); sh != nil {
+		end = sh.reach(p, f.limit)
 	}
 	s.mu.RUnlock()
 	if sh == nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if sh = s.shapes[d.identity]; sh == nil {
+		if sh = f.shapeOf(d.identity); sh == nil {
 			sh = s.newShape(d)
 		}
-		end = sh.reach(p)
+		end = sh.reach(p, f.limit)
 	}
 	return sh, sh.handle, end
 }
 
-func (sh *shape) reach(p *params) offset {
-	if p.now || sh.last.less(p.offset) {
+// shapeOf returns the shape that a definition has as the front shows it, or nil. The
+// caller must hold the lock.
+func (f *Front) shapeOf(identity string) *shape {
+	for _, sh := range f.s.shapes[identity] {
+		if !sh.gone(f.limit) {
+			return sh
+		}
+	}
+	return nil
+}
+
+// lastUntil returns where the log ends as far as an LSN.
+func (sh *shape) lastUntil(limit int64) offset {
+	if sh.last.lsn <= limit {
 		return sh.last
 	}
-	return sh.chunkEnd(p.offset)
+	n := sort.Search(len(sh.log), func(i int) bool { return sh.log[i].offset.lsn > limit })
+	if n == 0 {
+		return snapshotEnd
+	}
+	return sh.log[n-1].offset
+}
+
+func (sh *shape) reach(p *params, limit int64) offset {
+	if last := sh.lastUntil(limit); p.now || last.less(p.offset) {
+		return last
+	}
+	return sh.chunkEnd(p.offset, limit)
 }
 
 // newShape takes the shape's snapshot. The caller must hold the server's lock.
 func (s *Server) newShape(d *definition) *shape {
 	sh := &shape{definition: d, handle: s.newHandle(d.identity), last: snapshotEnd, changed: make(chan struct{})}
-	xid := strconv.FormatInt(s.nextXID, 10)
-	sh.end = `{"headers":{"control":"snapshot-end","xip_list":[],"xmax":"` + xid + `","xmin":"` + xid + `"}}`
+	sh.end = `{"headers":{"control":"snapshot-end",` + s.fence() + `}}`
 	size := 0
 	if !d.changesOnly {
 		for _, r := range d.table.rows.view().all() {
@@ -85,7 +119,7 @@ func (s *Server) newShape(d *definition) *shape {
 	sh.chunkEnds = append(sh.chunkEnds, len(sh.rows))
 	d.table.published = true
 	d.table.shapes[sh] = struct{}{}
-	s.shapes[d.identity] = sh
+	s.shapes[d.identity] = append(s.shapes[d.identity], sh)
 	s.handles[sh.handle] = sh
 	return sh
 }
@@ -99,23 +133,23 @@ func (s *Server) newHandle(identity string) string {
 	return strconv.FormatUint(uint64(h.Sum32()&(1<<27-1)), 10) + "-" + strconv.FormatInt(s.lastHandle, 10)
 }
 
-// rotate invalidates all shapes on a table. The caller must hold the lock.
-func (s *Server) rotate(t *table) {
+// rotate invalidates all shapes on a table, for fronts that have come to an LSN. The
+// caller must hold the lock.
+func (s *Server) rotate(t *table, lsn int64) {
 	for sh := range t.shapes {
-		sh.gone = true
-		close(sh.changed)
-		delete(s.shapes, sh.identity)
-		delete(s.handles, sh.handle)
+		sh.goneAt = lsn
+		sh.notify()
 	}
 	clear(t.shapes)
+	s.prune()
 }
 
 // snapshotChunk is the number of the snapshot's last chunk.
 func (sh *shape) snapshotChunk() int64 { return int64(len(sh.chunkEnds) - 1) }
 
 // chunkEnd returns the offset that an answer from o reaches: the end of the next
-// chunk, or of the log.
-func (sh *shape) chunkEnd(o offset) offset {
+// chunk, or of the log as far as an LSN.
+func (sh *shape) chunkEnd(o offset, limit int64) offset {
 	if o == beforeAll {
 		return offset{}
 	}
@@ -126,10 +160,10 @@ func (sh *shape) chunkEnd(o offset) offset {
 		o = snapshotEnd
 	}
 	i := sort.Search(len(sh.chunks), func(i int) bool { return o.less(sh.chunks[i]) })
-	if i < len(sh.chunks) {
+	if i < len(sh.chunks) && sh.chunks[i].lsn <= limit {
 		return sh.chunks[i]
 	}
-	return sh.last
+	return sh.lastUntil(limit)
 }
 
 // read is a part of a log that one answer sends: rows of the snapshot, or
@@ -144,11 +178,11 @@ type read struct {
 
 func (r *read) empty() bool { return len(r.rows) == 0 && r.control == "" && len(r.log) == 0 }
 
-// readFrom returns what follows o, as far as one answer goes. The caller must
-// hold the lock.
-func (sh *shape) readFrom(o offset) read {
-	r := read{end: sh.chunkEnd(o)}
-	r.upToDate = o != beforeAll && !r.end.less(sh.last) && !r.end.less(o)
+// readFrom returns what follows o, as far as one answer goes and as an LSN. The caller
+// must hold the lock.
+func (sh *shape) readFrom(o offset, limit int64) read {
+	r := read{end: sh.chunkEnd(o, limit)}
+	r.upToDate = o != beforeAll && !r.end.less(sh.lastUntil(limit)) && !r.end.less(o)
 	if chunk := r.end.op; r.end.inSnapshot() {
 		start := 0
 		if chunk > 0 {
@@ -203,8 +237,7 @@ func (sh *shape) apply(changes []change, ops []int64, lsn, txid int64, chunkLimi
 			}
 		}
 	}
-	close(sh.changed)
-	sh.changed = make(chan struct{})
+	sh.notify()
 }
 
 // convert says what a change is to the shape: an update that moves a row out of
@@ -244,11 +277,11 @@ func (sh *shape) encode(l *logged, txid string, last bool) []message {
 		return []message{sh.message("insert", l.offset, l.new, nil, txid, last, "")}
 	case l.kind == deleted:
 		return []message{sh.message("delete", l.offset, l.old, nil, txid, last, "")}
-	case l.old.key != l.new.key:
+	case l.old.logKey != l.new.logKey:
 		next := offset{l.offset.lsn, l.offset.op + 1}
 		return []message{
-			sh.message("delete", l.offset, l.old, nil, txid, false, `,"key_change_to":`+l.new.key),
-			sh.message("insert", next, l.new, nil, txid, last, `,"key_change_from":`+l.old.key),
+			sh.message("delete", l.offset, l.old, nil, txid, false, `,"key_change_to":`+l.new.logKey),
+			sh.message("insert", next, l.new, nil, txid, last, `,"key_change_from":`+l.old.logKey),
 		}
 	default:
 		return []message{sh.message("update", l.offset, l.new, l, txid, last, "")}
@@ -266,7 +299,7 @@ func (sh *shape) message(operation string, o offset, r *row, update *logged, txi
 	b := append(make([]byte, 0, 256), `{"value":`...)
 	b = sh.appendLogValue(b, r, include)
 	b = append(b, `,"key":`...)
-	b = append(b, r.key...)
+	b = append(b, r.logKey...)
 	b = append(b, `,"headers":{`...)
 	if last {
 		b = append(b, `"last":true,`...)

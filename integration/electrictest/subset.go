@@ -55,7 +55,7 @@ func (d *definition) compileSubset(p *subsetParams, errs fieldErrors) *subset {
 func (a *answer) serveSubset() {
 	s, t := a.subset, a.def.table
 	a.s.mu.RLock()
-	xid, wal := a.s.nextXID, a.s.wal
+	fence, wal := a.s.fence(), a.s.wal
 	var all view
 	var found []*row
 	byKey := s.where != nil && s.where.expr.ids != nil && len(s.where.expr.ids.texts) <= t.rows.live
@@ -76,8 +76,7 @@ func (a *answer) serveSubset() {
 	h.Set("Electric-Offset", a.end.String())
 	out := newStream(a.w, a.r, jsonType)
 	mark := strconv.FormatInt(rand.Int64N(1<<31), 10) //nolint:gosec // no secret
-	x := strconv.FormatInt(xid, 10)
-	out.text(`{"metadata":{"xip_list":[],"xmax":"` + x + `","xmin":"` + x + `","snapshot_mark":` + mark +
+	out.text(`{"metadata":{` + fence + `,"snapshot_mark":` + mark +
 		`,"database_lsn":"` + strconv.FormatInt(wal, 10) + `"}, "data": [`)
 
 	rows := rowSender{out: out, def: a.def, headers: `,"snapshot_mark":` + mark + "}", skip: s.offset, limit: s.limit}

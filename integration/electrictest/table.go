@@ -23,6 +23,7 @@ type column struct {
 // lock guards the rest.
 type table struct {
 	rel     relation
+	parts   *partitioning // nil: it is one table
 	columns []column
 	byName  map[string]int
 	key     []int // the primary key's columns; all columns if there is none
@@ -93,9 +94,20 @@ func (t *table) scope(only []int) scope {
 	return s
 }
 
-// rowKey spells the key of a row as Electric does (recording 12), as JSON.
-func (t *table) rowKey(cells []cell) string {
-	b := []byte(t.rel.String())
+// rowKey spells the key of a row as snapshots do (recording 12), as JSON.
+func (t *table) rowKey(cells []cell) string { return t.keyAfter(t.rel.String(), cells) }
+
+// logKey spells the key of a row as the log does (recordings 14 and 15), as JSON: by the
+// partition that the row is in, with every . and / of a name doubled.
+func (t *table) logKey(cells []cell, part *partition) string {
+	if part != nil {
+		return t.keyAfter(part.rel.logString(), cells)
+	}
+	return t.keyAfter(t.rel.logString(), cells)
+}
+
+func (t *table) keyAfter(name string, cells []cell) string {
+	b := []byte(name)
 	for _, i := range t.key {
 		if cells[i].null() {
 			b = append(b, "/_"...)
@@ -149,7 +161,18 @@ func (t *table) newRow(cells []cell) (*row, error) {
 				t.columns[i].name, t.rel.name)
 		}
 	}
-	return &row{cells: cells, key: t.rowKey(cells)}, nil
+	r := &row{cells: cells, key: t.rowKey(cells)}
+	r.logKey = r.key
+	if t.parts != nil {
+		var err error
+		if r.part, err = t.parts.of(cells); err != nil {
+			return nil, err
+		}
+	}
+	if r.part != nil || t.rel.logString() != t.rel.String() {
+		r.logKey = t.logKey(cells, r.part)
+	}
+	return r, nil
 }
 
 // cellFor makes a value of column i from its text; nil is NULL.

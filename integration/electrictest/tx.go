@@ -3,6 +3,7 @@ package electrictest
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -15,6 +16,8 @@ type Tx struct {
 	id      int64
 	changes []change
 	created []relation
+
+	createdParts []*partition
 }
 
 type changeKind uint8
@@ -122,6 +125,9 @@ func (tx *Tx) table(name string) (*table, error) {
 
 func (tx *Tx) relation(rel relation) (*table, error) {
 	t, ok := tx.s.tables[rel]
+	if _, isPart := tx.s.partitions[rel]; isPart {
+		return nil, fmt.Errorf("relation %s is a partition: only writes to its root are imitated", rel)
+	}
 	if !ok {
 		return nil, fmt.Errorf("relation %s does not exist", rel)
 	}
@@ -167,6 +173,10 @@ func (tx *Tx) insert(t *table, cells []cell) error {
 	if err != nil {
 		return err
 	}
+	return tx.insertRow(t, r)
+}
+
+func (tx *Tx) insertRow(t *table, r *row) error {
 	if t.hasKey {
 		if _, taken := t.find(r.key); taken {
 			return &duplicateKeyError{t.rel.name}
@@ -190,6 +200,10 @@ func (tx *Tx) update(t *table, pos int, cells []cell) error {
 		return err
 	}
 	old := t.rows.get(pos)
+	if r.part != old.part { // Postgres moves the row
+		tx.delete(t, pos)
+		return tx.insertRow(t, r)
+	}
 	if t.hasKey && r.key != old.key {
 		if _, taken := t.find(r.key); taken {
 			return &duplicateKeyError{t.rel.name}
@@ -236,6 +250,11 @@ func (tx *Tx) undo() {
 		case truncated:
 			t.rows, t.index = c.rows, c.index
 		}
+	}
+	for _, p := range tx.createdParts {
+		root := tx.s.partitions[p.rel]
+		root.parts.parts = slices.DeleteFunc(root.parts.parts, func(other *partition) bool { return other == p })
+		delete(tx.s.partitions, p.rel)
 	}
 	for _, rel := range tx.created {
 		delete(tx.s.tables, rel)

@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"time"
@@ -18,6 +18,7 @@ type Client struct {
 	health   string
 	secret   string
 	http     *http.Client
+	anew     *http.Client // uses each connection once
 }
 
 // Config says where Electric is.
@@ -25,14 +26,17 @@ type Config struct {
 	URL    string // the service's base: http://electric:3000
 	Secret string // ELECTRIC_SECRET; empty for a service that runs without one
 
-	// Transport carries the requests; nil means one with a pool that is large
-	// enough for many waiting requests.
+	// Transport carries the requests; nil: one with a pool for many waiting requests.
 	Transport http.RoundTripper
 }
 
 // headerTimeout bounds how long Electric may take to begin an answer that it
 // should not hold back. Creating a shape's snapshot is the slowest of these.
 const headerTimeout = 60 * time.Second
+
+// idleTimeout is how long an unused connection is kept. Electric closes it after 60 s, and
+// who closes first never sends a request into a closing connection.
+const idleTimeout = 45 * time.Second
 
 // NewClient returns a client. It connects at the first request.
 func NewClient(cfg Config) (*Client, error) {
@@ -43,23 +47,34 @@ func NewClient(cfg Config) (*Client, error) {
 	transport := cfg.Transport
 	if transport == nil {
 		t := http.DefaultTransport.(*http.Transport).Clone()
-		t.MaxIdleConns = 0 // no bound: one connection per waiting request
+		t.MaxIdleConns = 0 // no bound: each waiting request has a connection
 		t.MaxIdleConnsPerHost = 1024
-		t.IdleConnTimeout = 60 * time.Second
+		t.IdleConnTimeout = idleTimeout
 		t.ReadBufferSize = 64 << 10 // answers may be long, and each read is a call
 		transport = t
+	}
+	anew := transport
+	if t, ok := transport.(*http.Transport); ok {
+		t = t.Clone()
+		t.DisableKeepAlives = true
+		anew = t
 	}
 	return &Client{
 		endpoint: base.JoinPath("v1", "shape"),
 		health:   base.JoinPath("v1", "health").String(),
 		secret:   cfg.Secret,
-		http: &http.Client{
-			Transport: transport,
-			// Electric never redirects; whoever answers with one is not Electric,
-			// and must not be sent on with the secret in its URL.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
+		http:     newHTTPClient(transport),
+		anew:     newHTTPClient(anew),
 	}, nil
+}
+
+func newHTTPClient(transport http.RoundTripper) *http.Client {
+	return &http.Client{
+		Transport: transport,
+		// Electric never redirects. A redirect comes from something else, and to
+		// follow it would send the secret there.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 }
 
 // Ready reports whether Electric is up and replicating.
@@ -81,26 +96,15 @@ func (c *Client) Ready(ctx context.Context) error {
 
 // do sends one request and returns Electric's answer if it is a 200.
 //
-// Errors are ErrMustRefetch, ErrRefused, ErrTooLarge, an *UnavailableError, a
-// *ProtocolError, or the context's.
+// Errors are ErrMustRefetch, ErrRefused, a *MisconfiguredError, ErrTooLarge, an
+// *UnavailableError, a *ProtocolError, or the context's.
 func (c *Client) do(ctx context.Context, method string, query url.Values, body []byte) (*http.Response, error) {
 	if c.secret != "" {
 		query.Set("secret", c.secret)
 	}
 	u := *c.endpoint
 	u.RawQuery = query.Encode()
-	var reader io.Reader
-	if body != nil {
-		reader = bytes.NewReader(body)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, u.String(), reader)
-	if err != nil {
-		return nil, fmt.Errorf("electric: build request: %w", stripURL(err))
-	}
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	resp, err := c.http.Do(req)
+	resp, err := c.send(ctx, method, u.String(), body)
 	if err != nil {
 		return nil, unavailable(ctx, err)
 	}
@@ -112,7 +116,7 @@ func (c *Client) do(ctx context.Context, method string, query url.Values, body [
 	case status == http.StatusConflict:
 		return nil, ErrMustRefetch
 	case status == http.StatusBadRequest:
-		return nil, ErrRefused
+		return nil, refusal(resp.Body)
 	case status == http.StatusRequestEntityTooLarge, status == http.StatusRequestURITooLong:
 		return nil, ErrTooLarge
 	case status == http.StatusUnauthorized:
@@ -122,6 +126,36 @@ func (c *Client) do(ctx context.Context, method string, query url.Values, body [
 	default:
 		return nil, protocolErrorf("status %d", status)
 	}
+}
+
+// send sends one request. Electric closes each connection after some requests, without a
+// word, and what is sent into it at that moment is not answered. So a request that a used
+// connection fails is sent once more, on a new one: all that Electric is asked is to read.
+func (c *Client) send(ctx context.Context, method, url string, body []byte) (*http.Response, error) {
+	used := false
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(conn httptrace.GotConnInfo) { used = conn.Reused },
+	})
+	resp, err := sendWith(traced, c.http, method, url, body)
+	if err == nil || !used || ctx.Err() != nil {
+		return resp, err
+	}
+	return sendWith(ctx, c.anew, method, url, body)
+}
+
+func sendWith(ctx context.Context, client *http.Client, method, url string, body []byte) (*http.Response, error) {
+	var reader io.Reader
+	if body != nil {
+		reader = bytes.NewReader(body)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, url, reader)
+	if err != nil {
+		return nil, err
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	return client.Do(req)
 }
 
 // unavailable turns a failed round trip into an error without the URL in it: the

@@ -10,9 +10,10 @@ import (
 // the shape was rotated, its table truncated, or the handle is another shape's.
 var ErrMustRefetch = errors.New("electric: must refetch")
 
-// ErrRefused says that Electric answered 400: for a subset with a client's where
-// in it, most often a value that its column's type cannot hold. The reason is
-// not kept: it quotes the request.
+// ErrRefused says that Electric answered 400. Where it is no *MisconfiguredError, the
+// request's own values are the cause: of a subset with a client's where in it, most often
+// one that its column's type cannot hold. The reason is not kept, since it quotes the
+// request.
 var ErrRefused = errors.New("electric: refused the request")
 
 // ErrTooLarge says that a request was over Electric's limits (recordings 07, 09).

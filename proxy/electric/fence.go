@@ -1,76 +1,74 @@
 package electric
 
-import "slices"
-
-// Fence is the snapshot fence: which transactions a snapshot has seen, as Postgres says
-// it with pg_current_snapshot(), and where the write-ahead log ended when the snapshot
-// was taken.
+// Fence tells which transactions a snapshot has seen: what Postgres'
+// pg_current_snapshot() said while it was taken, and where the write-ahead log was.
 //
-// Electric puts it into the metadata of a subset (recording 06):
-//
-//	{"xmin":"805","xmax":"807","xip_list":["805"],"database_lsn":"27094072"}
-//
-// This snapshot has seen every transaction before 807 but 805, which was in progress.
+// Transaction ids are kept as Postgres says them: 64 bits, an epoch above the id. They
+// are compared by their lower 32 bits, since the log's messages carry no epoch.
 type Fence struct {
 	xmin, xmax uint64
 	xip        []uint64
-	lsn        uint64
+	lsn        uint64 // 0: not known
 }
 
-// NewFence returns a fence of the values that Postgres names. lsn is 0 if it is not known.
+// NewFence returns the fence with these parts: every transaction before xmin had ended
+// when the snapshot was taken, none from xmax on had begun, and those of xip were in
+// progress. lsn is the position of the write-ahead log, or 0 if it is not known. The
+// fence keeps xip.
 func NewFence(xmin, xmax uint64, xip []uint64, lsn uint64) Fence {
 	return Fence{xmin: xmin, xmax: xmax, xip: xip, lsn: lsn}
 }
 
-// XMin returns the oldest transaction that was in progress.
-func (f *Fence) XMin() uint64 { return f.xmin }
+// XMin returns the oldest transaction id that was in progress.
+func (s Fence) XMin() uint64 { return s.xmin }
 
-// XMax returns the first transaction id that had not been given out.
-func (f *Fence) XMax() uint64 { return f.xmax }
+// XMax returns the first transaction id that was not given out yet.
+func (s Fence) XMax() uint64 { return s.xmax }
 
-// XIP returns the transactions that were in progress. It must not be changed.
-func (f *Fence) XIP() []uint64 { return f.xip }
+// XIP returns the transactions that were in progress. The caller must not change it.
+func (s Fence) XIP() []uint64 { return s.xip }
 
-// LSN returns where the write-ahead log ended, or 0 if that is not known.
-func (f *Fence) LSN() uint64 { return f.lsn }
+// LSN returns the position of the write-ahead log, or 0 if it is not known.
+func (s Fence) LSN() uint64 { return s.lsn }
 
-// Fence reads the fence of the snapshot. It returns false for what is not of Postgres'
-// form.
-func (m *Metadata) Fence() (f Fence, ok bool) {
-	if f.xmax, ok = number(m.XMax); !ok {
-		return f, false
+// DatabaseLSN returns the position of the write-ahead log when the snapshot was taken,
+// whatever had written it: unpublished tables and the server itself count. A log whose
+// global_last_seen_lsn has reached it holds nothing that the snapshot has seen. It
+// returns false if the metadata does not name one.
+func (s Fence) DatabaseLSN() (uint64, bool) { return s.lsn, s.lsn != 0 }
+
+// Fence returns which transactions the snapshot has seen. It returns false for metadata
+// that is not of Postgres' form.
+func (m *Metadata) Fence() (s Fence, ok bool) {
+	if s.xmin, ok = number(m.XMin); !ok {
+		return s, false
 	}
-	if f.xmin, ok = number(m.XMin); !ok {
-		return f, false
+	if s.xmax, ok = number(m.XMax); !ok {
+		return s, false
 	}
-	for text := range elements(m.XIPList) {
-		x, ok := number(text)
+	for id := range elements(m.XIPList) {
+		x, ok := number(id)
 		if !ok {
-			return f, false
+			return s, false
 		}
-		f.xip = append(f.xip, x)
+		s.xip = append(s.xip, x)
 	}
-	members(m.Raw, func(e member) bool {
-		if stringIs(e.name, "database_lsn") {
-			f.lsn, _ = number(e.value)
-		}
-		return true
-	})
-	return f, true
+	s.lsn, _ = number(m.DatabaseLSN)
+	return s, true
 }
 
-// SeenBy reports whether the snapshot has seen what the message says: all transactions
-// of the message had committed before the snapshot was taken. A message that names no
-// transaction is not known to be seen.
-func (m *Message) SeenBy(f *Fence) bool {
+// SeenBy reports whether a snapshot has seen all that the message tells of: each of its
+// transactions had committed before the snapshot was taken. It returns false for a
+// message that names no transaction.
+func (m *Message) SeenBy(s *Fence) bool {
 	seen := false
-	members(m.headers, func(e member) bool {
-		if !stringIs(e.name, "txids") {
+	members(m.headers, func(f member) bool {
+		if !stringIs(f.name, "txids") {
 			return true
 		}
-		for text := range elements(e.value) {
-			x, ok := number(text)
-			if seen = ok && f.has(TxID(x)); !seen { //nolint:gosec // the lower half is meant
+		for id := range elements(f.value) {
+			x, ok := number(id)
+			if seen = ok && s.has(x); !seen {
 				break
 			}
 		}
@@ -79,28 +77,30 @@ func (m *Message) SeenBy(f *Fence) bool {
 	return seen
 }
 
-// Newest returns a transaction id that none of those which the snapshot has seen comes
-// after.
-func (f *Fence) Newest() TxID { return TxID(f.xmax) } //nolint:gosec // the lower half is meant
+// Newest returns an upper bound: no transaction that the snapshot has seen has a later
+// id.
+func (s *Fence) Newest() TxID { return txID(s.xmax) }
 
-// TxID is a transaction's id as messages have it: the lower 32 bits. Snapshots put an
-// epoch in front.
+// TxID is a transaction's id as the log's messages carry it: 32 bits, which wrap around.
 type TxID uint32
 
-// Before reports whether an id was given out before another, as Postgres tells it: ids
-// wrap around, so that "before" means half of the circle.
+// txID drops the epoch of an id.
+func txID(x uint64) TxID { return TxID(x) } //nolint:gosec // the lower half is meant
+
+// Before reports whether an id was given out before another. Ids wrap around, so that
+// half of all ids come before any id, as in Postgres.
 func (x TxID) Before(y TxID) bool { return int32(x-y) < 0 } //nolint:gosec // it wraps around
 
-// OldestTxID returns the oldest transaction of the message. It returns false if the
-// message names none.
+// OldestTxID returns the oldest transaction that the message names. It returns false if
+// the message names none.
 func (m *Message) OldestTxID() (oldest TxID, ok bool) {
-	members(m.headers, func(e member) bool {
-		if !stringIs(e.name, "txids") {
+	members(m.headers, func(f member) bool {
+		if !stringIs(f.name, "txids") {
 			return true
 		}
-		for text := range elements(e.value) {
+		for text := range elements(f.value) {
 			n, is := number(text)
-			if x := TxID(n); is && (!ok || x.Before(oldest)) { //nolint:gosec // the lower half is meant
+			if x := txID(n); is && (!ok || x.Before(oldest)) {
 				oldest, ok = x, true
 			}
 		}
@@ -109,8 +109,18 @@ func (m *Message) OldestTxID() (oldest TxID, ok bool) {
 	return oldest, ok
 }
 
-func (f *Fence) has(x TxID) bool {
-	return x.Before(f.Newest()) && !slices.ContainsFunc(f.xip, func(r uint64) bool { return TxID(r) == x }) //nolint:gosec // the lower half is meant
+// has reports whether a transaction had committed, or was rolled back, when the snapshot
+// was taken.
+func (s *Fence) has(x uint64) bool {
+	if !txID(x).Before(txID(s.xmax)) {
+		return false
+	}
+	for _, r := range s.xip {
+		if txID(r) == txID(x) {
+			return false
+		}
+	}
+	return true
 }
 
 // elements yields the elements of a JSON array of numbers and strings.

@@ -1,6 +1,9 @@
 package electric
 
-import "testing"
+import (
+	"reflect"
+	"testing"
+)
 
 func TestWhatASnapshotHasSeen(t *testing.T) {
 	for _, tt := range []struct {
@@ -39,5 +42,24 @@ func TestWhatASnapshotHasSeen(t *testing.T) {
 	m := parseMetadata([]byte(`{"xmin":"1","xmax":"x","xip_list":[]}`))
 	if _, ok := m.Fence(); ok {
 		t.Error("what is no snapshot can be read")
+	}
+}
+
+func TestAFenceKeepsWhatPostgresSaid(t *testing.T) {
+	m := parseMetadata([]byte(`{"xip_list":["4294968099","4294968100"],"xmax":"4294968101","xmin":"4294968099","snapshot_mark":7,"database_lsn":"27094072"}`))
+	f, ok := m.Fence()
+	if !ok {
+		t.Fatal("the fence cannot be read")
+	}
+	again := NewFence(f.XMin(), f.XMax(), f.XIP(), f.LSN())
+	want := Fence{xmin: 4294968099, xmax: 4294968101, xip: []uint64{4294968099, 4294968100}, lsn: 27094072}
+	if !reflect.DeepEqual(f, want) || !reflect.DeepEqual(again, want) {
+		t.Errorf("%+v, again %+v", f, again)
+	}
+	if lsn, ok := f.DatabaseLSN(); !ok || lsn != 27094072 {
+		t.Errorf("database LSN %d, %v", lsn, ok)
+	}
+	if lsn, ok := NewFence(1, 2, nil, 0).DatabaseLSN(); ok {
+		t.Errorf("a database LSN %d out of nothing", lsn)
 	}
 }

@@ -2,11 +2,11 @@ package electric
 
 import "strings"
 
-// RowKey spells the key of a row whose primary key has these values; nil is NULL.
-// It is what KeyColumns reads.
+// RowKey returns the key of the row of a table whose primary key has these values; nil
+// is NULL. It is the inverse of KeyColumns.
 func RowKey(schema, table string, values []*string) string {
 	var b strings.Builder
-	b.WriteString(`"` + schema + `"."` + table + `"`)
+	b.WriteString(keyPrefix(schema, table))
 	for _, v := range values {
 		if v == nil {
 			b.WriteString("/_")
@@ -17,16 +17,16 @@ func RowKey(schema, table string, values []*string) string {
 	return b.String()
 }
 
-// KeyColumns reads the key of a row back into the values of its primary key, in
-// the key's order; a nil entry is NULL. Electric spells a key as
+// KeyColumns returns the values of the primary key that a row's key names, in the key's
+// order; a nil entry is NULL. A key is
 //
 //	"schema"."table"/"value"/"value"
 //
-// with every / of a value doubled, quotes as they are, and NULL as _ (recording
-// 12). It returns false for a key that is not of the table, or not of this form.
+// where the table is quoted as in SQL, every / of a value is doubled, the quotes of a
+// value are not, and NULL is _ (recording 12). Every key that this package returns is
+// spelled so. It returns false for a key of another table or another form.
 func KeyColumns(key, schema, table string) ([]*string, bool) {
-	prefix := `"` + schema + `"."` + table + `"`
-	rest, ok := strings.CutPrefix(key, prefix)
+	rest, ok := strings.CutPrefix(key, keyPrefix(schema, table))
 	if !ok || rest == "" {
 		return nil, false
 	}

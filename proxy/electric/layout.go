@@ -7,7 +7,7 @@ import (
 
 // rowScanner scans the rows of a snapshot.
 type rowScanner struct {
-	headers insertHeaders
+	messageScanner
 	layout  layout
 	learned int
 }
@@ -16,13 +16,14 @@ type rowScanner struct {
 // it is no use.
 const mostLayouts = 16
 
-// scan is as insertHeaders.scan.
+// scan is as messageScanner.scan.
 func (r *rowScanner) scan(b []byte, m *Message) (end int, err error) {
 	if end, ok := r.layout.read(b, m); ok {
+		r.odd = false // a layout has the table's name in it
 		return end, nil
 	}
-	end, err = r.headers.scan(b, m)
-	if err == nil && r.learned < mostLayouts {
+	end, err = r.messageScanner.scan(b, m)
+	if err == nil && !r.odd && r.learned < mostLayouts {
 		r.learned++
 		r.layout.learn(b[:end], m)
 	}
@@ -115,10 +116,6 @@ func holesOf(row []byte, m *Message) (holes []hole, ok bool) {
 	slices.SortFunc(holes, func(a, b hole) int { return a.from - b.from })
 	return holes, len(holes) > 1
 }
-
-// endOfTable is what ends the table's name in a key, and begins its first value. It ends
-// with a whole escape.
-var endOfTable = []byte(`/\"`)
 
 // read reads the row that b begins with, if it is laid out as the last one was.
 func (l *layout) read(b []byte, m *Message) (end int, ok bool) {

@@ -26,7 +26,7 @@ func FuzzLayout(f *testing.F) {
 		var m, alone Message
 		_, _ = after.scan(first, &m)
 		end, err := after.scan(second, &m)
-		wantEnd, wantErr := new(insertHeaders).scan(second, &alone)
+		wantEnd, wantErr := new(messageScanner).scan(second, &alone)
 		if (err == nil) != (wantErr == nil) || err == nil && (end != wantEnd || !reflect.DeepEqual(m, alone)) {
 			t.Errorf("%s\nafter %s\nis %+v to %d, %v\nalone %+v to %d, %v", second, first, m, end, err, alone, wantEnd, wantErr)
 		}

@@ -54,7 +54,7 @@ func (c *Client) ReadLog(ctx context.Context, feed *LogSpec, r LogRequest) (*Log
 		guard.stop()
 		return nil, err
 	}
-	out.MessageReader = NewMessageReader(&guardedBody{resp.Body, guard})
+	out.MessageReader = newMessageReader(&guardedBody{resp.Body, guard}, feed.keySpelling())
 	return out, nil
 }
 

@@ -17,8 +17,9 @@ type LogSpec struct {
 	Replica       Replica
 	Log           LogMode
 
-	once sync.Once
-	key  string
+	once     sync.Once
+	key      string
+	spelling *spelling
 }
 
 // Replica says how much of a row an update or a delete carries.
@@ -42,11 +43,22 @@ const (
 	LogChangesOnly
 )
 
-// Key is the same for feeds that are the same log, and differs for others. It is made
-// once.
+// Key identifies the log: specs of one log have equal keys, and those of two logs do
+// not. It is computed once, so a LogSpec must not change afterwards.
 func (f *LogSpec) Key() string {
-	f.once.Do(func() { f.key = f.query().Encode() })
+	f.once.Do(f.derive)
 	return f.key
+}
+
+// keySpelling returns how the table's keys are spelled.
+func (f *LogSpec) keySpelling() *spelling {
+	f.once.Do(f.derive)
+	return f.spelling
+}
+
+func (f *LogSpec) derive() {
+	f.key = f.query().Encode()
+	f.spelling = newSpelling(f.Schema, f.Table)
 }
 
 // query returns the part of an upstream URL that names the feed. Both columns

@@ -50,8 +50,7 @@ type rememberedColumn struct {
 // ParseMessage reads a message that was read before, from a copy of its Raw.
 func ParseMessage(raw []byte) (Message, error) {
 	var m Message
-	var none insertHeaders
-	end, err := none.scan(raw, &m)
+	end, err := new(messageScanner).scan(raw, &m)
 	m.Raw = raw
 	if errors.Is(err, errShort) || err == nil && skipSpace(raw, end) < len(raw) {
 		err = errNotJSON
@@ -59,14 +58,22 @@ func ParseMessage(raw []byte) (Message, error) {
 	return m, err
 }
 
-// insertHeaders are the headers of the last insert that was read. Those of the next are
-// often the same, as all rows of a snapshot have them, and are then not read again.
-type insertHeaders []byte
+// messageScanner reads the messages of one body.
+type messageScanner struct {
+	spelling *spelling // of the keys; nil: any will do
 
-// scan reads the message that b begins with, but for Raw, and returns where it ends.
-// Whatever it does not know is an error: a message that nobody understood must not be
-// passed on. Errors are as of checkValue.
-func (h *insertHeaders) scan(b []byte, m *Message) (end int, err error) {
+	// inserts are the headers of the last insert. Those of the next one are often the
+	// same, as all rows of a snapshot have them, and are then not read again.
+	inserts []byte
+
+	// odd is whether the last message spells its keys or its relation in another way.
+	odd bool
+}
+
+// scan reads the message that b begins with, but for Raw, and returns where it ends. A
+// message of a kind that is not known is an error, since nothing can be said of who may
+// see it. Errors are as of checkValue.
+func (s *messageScanner) scan(b []byte, m *Message) (end int, err error) {
 	*m = Message{}
 	if len(b) == 0 || b[0] != '{' {
 		return 0, protocolErrorf("a message is not an object")
@@ -74,7 +81,7 @@ func (h *insertHeaders) scan(b []byte, m *Message) (end int, err error) {
 	if end, err = checkObject(b, 0, 0, m.set); err != nil {
 		return 0, err
 	}
-	return end, h.parse(m)
+	return end, s.parse(m)
 }
 
 // set notes one member of the message's object.
@@ -91,28 +98,54 @@ func (m *Message) set(name, value []byte) {
 	}
 }
 
-// parse reads what the headers say, and makes sure that it goes with the rest.
-func (h *insertHeaders) parse(m *Message) (err error) {
-	if len(*h) > 0 && bytes.Equal(*h, m.headers) {
+// parse reads the headers, and makes sure that the rest of the message goes with them.
+func (s *messageScanner) parse(m *Message) error {
+	s.odd = false
+	if len(s.inserts) > 0 && bytes.Equal(s.inserts, m.headers) {
 		m.Operation = Insert
-	} else if err = m.parseHeaders(); err == nil && m.Operation == Insert && m.KeyChange == nil {
-		*h = append((*h)[:0], m.headers...)
+	} else {
+		relation, err := m.parseHeaders()
+		if err != nil {
+			return err
+		}
+		s.odd = s.spelling != nil && s.spelling.isOdd(relation, m.KeyChange)
+		if m.Operation == Insert && !s.odd {
+			s.inserts = append(s.inserts[:0], m.headers...)
+		}
 	}
-	if err == nil && m.Operation != Control && (!isObject(m.value) || m.key == nil) {
-		err = protocolErrorf("a message without key or value")
+	if m.Operation == Control {
+		s.odd = false
+		return nil
 	}
-	return err
+	if !isObject(m.value) || m.key == nil {
+		return protocolErrorf("a message without key or value")
+	}
+	s.odd = s.odd || s.spelling != nil && !s.spelling.has(m.key)
+	return nil
 }
 
-func (m *Message) parseHeaders() error {
+// respell spells the keys of the message at hand as they should be, in a copy of it that
+// is made in buf. It returns the buffer.
+func (s *messageScanner) respell(m *Message, buf []byte) ([]byte, error) {
+	buf, err := s.spelling.appendMessage(buf[:0], m.Raw)
+	if err != nil {
+		return buf, err
+	}
+	*m, err = ParseMessage(buf)
+	return buf, err
+}
+
+// parseHeaders reads the headers, and returns the one that names the table.
+func (m *Message) parseHeaders() (relation []byte, err error) {
 	var operation, control []byte
-	var err error
 	members(m.headers, func(f member) bool {
 		switch {
 		case stringIs(f.name, "operation"):
 			operation = f.value
 		case stringIs(f.name, "control"):
 			control = f.value
+		case stringIs(f.name, "relation"):
+			relation = f.value
 		case isKeyChange(f.name):
 			m.KeyChange, err = unquote(f.value)
 		}
@@ -120,9 +153,9 @@ func (m *Message) parseHeaders() error {
 	})
 	switch {
 	case err != nil:
-		return err
+		return nil, err
 	case operation != nil && control != nil:
-		return protocolErrorf("a message with both an operation and a control")
+		return nil, protocolErrorf("a message with both an operation and a control")
 	case stringIs(operation, "insert"):
 		m.Operation = Insert
 	case stringIs(operation, "update"):
@@ -132,11 +165,11 @@ func (m *Message) parseHeaders() error {
 	case control != nil:
 		text, err := unquote(control)
 		m.Control = string(text)
-		return err
+		return nil, err
 	default:
-		return protocolErrorf("a message of an unknown kind")
+		return nil, protocolErrorf("a message of an unknown kind")
 	}
-	return nil
+	return relation, nil
 }
 
 func isKeyChange(name []byte) bool {

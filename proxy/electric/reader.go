@@ -11,15 +11,19 @@ type MessageReader struct {
 	body    io.ReadCloser
 	text    source
 	msg     Message
-	headers insertHeaders
+	scanner messageScanner
+	odd     []byte // a message whose keys were respelled
 	opened  bool
 	first   bool
 	done    bool
 }
 
-// NewMessageReader reads the messages of a log from body, and closes it.
-func NewMessageReader(body io.ReadCloser) *MessageReader {
-	return &MessageReader{body: body, text: source{body: body}, first: true}
+// NewMessageReader returns a reader of the messages of a log. It takes their keys as they
+// are spelled, whatever the table, and closes body.
+func NewMessageReader(body io.ReadCloser) *MessageReader { return newMessageReader(body, nil) }
+
+func newMessageReader(body io.ReadCloser, keys *spelling) *MessageReader {
+	return &MessageReader{body: body, text: source{body: body}, scanner: messageScanner{spelling: keys}, first: true}
 }
 
 // Next returns the next message, or io.EOF after the last one. The message holds
@@ -44,7 +48,11 @@ func (r *MessageReader) Next() (*Message, error) {
 		r.done = true
 		return nil, r.text.end()
 	}
-	if err := r.text.message(&r.msg, &r.headers); err != nil {
+	err = r.text.message(&r.msg, &r.scanner)
+	if err == nil && r.scanner.odd {
+		r.odd, err = r.scanner.respell(&r.msg, r.odd)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return &r.msg, nil
@@ -57,8 +65,10 @@ func (r *MessageReader) Close() error { return closeBody(r.body, r.done) }
 type Metadata struct {
 	Raw []byte // the JSON object, as Electric wrote it
 
-	// What of it a snapshot-end message repeats (recordings 01 and 06).
+	// The members that a snapshot-end message repeats (recordings 01 and 06).
 	XMin, XMax, XIPList []byte
+
+	DatabaseLSN []byte // nil if Electric did not name it
 }
 
 // SnapshotReader reads the rows of a subset answer one by one, as messages that
@@ -68,6 +78,7 @@ type SnapshotReader struct {
 	text     source
 	msg      Message
 	scanner  rowScanner
+	odd      []byte // a row whose key was respelled
 	metadata *Metadata
 	opened   bool
 	members  bool // the answer's first member is still to come
@@ -77,8 +88,10 @@ type SnapshotReader struct {
 	done     bool
 }
 
-func newSnapshotReader(body io.ReadCloser) *SnapshotReader {
-	return &SnapshotReader{body: body, text: source{body: body}, members: true, rows: true}
+func newSnapshotReader(body io.ReadCloser, keys *spelling) *SnapshotReader {
+	r := &SnapshotReader{body: body, text: source{body: body}, members: true, rows: true}
+	r.scanner.spelling = keys
+	return r
 }
 
 // Metadata returns the snapshot's metadata, or nil if it was not read yet. It is
@@ -120,7 +133,11 @@ func (r *SnapshotReader) Next() (*Message, error) {
 }
 
 func (r *SnapshotReader) row() (*Message, error) {
-	if err := r.text.message(&r.msg, &r.scanner); err != nil {
+	err := r.text.message(&r.msg, &r.scanner)
+	if err == nil && r.scanner.odd {
+		r.odd, err = r.scanner.respell(&r.msg, r.odd)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if r.msg.Operation != Insert {
@@ -180,6 +197,8 @@ func parseMetadata(raw []byte) *Metadata {
 			m.XMax = f.value
 		case stringIs(f.name, "xip_list"):
 			m.XIPList = f.value
+		case stringIs(f.name, "database_lsn"):
+			m.DatabaseLSN = f.value
 		}
 		return true
 	})

@@ -24,7 +24,7 @@ func BenchmarkSnapshot(b *testing.B) {
 	b.SetBytes(int64(len(body)))
 	b.ReportAllocs()
 	for b.Loop() {
-		r := newSnapshotReader(io.NopCloser(bytes.NewReader(body)))
+		r := newSnapshotReader(io.NopCloser(bytes.NewReader(body)), newSpelling("public", "documents"))
 		for {
 			m, err := r.Next()
 			if err == io.EOF {

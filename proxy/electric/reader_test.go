@@ -14,7 +14,7 @@ func logOf(body string) *MessageReader {
 }
 
 func snapshotOf(body string) *SnapshotReader {
-	return newSnapshotReader(io.NopCloser(iotest.OneByteReader(strings.NewReader(body))))
+	return newSnapshotReader(io.NopCloser(iotest.OneByteReader(strings.NewReader(body))), nil)
 }
 
 // readAll reads to the end, and counts the messages.

@@ -129,7 +129,7 @@ func (s *source) name() (string, error) {
 	return text, s.take(':')
 }
 
-// scanner reads the message that b begins with, see insertHeaders.scan.
+// scanner reads the message that b begins with, see messageScanner.scan.
 type scanner interface {
 	scan(b []byte, m *Message) (end int, err error)
 }

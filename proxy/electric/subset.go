@@ -105,8 +105,8 @@ type SubsetResponse struct {
 // table, and a handle that Electric no longer has would only make it fail. The
 // caller must Close the response.
 //
-// Errors are ErrRefused, ErrTooLarge, an *UnavailableError, a *ProtocolError, or
-// the context's.
+// Errors are ErrRefused, a *MisconfiguredError, ErrTooLarge, an *UnavailableError, a
+// *ProtocolError, or the context's.
 func (c *Client) ReadSubset(ctx context.Context, feed *LogSpec, s Subset) (*SubsetResponse, error) {
 	body, err := s.Body()
 	if err != nil {
@@ -130,7 +130,7 @@ func (c *Client) ReadSubset(ctx context.Context, feed *LogSpec, s Subset) (*Subs
 		guard.stop()
 		return nil, err
 	}
-	out.SnapshotReader = newSnapshotReader(&guardedBody{resp.Body, guard})
+	out.SnapshotReader = newSnapshotReader(&guardedBody{resp.Body, guard}, feed.keySpelling())
 	return out, nil
 }
 

@@ -1,0 +1,70 @@
+package electric
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// MisconfiguredError says that Electric cannot serve a shape as it is defined, whoever
+// asks: its table or one of its columns is not there, a column is generated, columns lacks
+// part of the primary key, the static where cannot be read. Only the operator can mend it.
+//
+// It is an ErrRefused too.
+type MisconfiguredError struct {
+	// Reason names the field of Electric's API and what is wrong with it. It is for
+	// operators: it may name the table and columns, and holds no where and no secret.
+	Reason string
+}
+
+// Error implements error.
+func (e *MisconfiguredError) Error() string {
+	return "electric: the shape cannot be served: " + e.Reason
+}
+
+// Unwrap returns ErrRefused.
+func (e *MisconfiguredError) Unwrap() error { return ErrRefused }
+
+// errWhere says that Electric refused the static where of a log, or its params. The
+// values of the params may be the client's.
+var errWhere = fmt.Errorf("%w: the static where", ErrRefused)
+
+// longestReason bounds a Reason, in bytes.
+const longestReason = 500
+
+// refusal reads why Electric answered 400 (recordings 07, 09 and 12). Electric says which
+// field of the request it refuses. A subset has fields of its own, which are the client's.
+func refusal(body io.Reader) error {
+	var answer struct {
+		Errors map[string]json.RawMessage
+	}
+	text, err := io.ReadAll(io.LimitReader(body, 64<<10))
+	if err != nil || json.Unmarshal(text, &answer) != nil {
+		return ErrRefused
+	}
+	// Of these, the texts name tables and columns, and nothing else.
+	for _, field := range []string{"table", "columns", "queryable_columns"} {
+		if refused, ok := answer.Errors[field]; ok {
+			return &MisconfiguredError{Reason: reason(field, refused)}
+		}
+	}
+	for _, field := range []string{"where", "params"} {
+		if _, ok := answer.Errors[field]; ok {
+			return errWhere
+		}
+	}
+	return ErrRefused
+}
+
+func reason(field string, refused json.RawMessage) string {
+	var texts []string
+	if json.Unmarshal(refused, &texts) != nil || len(texts) == 0 {
+		return field + ": refused"
+	}
+	text := strings.ToValidUTF8(field+": "+strings.Join(texts, "; "), "")
+	if len(text) > longestReason {
+		text = strings.ToValidUTF8(text[:longestReason], "") + "…"
+	}
+	return text
+}
