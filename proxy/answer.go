@@ -14,9 +14,8 @@ import (
 	"github.com/shapegate/shapegate/proxy/electric"
 )
 
-// errAborted wraps a failure that came after the answer had begun: all that can
-// be done is to cut the connection, so that the client does not take a part for
-// the whole.
+// errAborted wraps a failure that came after the answer had begun. All that can be done is
+// to cut the connection, so that the client does not take a part for the whole.
 var errAborted = errors.New("the answer broke off")
 
 func aborted(err error) error { return fmt.Errorf("%w: %w", errAborted, err) }
@@ -102,7 +101,7 @@ const (
 	writeBuffer = 64 << 10
 
 	// firstWrite is how much is gathered before something is sent for the first time, so
-	// that whoever reads a long answer can begin.
+	// that the reader of a long answer can begin.
 	firstWrite = 4 << 10
 )
 
