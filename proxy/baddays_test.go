@@ -8,7 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/shapegate/shapegate/authz/live"
+	"github.com/shapegate/shapegate/authz/grantcache"
 	"github.com/shapegate/shapegate/integration/spicedbtest"
 	"github.com/shapegate/shapegate/proxy"
 )
@@ -90,7 +90,7 @@ func TestAWatchThatCannotBeResumedForgetsNothing(t *testing.T) {
 
 func TestAClientThatComesBackLateIsToldWhatChanged(t *testing.T) {
 	kept := prometheus.NewRegistry()
-	d := deploy(t, keeping(func(c *live.Config) {
+	d := deploy(t, keeping(func(c *grantcache.Config) {
 		c.Idle, c.Registerer = 50*time.Millisecond, kept
 	}))
 	alice := d.as("alice")
@@ -239,14 +239,14 @@ func TestWhatAStrictShapeSendsIsAskedAboutOnceMore(t *testing.T) {
 				l.says(want...)
 				release()
 				l.says("delete d1", "up-to-date")
-			}, keeping(func(c *live.Config) { engine.Engine, c.Engine = c.Engine, &engine }))
+			}, keeping(func(c *grantcache.Config) { engine.Engine, c.Engine = c.Engine, &engine }))
 		})
 	}
 }
 
 func TestAnAnswerIsAsFreshAsItsToken(t *testing.T) {
 	var engine lateWatch
-	d := deploy(t, keeping(func(c *live.Config) { engine.Engine, c.Engine = c.Engine, &engine }))
+	d := deploy(t, keeping(func(c *grantcache.Config) { engine.Engine, c.Engine = c.Engine, &engine }))
 	alice := d.as("alice")
 	first := alice.get("/v1/shapes/documents?offset=-1").holds("d1", "d2")
 	release := engine.hold()
@@ -276,4 +276,4 @@ func TestATokenThatIsNoneIsRefused(t *testing.T) {
 	twice.get("/v1/shapes/documents?offset=-1").refused(http.StatusBadRequest, "shapegate-at-least-as-fresh")
 }
 
-var _ proxy.Authorizer = (*live.Keeper)(nil)
+var _ proxy.Authorizer = (*grantcache.Cache)(nil)

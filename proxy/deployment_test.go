@@ -19,8 +19,8 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/shapegate/shapegate/authz"
+	"github.com/shapegate/shapegate/authz/grantcache"
 	"github.com/shapegate/shapegate/authz/identity"
-	"github.com/shapegate/shapegate/authz/live"
 	"github.com/shapegate/shapegate/authz/session"
 	"github.com/shapegate/shapegate/authz/spicedb"
 	"github.com/shapegate/shapegate/integration/electrictest"
@@ -89,7 +89,7 @@ type setup struct {
 	withoutEngine bool
 	engine        spicedbtest.Config
 	callTimeout   time.Duration
-	keeper        func(*live.Config)
+	keeper        func(*grantcache.Config)
 }
 
 type option func(*setup)
@@ -108,7 +108,7 @@ func deciding(a proxy.Authorizer) option {
 }
 
 // keeping changes how the keeper of decisions works.
-func keeping(change func(*live.Config)) option { return func(s *setup) { s.keeper = change } }
+func keeping(change func(*grantcache.Config)) option { return func(s *setup) { s.keeper = change } }
 
 // standIn changes how the Electric stand-in works.
 func standIn(change func(*electrictest.Options)) option {
@@ -226,10 +226,10 @@ func (d *deployment) startEngine(s *setup) {
 }
 
 // keep runs a keeper of decisions, as one process has it.
-func (d *deployment) keep(change func(*live.Config)) *keepertest.Keeper {
+func (d *deployment) keep(change func(*grantcache.Config)) *keepertest.Keeper {
 	d.t.Helper()
-	c := live.Config{
-		Engine: d.engine, Key: authz.NewFingerprintKey(handleSecret), Beat: 50 * time.Millisecond,
+	c := grantcache.Config{
+		Engine: d.engine, Key: authz.NewFingerprintKey(handleSecret), Heartbeat: 50 * time.Millisecond,
 		Logger: slog.New(slog.DiscardHandler),
 	}
 	if change != nil {

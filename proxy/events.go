@@ -65,7 +65,7 @@ func (x *exchange) serveEvents(ctx context.Context) error {
 	}
 	var s *events
 	if served || !p.UpToDate {
-		s, err = x.openEvents(ctx, p, d)
+		s, err = x.openEvents(ctx, p, d, served)
 	} else {
 		s, err = x.openWithResync(ctx, p, d)
 	}
@@ -78,10 +78,11 @@ func (x *exchange) serveEvents(ctx context.Context) error {
 	return s.end(ctx, err)
 }
 
-// openEvents opens a stream of a client that has what it may see, with the part of the log
-// that is there. Nothing is written before the part is known to be readable.
-func (x *exchange) openEvents(ctx context.Context, p *feed.Part, d authz.Decision) (*events, error) {
-	filter, err := x.filter(ctx, d, d.Grants, x.mayBeLate(p))
+// openEvents opens a stream with the part of the log that is there. The client has what it
+// may see, or the part does not reach the end of the log: then the log has to be read up
+// to there first.
+func (x *exchange) openEvents(ctx context.Context, p *feed.Part, d authz.Decision, served bool) (*events, error) {
+	filter, err := x.filterFor(ctx, d, p, served)
 	if err != nil {
 		return nil, err
 	}
@@ -99,10 +100,6 @@ func (x *exchange) openWithResync(ctx context.Context, p *feed.Part, d authz.Dec
 		return nil, err
 	}
 	defer r.Close()
-	filter, err := x.filter(ctx, d, r.guard.permitted, len(x.client.cursor.Steps) > 0)
-	if err != nil {
-		return nil, err
-	}
 	r.of.Mark = electric.Marked(p.End.Offset.LSN())
 	offered, ok := x.client.cursor.Offered(r.of)
 	if !ok {
@@ -111,7 +108,7 @@ func (x *exchange) openWithResync(ctx context.Context, p *feed.Part, d authz.Dec
 	x.become(offered, true)
 	s := x.openStream()
 	s.resynced = x.h.now()
-	part := &logPart{x: x, part: p, filter: filter, guard: r.guard}
+	part := &logPart{x: x, part: p, filter: r.filter, guard: r.guard}
 	if err := r.writeAll(ctx, part, s.event); err != nil {
 		return s, err
 	}
@@ -217,7 +214,7 @@ func (s *events) take(ctx context.Context, p *feed.Part) error {
 		return err
 	}
 	if !ok {
-		filter, err := s.x.filter(ctx, d, d.Grants, s.x.mayBeLate(p))
+		filter, err := s.x.filter(ctx, d, s.x.mayBeLate(p))
 		if err != nil {
 			return err
 		}

@@ -164,25 +164,36 @@ func (x *exchange) mayBeLate(p *feed.Part) bool {
 	return any && (!p.InMemory() || p.TellsOf(newest))
 }
 
-// filter returns the filter of a part of the log. permitted are the client's grants of
-// today, and d is the decision that they are of.
-func (x *exchange) filter(ctx context.Context, d authz.Decision, permitted authz.Grants, late bool) (*rowfilter.Filter, error) {
-	c := &x.client.cursor
-	rule := x.shape.rule()
-	if !late && len(c.Pending) == 0 && c.Served.Fingerprint == d.Fingerprint {
-		return rowfilter.Steady(rule, permitted), nil
+// filter returns the filter of a part of the log for a client whose grants are those that
+// it was served.
+func (x *exchange) filter(ctx context.Context, d authz.Decision, late bool) (*rowfilter.Filter, error) {
+	if !late {
+		return rowfilter.Steady(x.shape.rule(), d.Grants), nil
 	}
-	all, err := x.recallAll(ctx, d, c.MayHold())
+	steps, err := x.steps(ctx, d, d.Grants)
 	if err != nil {
 		return nil, err
 	}
-	var steps []rowfilter.Step
-	if late {
-		if steps, err = x.steps(ctx, d, all[0]); err != nil {
-			return nil, err
-		}
+	return rowfilter.New(x.shape.rule(), d.Grants, d.Grants, nil, steps), nil
+}
+
+// filterOfResync returns the filter of a part of the log for a client whose grants have
+// changed. lost are ids that were taken away for a while: what was written meanwhile is
+// not for the client, though it may hold their rows.
+func (x *exchange) filterOfResync(ctx context.Context, d authz.Decision, lost authz.Grants) (*rowfilter.Filter, error) {
+	all, err := x.recallAll(ctx, d, x.client.cursor.MayHold())
+	if err != nil {
+		return nil, err
 	}
-	return rowfilter.New(rule, permitted, all[0], all[1:], steps), nil
+	served, mayHold := all[0], all[1:]
+	steps, err := x.steps(ctx, d, served)
+	if err != nil {
+		return nil, err
+	}
+	if !lost.IsEmpty() {
+		served, mayHold = served.Minus(lost), all
+	}
+	return rowfilter.New(x.shape.rule(), d.Grants, served, mayHold, steps), nil
 }
 
 // steps recalls the grants of the cursor's steps.

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/shapegate/shapegate/authz/live"
+	"github.com/shapegate/shapegate/authz/grantcache"
 	"github.com/shapegate/shapegate/integration/electrictest"
 	"github.com/shapegate/shapegate/proxy"
 	"github.com/shapegate/shapegate/proxy/feed"
@@ -39,7 +39,7 @@ func eachKindOfRequest(r reader, at *answer, test func(kind string, a *answer)) 
 }
 
 // soonStale makes grants too old soon after SpiceDB went away.
-var soonStale = keeping(func(c *live.Config) { c.MaxStaleness = 300 * time.Millisecond })
+var soonStale = keeping(func(c *grantcache.Config) { c.MaxStaleness = 300 * time.Millisecond })
 
 func TestWithoutSpiceDBNothingIsAnswered(t *testing.T) {
 	d := deploy(t, soonStale)

@@ -16,7 +16,7 @@ type Step struct {
 	Held []authz.Grants
 }
 
-// Filter decides what one reader is sent of a log. It does not change, but for Now.
+// Filter decides what one reader is sent of a log. It does not change.
 type Filter struct {
 	rule *Rule
 
@@ -25,6 +25,9 @@ type Filter struct {
 	pending []authz.Grants
 	steps   []Step
 	changed bool // now and served may differ
+
+	permitted authz.Grants // see Narrowed
+	narrowed  bool
 }
 
 // New returns the filter of a reader. now are its grants today; served those that it
@@ -40,10 +43,13 @@ func Steady(rule *Rule, now authz.Grants) *Filter {
 	return &Filter{rule: rule, now: now, served: now}
 }
 
-// Now returns the filter with other grants of today.
-func (f *Filter) Now(now authz.Grants) *Filter {
+// Narrowed returns the filter for the time of writing: of what the filter was made with,
+// only permitted is permitted by now. A row that is not is left out, and not deleted: the
+// answer's handle still names it, so that the next answer deletes it or, if it was given
+// back meanwhile, brings it anew. That a row is gone is sent all the same, by its key.
+func (f *Filter) Narrowed(permitted authz.Grants) *Filter {
 	g := *f
-	g.now, g.changed = now, true
+	g.permitted, g.narrowed = permitted, true
 	return &g
 }
 
@@ -60,8 +66,8 @@ const (
 	AskAgain                 // the present state of the row decides, see Present
 )
 
-// Fate returns what becomes of a message. A log of replica=full tells a row before and
-// after an update; any log tells the columns of the primary key, which no update changes.
+// Fate returns what becomes of a message. A log of replica=full has a row before and
+// after an update; any log has the columns of the primary key, which no update changes.
 func (f *Filter) Fate(m *electric.Message) (Fate, error) {
 	if m.Operation == electric.Control {
 		return Send, nil
@@ -73,6 +79,30 @@ func (f *Filter) Fate(m *electric.Message) (Fate, error) {
 	case electric.Delete:
 		old = m.Column
 	}
+	fate, err := f.fate(m, old)
+	if err != nil || !f.narrowed {
+		return fate, err
+	}
+	return f.narrow(fate, m, old)
+}
+
+// narrow returns what is left of a fate at the time of writing.
+func (f *Filter) narrow(fate Fate, m *electric.Message, old column) (Fate, error) {
+	of, otherwise := m.Column, Nothing
+	switch {
+	case fate == Delete, fate == Send && m.Operation == electric.Delete:
+		of, otherwise = old, DeleteByKey
+	case fate != Send && fate != SendAsInsert:
+		return fate, nil
+	}
+	permitted, err := f.rule.Permits(f.permitted, of)
+	if err != nil || permitted {
+		return fate, err
+	}
+	return otherwise, nil
+}
+
+func (f *Filter) fate(m *electric.Message, old column) (Fate, error) {
 	late := f.isLate(m)
 	if late {
 		ask, err := f.mustAsk(m, old)
@@ -230,23 +260,29 @@ func (f *Filter) mayName(key string) bool {
 	if f.now.IsEverything() {
 		return true
 	}
-	return f.rule.permitsKey(f.now, key) && (!f.changed || f.rule.permitsKey(f.served, key))
+	return f.rule.permitsKey(f.now, key) &&
+		(!f.changed || f.rule.permitsKey(f.served, key)) &&
+		(!f.narrowed || f.rule.permitsKey(f.permitted, key))
 }
 
-// Present appends to dst what the reader is told of a row whose message had the fate
-// AskAgain. The row is as it is now, as a message that inserts it; nil if it is not
-// there. key is as JSON spells it in the message, and raw the message.
+// Present appends to dst what the reader is sent of a row whose message had the fate
+// AskAgain. row is the row as it is now, as a message that inserts it, and nil if it is
+// not there; late is the message.
 func (f *Filter) Present(dst []byte, row, late *electric.Message) ([]byte, error) {
 	if row == nil {
 		return late.AppendEnd(dst, f.rule.Key), nil
 	}
 	permitted, err := f.rule.Permits(f.now, row.Column)
-	switch {
-	case err != nil:
+	if err != nil {
 		return dst, err
-	case permitted:
-		return append(dst, row.Raw...), nil
-	default:
+	}
+	if !permitted {
 		return row.AppendEnd(dst, f.rule.Key), nil
 	}
+	if f.narrowed {
+		if permitted, err = f.rule.Permits(f.permitted, row.Column); err != nil || !permitted {
+			return dst, err
+		}
+	}
+	return append(dst, row.Raw...), nil
 }
