@@ -12,19 +12,19 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/shapegate/shapegate/authz/live"
+	"github.com/shapegate/shapegate/authz/grantcache"
 )
 
 // Keeper is a keeper that runs.
 type Keeper struct {
-	*live.Keeper
+	*grantcache.Cache
 	cancel context.CancelFunc
 	done   chan error
 }
 
-// Run runs a keeper until End. It fails as live.New does.
-func Run(cfg live.Config) (*Keeper, error) {
-	keeper, err := live.New(cfg)
+// Run runs a keeper until End. It fails as grantcache.New does.
+func Run(cfg grantcache.Config) (*Keeper, error) {
+	keeper, err := grantcache.New(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +35,7 @@ func Run(cfg live.Config) (*Keeper, error) {
 }
 
 // Start runs a keeper until the test ends.
-func Start(tb testing.TB, cfg live.Config) *Keeper {
+func Start(tb testing.TB, cfg grantcache.Config) *Keeper {
 	tb.Helper()
 	k, err := Run(cfg)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 // Once that has arrived, so has whatever was written before.
 type Sentinel struct {
 	keeper *Keeper
-	lease  authz.Lease
+	lease  authz.Subscription
 	post   Post
 }
 
@@ -36,7 +36,7 @@ var noticed atomic.Int64
 // Sentinel posts one, and returns it once it was told and the keeper is current:
 // until then, a keeper asks for everything anew. It fails as Told does.
 func (k *Keeper) Sentinel(ctx context.Context, post Post) (*Sentinel, error) {
-	lease, err := k.Open(authz.Question{
+	lease, err := k.Subscribe(authz.Question{
 		Subject: authz.Subject{ObjectRef: authz.ObjectRef{Type: "user", ID: "sentinel"}},
 		Rule:    authz.Rule{Filters: []authz.Filter{{ResourceType: post.ResourceType, Permission: post.Permission}}},
 	})
@@ -70,7 +70,7 @@ func (s *Sentinel) Told(ctx context.Context) error {
 		if err != nil {
 			return !s.post.Patient, err
 		}
-		return d.Grants[0].Has(id), nil
+		return d.Grants.Set(0).Has(id), nil
 	})
 }
 
