@@ -55,7 +55,7 @@ func (x *exchange) openCursor() error {
 		return errStaleHandle
 	}
 	x.client = client{cursor: c, handle: x.req.handle}
-	x.become(c.Acknowledge(x.req.offset), len(c.Pending) > 0 && x.req.offset.LSN() >= c.Pending[len(c.Pending)-1].Mark)
+	x.become(c.Acknowledge(x.req.offset))
 	return nil
 }
 

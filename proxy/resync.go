@@ -200,6 +200,7 @@ func (x *exchange) servePart(ctx context.Context, p *feed.Part, d authz.Decision
 	if err != nil {
 		return err
 	}
+	x.become(x.client.cursor.Onward())
 	out := beginArray(x.w, x.headOf(p))
 	part := x.newLogPart(p, d, filter)
 	err = part.write(ctx, out.add)
