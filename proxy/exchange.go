@@ -169,7 +169,11 @@ func (x *exchange) mayBeLate(p *feed.Part) bool {
 func (x *exchange) filter(ctx context.Context, d authz.Decision, permitted authz.Grants, late bool) (*rowfilter.Filter, error) {
 	c := &x.client.cursor
 	rule := x.shape.rule()
-	if !late && len(c.Pending) == 0 && c.Served.Fingerprint == d.Fingerprint {
+	lost, err := x.interrupted()
+	if err != nil {
+		return nil, err
+	}
+	if !late && len(c.Pending) == 0 && c.Served.Fingerprint == d.Fingerprint && lost.And(d.Grants).IsEmpty() {
 		return rowfilter.Steady(rule, permitted), nil
 	}
 	all, err := x.recallAll(ctx, d, c.MayHold())
@@ -182,7 +186,7 @@ func (x *exchange) filter(ctx context.Context, d authz.Decision, permitted authz
 			return nil, err
 		}
 	}
-	return rowfilter.New(rule, permitted, all[0], all[1:], steps), nil
+	return rowfilter.New(rule, permitted, all[0], all[1:], steps).Interrupted(lost), nil
 }
 
 // steps recalls the grants of the cursor's steps.
