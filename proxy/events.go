@@ -89,6 +89,7 @@ func (x *exchange) openEvents(ctx context.Context, p *feed.Part, d authz.Decisio
 	if x.req.offset.Unmarked() != x.req.offset {
 		x.become(x.client.cursor, true) // the offset in the headers is another one
 	}
+	x.become(x.client.cursor.Onward())
 	s := x.openStream()
 	return s, s.writePart(ctx, x.newLogPart(p, d, filter))
 }
@@ -105,6 +106,7 @@ func (x *exchange) openWithResync(ctx context.Context, p *feed.Part, d authz.Dec
 	if !ok {
 		return nil, errStaleHandle
 	}
+	resynced, _ := x.client.cursor.Resynced(r.of) // Offered has seen that it fits
 	x.become(offered, true)
 	s := x.openStream()
 	s.resynced = x.h.now()
@@ -117,8 +119,7 @@ func (x *exchange) openWithResync(ctx context.Context, p *feed.Part, d authz.Dec
 		return s, err
 	}
 	// From here on, this stream's client has the resync.
-	x.client.cursor, _ = offered.Resynced(r.of)
-	x.client.cursor.Pending = nil
+	x.client.cursor = resynced
 	return s, nil
 }
 

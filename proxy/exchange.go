@@ -55,7 +55,7 @@ func (x *exchange) openCursor() error {
 		return errStaleHandle
 	}
 	x.client = client{cursor: c, handle: x.req.handle}
-	x.become(c.Acknowledge(x.req.offset), len(c.Pending) > 0 && x.req.offset.LSN() >= c.Pending[len(c.Pending)-1].Mark)
+	x.become(c.Acknowledge(x.req.offset))
 	return nil
 }
 
@@ -185,15 +185,11 @@ func (x *exchange) filterOfResync(ctx context.Context, d authz.Decision, lost au
 	if err != nil {
 		return nil, err
 	}
-	served, mayHold := all[0], all[1:]
-	steps, err := x.steps(ctx, d, served)
+	steps, err := x.steps(ctx, d, all[0])
 	if err != nil {
 		return nil, err
 	}
-	if !lost.IsEmpty() {
-		served, mayHold = served.Minus(lost), all
-	}
-	return rowfilter.New(x.shape.rule(), d.Grants, served, mayHold, steps), nil
+	return rowfilter.New(x.shape.rule(), d.Grants, all[0], all[1:], steps).Interrupted(lost), nil
 }
 
 // steps recalls the grants of the cursor's steps.

@@ -45,7 +45,7 @@ func (x *exchange) newResync(ctx context.Context, d authz.Decision) (*resync, er
 	}
 	r := &resync{x: x, d: d, diff: rowfilter.NewResync(x.shape.rule(), d.Grants, held[0], held[1:], lost)}
 	r.of = cursor.Resync{To: cursor.Named(d), At: d.At, ByKey: x.shape.rule().ByKey()}
-	if err := r.keep(ctx, held[0], lost); err != nil {
+	if err := r.keep(ctx, held[0]); err != nil {
 		return nil, err
 	}
 	if r.filter, err = x.filterOfResync(ctx, d, lost); err != nil {
@@ -66,9 +66,8 @@ func (x *exchange) newResync(ctx context.Context, d authz.Decision) (*resync, er
 
 // keep decides what was kept through the resync, and notes for the cursor what was not.
 // Where the cursor cannot name that, the rows come anew.
-func (r *resync) keep(ctx context.Context, served, lost authz.Grants) error {
-	kept := served.And(r.d.Grants).Minus(lost)
-	before := served
+func (r *resync) keep(ctx context.Context, served authz.Grants) error {
+	kept, before := r.diff.Kept, served
 	if r.x.client.cursor.MustCollapse() {
 		steps, err := r.x.steps(ctx, r.d, served)
 		if err != nil {
@@ -83,13 +82,13 @@ func (r *resync) keep(ctx context.Context, served, lost authz.Grants) error {
 		} else {
 			kept = authz.Grants{}
 		}
-		r.diff = r.diff.Bringing(r.d.Grants.Minus(kept))
+		r.diff = r.diff.Keeping(kept)
 	}
 	interrupted := before.And(r.d.Grants).Minus(kept)
 	r.of.Interrupted = r.x.shape.idsOf(interrupted, cursor.MaxInterrupted)
 	if r.of.Interrupted == nil && !interrupted.IsEmpty() || kept.IsEmpty() && r.of.Collapses {
 		r.of.Fresh, r.of.Interrupted = true, nil
-		r.diff = r.diff.Bringing(r.d.Grants)
+		r.diff = r.diff.Keeping(authz.Grants{})
 	}
 	return nil
 }
@@ -195,6 +194,8 @@ func (r *resync) writeAll(ctx context.Context, part *logPart, send func(message 
 	if err := r.write(ctx, send); err != nil {
 		return err
 	}
+	// The handle names the grants of today.
+	part.filter = rowfilter.Steady(r.x.shape.rule(), r.d.Grants).Narrowed(r.guard.permitted)
 	return part.askAgain(ctx, send)
 }
 
@@ -204,6 +205,7 @@ func (x *exchange) servePart(ctx context.Context, p *feed.Part, d authz.Decision
 	if err != nil {
 		return err
 	}
+	x.become(x.client.cursor.Onward())
 	out := beginArray(x.w, x.headOf(p))
 	part := x.newLogPart(p, d, filter)
 	err = part.write(ctx, out.add)

@@ -14,9 +14,8 @@ const (
 	// MaxPending is how many resyncs of event streams may be unacknowledged.
 	MaxPending = 4
 	// MaxSteps is how many resyncs the log may not have passed yet, before one of them has
-	// to take the place of all. An acknowledgement may add one more.
+	// to take the place of all.
 	MaxSteps = 8
-	maxSteps = MaxSteps + 1
 	// MaxBefore is how many grants a step may name.
 	MaxBefore = 12
 	// MaxInterrupted is how many interrupted ids a step may name. With more, the step is
@@ -75,7 +74,8 @@ type Resync struct {
 
 	// Mark is, of a resync in an event stream, the LSN of the first up-to-date message
 	// behind it, with a mark in its low bits, which Electric's own LSNs never use. A client
-	// that comes back with it, or with a higher LSN, has the resync.
+	// that comes back with it, or with a higher LSN, has the resync. 0 says that an offset
+	// cannot show that any more, see Onward.
 	Mark uint64
 
 	// Interrupted are ids that are granted before and after and were not in between, by
@@ -138,7 +138,7 @@ func (c *Cursor) MayHold() []Grants {
 // large: then the client has to begin anew.
 func (c Cursor) Resynced(r Resync) (Cursor, bool) {
 	step := Step{Before: c.MayHold(), Interrupted: r.Interrupted, Fresh: r.Fresh, Fence: r.Fence, At: r.At}
-	if r.Collapses {
+	if r.Collapses && r.Fence.XMax() > 0 {
 		var all []Grants
 		for i, s := range c.Steps {
 			if i == 0 || !r.ByKey {
@@ -151,7 +151,7 @@ func (c Cursor) Resynced(r Resync) (Cursor, bool) {
 		c.Steps = append(slices.Clone(c.Steps), step)
 	}
 	c.Served, c.At, c.Pending = r.To, r.At, nil
-	return c, len(c.Steps) <= maxSteps && fits(step)
+	return c, len(c.Steps) <= MaxSteps && fits(step)
 }
 
 // MustCollapse reports whether the next resync has to take the place of all steps.
@@ -159,23 +159,47 @@ func (c *Cursor) MustCollapse() bool { return len(c.Steps) >= MaxSteps }
 
 // Offered returns the cursor of a client that is about to be sent a resync in an event
 // stream. It may arrive or not: until the client acknowledges it, the resync is pending.
-// It returns false if too many are.
+// It returns false if the cursor would be too large, now or once the client has the
+// resync.
 func (c Cursor) Offered(r Resync) (Cursor, bool) {
+	_, fits := c.Resynced(r)
 	c.Pending = append(slices.Clone(c.Pending), r)
-	return c, len(c.Pending) <= MaxPending && fits(Step{Interrupted: r.Interrupted})
+	return c, fits && len(c.Pending) <= MaxPending
 }
 
-// Acknowledge returns the cursor of a client that comes back with an offset. If the
-// offset shows that the last pending resync has arrived, the client has it.
-func (c Cursor) Acknowledge(offset electric.Offset) Cursor {
-	n := len(c.Pending)
-	if n == 0 || !offset.IsPosition() || offset.LSN() < c.Pending[n-1].Mark {
-		return c
+// Acknowledge returns the cursor of a client that comes back with an offset, and whether
+// it is another one. If the offset shows that the last pending resync has arrived, the
+// client has it. It has passed the steps whose snapshots are older than the offset.
+func (c Cursor) Acknowledge(offset electric.Offset) (_ Cursor, changed bool) {
+	if !offset.IsPosition() {
+		return c, false
 	}
-	last := c.Pending[n-1]
-	c.Pending = c.Pending[:n-1]
-	c, _ = c.Resynced(last) // it was made to fit when it was offered
-	return c
+	if n := len(c.Pending); n > 0 && c.Pending[n-1].Mark > 0 && offset.LSN() >= c.Pending[n-1].Mark {
+		last := c.Pending[n-1]
+		c.Pending = c.Pending[:n-1]
+		c, _ = c.Resynced(last) // Offered has seen that it fits
+		changed = true
+	}
+	at := offset.Unmarked()
+	left := slices.DeleteFunc(slices.Clone(c.Steps), func(s Step) bool {
+		return s.Fence.LSN() > 0 && at.LSN() > s.Fence.LSN()
+	})
+	if len(left) == len(c.Steps) {
+		return c, changed
+	}
+	return c.passed(left, at), true
+}
+
+// Onward returns the cursor for an answer that brings the client on in the log without a
+// resync, and whether it is another one. From then on, a high offset does not show that a
+// pending resync has arrived: none can be acknowledged any more.
+func (c Cursor) Onward() (_ Cursor, changed bool) {
+	c.Pending = slices.Clone(c.Pending)
+	for i := range c.Pending {
+		changed = changed || c.Pending[i].Mark > 0
+		c.Pending[i].Mark = 0
+	}
+	return c, changed
 }
 
 // Confirmed returns the cursor with a newer confirmation of the same grants.
@@ -213,6 +237,11 @@ func (c Cursor) Pass(at electric.Offset, seen uint64, now time.Time) Cursor {
 	if len(left) == len(c.Steps) {
 		return c
 	}
+	return c.passed(left, at)
+}
+
+// passed returns the cursor with the steps that are left at an offset.
+func (c Cursor) passed(left []Step, at electric.Offset) Cursor {
 	c.Steps = left
 	if c.Base.Compare(at) < 0 {
 		c.Base = at

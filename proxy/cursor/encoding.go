@@ -142,7 +142,7 @@ func decode(b []byte) (Cursor, error) {
 	}
 	c.Base = base
 	c.At = r.time()
-	c.Steps = list(&r, maxSteps, (*reader).step)
+	c.Steps = list(&r, MaxSteps, (*reader).step)
 	c.Pending = list(&r, MaxPending, (*reader).resync)
 	c.Served = r.grants()
 	if r.failed || len(r.buf) > 0 {

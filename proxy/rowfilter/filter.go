@@ -16,15 +16,17 @@ type Step struct {
 	Held []authz.Grants
 }
 
-// Filter decides what one reader is sent of a log. It does not change.
+// Filter decides what one reader is sent of a log. It does not change: its methods return
+// changed copies.
 type Filter struct {
 	rule *Rule
 
-	now     authz.Grants
-	served  authz.Grants
-	pending []authz.Grants
-	steps   []Step
-	changed bool // now and served may differ
+	now         authz.Grants
+	served      authz.Grants
+	pending     []authz.Grants
+	interrupted authz.Grants
+	steps       []Step
+	changed     bool // now and served may differ
 
 	permitted authz.Grants // see Narrowed
 	narrowed  bool
@@ -43,13 +45,23 @@ func Steady(rule *Rule, now authz.Grants) *Filter {
 	return &Filter{rule: rule, now: now, served: now}
 }
 
-// Narrowed returns the filter for the time of writing: of what the filter was made with,
-// only permitted is permitted by now. A row that is not is left out, and not deleted: the
-// answer's handle still names it, so that the next answer deletes it or, if it was given
-// back meanwhile, brings it anew. That a row is gone is sent all the same, by its key.
+// Narrowed returns the filter for the time of writing: of the grants that it was made
+// with, only those in permitted are permitted by now. A row that is not is left out, and
+// not deleted: the answer's handle still names it, so that the next answer deletes it or,
+// if it was given back meanwhile, brings it anew. That a row is gone is sent all the same,
+// by its key.
 func (f *Filter) Narrowed(permitted authz.Grants) *Filter {
 	g := *f
 	g.permitted, g.narrowed = permitted, true
+	return &g
+}
+
+// Interrupted returns the filter of a reader from whom some ids were taken away for a
+// while since it was served. What was written meanwhile is not sent; a resync brings the
+// rows as they are now.
+func (f *Filter) Interrupted(ids authz.Grants) *Filter {
+	g := *f
+	g.interrupted, g.changed = ids, true
 	return &g
 }
 
@@ -66,8 +78,8 @@ const (
 	AskAgain                 // the present state of the row decides, see Present
 )
 
-// Fate returns what becomes of a message. A log of replica=full has a row before and
-// after an update; any log has the columns of the primary key, which no update changes.
+// Fate returns what becomes of a message. A log of replica=full tells a row before and
+// after an update; any log tells the columns of the primary key, which no update changes.
 func (f *Filter) Fate(m *electric.Message) (Fate, error) {
 	if m.Operation == electric.Control {
 		return Send, nil
@@ -103,26 +115,23 @@ func (f *Filter) narrow(fate Fate, m *electric.Message, old column) (Fate, error
 }
 
 func (f *Filter) fate(m *electric.Message, old column) (Fate, error) {
-	late := f.isLate(m)
-	if late {
-		ask, err := f.mustAsk(m, old)
-		if err != nil || ask {
-			return AskAgain, err
-		}
-	}
+	var room [8]*Step
+	seen := f.seen(room[:0], m)
 	if m.Operation != electric.Delete {
-		switch allowed, err := f.allowed(m, m.Column); {
+		switch allowed, err := f.allowed(seen, m.Column); {
 		case err != nil:
 			return Nothing, err
 		case allowed:
-			return f.sent(m, old)
+			return f.sent(m, seen, old)
 		}
 	}
-	if late || m.Operation == electric.Insert {
-		// A snapshot has told a state that is at least as new; or there was no row before.
+	switch {
+	case m.Operation == electric.Insert:
 		return Nothing, nil
+	case len(seen) > 0:
+		return f.late(seen, old)
 	}
-	switch allowed, err := f.allowed(m, old); {
+	switch allowed, err := f.allowed(nil, old); {
 	case err != nil:
 		return Nothing, err
 	case allowed && m.Operation == electric.Delete:
@@ -130,9 +139,14 @@ func (f *Filter) fate(m *electric.Message, old column) (Fate, error) {
 	case allowed:
 		return Delete, nil
 	}
-	held, err := f.held(m, old)
+	held, err := f.held(old)
 	if err != nil || !held {
 		return Nothing, err
+	}
+	if m.Operation == electric.Update {
+		if held, err = f.held(m.Column); err != nil || held {
+			return Nothing, err // the resync that has to follow deletes the row
+		}
 	}
 	return DeleteByKey, nil
 }
@@ -141,81 +155,130 @@ func (f *Filter) fate(m *electric.Message, old column) (Fate, error) {
 func absent(string) (electric.Value, error) { return electric.Value{}, nil }
 
 // sent returns how a message is sent whose row is allowed.
-func (f *Filter) sent(m *electric.Message, old column) (Fate, error) {
+func (f *Filter) sent(m *electric.Message, seen []*Step, old column) (Fate, error) {
 	if m.Operation != electric.Update {
 		return Send, nil
 	}
-	before, err := f.allowed(m, old)
+	before, err := f.allowed(seen, old)
 	if err != nil || before {
 		return Send, err
 	}
 	return SendAsInsert, nil
 }
 
-// isLate reports whether any snapshot has seen the message.
-func (f *Filter) isLate(m *electric.Message) bool {
+// seen appends the steps whose snapshots have seen a message to dst. The message is late
+// if there is any.
+func (f *Filter) seen(dst []*Step, m *electric.Message) []*Step {
 	for i := range f.steps {
 		if m.SeenBy(&f.steps[i].Fence) {
-			return true
+			dst = append(dst, &f.steps[i])
 		}
 	}
-	return false
+	return dst
 }
 
-// mustAsk reports whether a late message takes away a row that the reader may have held
-// before the snapshot. The snapshot may have brought the row again from elsewhere: it was
-// deleted and made anew, or moved from a lost container into a gained one. So the message
-// takes nothing away by itself.
-func (f *Filter) mustAsk(m *electric.Message, old column) (bool, error) {
-	if m.Operation == electric.Insert {
-		return false, nil
+// late returns what becomes of a late message whose row is not allowed. If the reader
+// cannot have held the row before the snapshot, then it has what the snapshot told, which
+// is at least as new.
+//
+// Otherwise the row may have gone, or the snapshot may have brought it from elsewhere: it
+// was deleted and made anew, or moved from a lost container into a gained one. Even if
+// the message says that it moved into a gained one, earlier late messages may have put an
+// older state in the place of what the snapshot told:
+//
+//	t1  update r project: x -> a     a is kept: sent, as an insert
+//	t2  update r project: a -> b     b is gained: the snapshot has brought r, before t1 was sent
+//
+// So the message takes nothing away by itself: the present state decides.
+func (f *Filter) late(seen []*Step, old column) (Fate, error) {
+	held, err := f.heldLate(seen, old)
+	if err != nil || !held {
+		return Nothing, err
 	}
-	if m.Operation == electric.Update {
-		if permitted, err := f.rule.Permits(f.now, m.Column); err != nil || permitted {
-			return false, err
-		}
-	}
-	return f.heldLate(m, old)
+	return AskAgain, nil
 }
 
-// allowed reports whether a row may be told: it is permitted today, it was served, and it
-// was kept through every snapshot that has seen the message.
-func (f *Filter) allowed(m *electric.Message, of column) (bool, error) {
-	permitted, err := f.rule.Permits(f.now, of)
-	if err != nil || !permitted || !f.changed {
-		return permitted, err
+// allowed reports whether a row may be sent: an id that reaches it is granted today, was
+// served, no pending resync takes it away, it was not interrupted, and it was kept through
+// every snapshot that has seen the message. It has to be one id for all of these: a row
+// that one id reached until a while ago, and another one from today on, may have been
+// written in between.
+func (f *Filter) allowed(seen []*Step, of column) (bool, error) {
+	if !f.changed {
+		return f.rule.Permits(f.now, of)
 	}
-	if permitted, err = f.rule.Permits(f.served, of); err != nil || !permitted {
-		return false, err
+	if f.now.IsEverything() {
+		return f.keptEverything(seen), nil
 	}
-	for i := range f.steps {
-		s := &f.steps[i]
-		if !m.SeenBy(&s.Fence) {
+	for i, name := range f.rule.Filters {
+		set := f.now.Set(i)
+		if set == nil {
 			continue
 		}
-		if permitted, err = f.rule.Permits(s.Kept, of); err != nil || !permitted {
+		v, err := of(name)
+		if err != nil {
 			return false, err
 		}
+		if v.Present && !v.Null && set.HasBytes(v.Text) && f.kept(seen, i, v.Text) {
+			return true, nil
+		}
 	}
-	return true, nil
+	return false, nil
 }
 
-// held reports whether the reader may hold a row.
-func (f *Filter) held(m *electric.Message, of column) (bool, error) {
+// kept reports whether an id of a filter was granted all the time, as far as is known.
+func (f *Filter) kept(seen []*Step, filter int, id []byte) bool {
+	if !has(f.served, filter, id) || f.interrupted.Set(filter).HasBytes(id) {
+		return false
+	}
+	for _, g := range f.pending {
+		if !has(g, filter, id) {
+			return false
+		}
+	}
+	for _, s := range seen {
+		if !has(s.Kept, filter, id) {
+			return false
+		}
+	}
+	return true
+}
+
+func (f *Filter) keptEverything(seen []*Step) bool {
+	all := f.served.IsEverything() && f.interrupted.IsEmpty()
+	for _, g := range f.pending {
+		all = all && g.IsEverything()
+	}
+	for _, s := range seen {
+		all = all && s.Kept.IsEverything()
+	}
+	return all
+}
+
+func has(g authz.Grants, filter int, id []byte) bool {
+	return g.IsEverything() || g.Set(filter).HasBytes(id)
+}
+
+// held reports whether the reader may hold a row of which a message tells that no snapshot
+// has seen.
+func (f *Filter) held(of column) (bool, error) {
 	held, err := f.rule.Permits(f.served, of)
 	if err != nil || held {
 		return held, err
 	}
-	return f.heldLate(m, of)
+	return f.anyPermits(f.pending, of)
 }
 
-// heldLate is held for a late message: what was served by a snapshot that has seen the
-// message is newer than the message.
-func (f *Filter) heldLate(m *electric.Message, of column) (bool, error) {
+// heldLate is held for a late message. It does not ask what was served, but what was held
+// before the snapshots that have seen the message. A row that is held by an id which such
+// a snapshot gained is held as the snapshot told it, after the message. The oldest of these
+// snapshots has before it all that is held from an earlier time; later snapshots have seen
+// all that earlier ones have.
+func (f *Filter) heldLate(seen []*Step, of column) (bool, error) {
 	held, err := f.anyPermits(f.pending, of)
-	for i := range f.steps {
-		if err == nil && !held && m.SeenBy(&f.steps[i].Fence) {
-			held, err = f.anyPermits(f.steps[i].Held, of)
+	for _, s := range seen {
+		if err == nil && !held {
+			held, err = f.anyPermits(s.Held, of)
 		}
 	}
 	return held, err
@@ -265,14 +328,20 @@ func (f *Filter) mayName(key string) bool {
 		(!f.narrowed || f.rule.permitsKey(f.permitted, key))
 }
 
-// Present appends to dst what the reader is sent of a row whose message had the fate
-// AskAgain. row is the row as it is now, as a message that inserts it, and nil if it is
-// not there; late is the message.
+// Present appends to dst what the reader is told of a row whose message had the fate
+// AskAgain. The row is as it is now, as a message that inserts it; nil if it is not
+// there. late is the message.
+//
+// The row is sent if it is permitted today and was served. So the answer's handle has to
+// name what was served; behind a resync, the caller asks a Steady filter of its grants.
 func (f *Filter) Present(dst []byte, row, late *electric.Message) ([]byte, error) {
 	if row == nil {
 		return late.AppendEnd(dst, f.rule.Key), nil
 	}
 	permitted, err := f.rule.Permits(f.now, row.Column)
+	if err == nil && permitted && f.changed {
+		permitted, err = f.rule.Permits(f.served, row.Column)
+	}
 	if err != nil {
 		return dst, err
 	}

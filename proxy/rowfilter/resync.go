@@ -14,29 +14,32 @@ type Resync struct {
 	rule *Rule
 	now  authz.Grants
 
-	// Lost are the ids that the reader may hold rows of and does not have any more,
-	// Gained those whose rows it has to be given.
-	Lost, Gained authz.Grants
+	// Lost are the ids that the reader may hold rows of and does not have any more. Kept
+	// are those that it had all the time, and Gained those whose rows it has to be given:
+	// what is granted today and not kept.
+	Lost, Kept, Gained authz.Grants
 }
 
 // NewResync compares grants. served are those that the reader surely was served, pending
-// those of resyncs that it may have. interrupted were taken away for a while: the rows of
-// those that are granted now come anew, since what was written meanwhile was not for the
-// reader.
+// those of resyncs that it may have, interrupted were taken away for a while.
+//
+// What a pending resync took away, or was interrupted, is not kept, though it was served
+// and is granted today: the reader may have dropped its rows, and what was written
+// meanwhile was not for it.
 func NewResync(rule *Rule, now, served authz.Grants, pending []authz.Grants, interrupted authz.Grants) Resync {
-	r := Resync{rule: rule, now: now, Gained: now.Minus(served).Or(now.And(interrupted))}
-	mayHold := served
+	r := Resync{rule: rule, now: now}
+	mayHold, kept := served, served
 	for _, g := range pending {
-		mayHold = mayHold.Or(g)
+		mayHold, kept = mayHold.Or(g), kept.And(g)
 	}
 	r.Lost = mayHold.Minus(now)
-	return r
+	return r.Keeping(kept.And(now).Minus(interrupted))
 }
 
-// Bringing returns the resync with the rows of other ids to come: those that are granted
-// and were not kept.
-func (r Resync) Bringing(gained authz.Grants) Resync {
-	r.Gained = gained
+// Keeping returns the resync with other ids that were kept: none that were not kept
+// before. The rows of all others come.
+func (r Resync) Keeping(kept authz.Grants) Resync {
+	r.Kept, r.Gained = kept, r.now.Minus(kept)
 	return r
 }
 
