@@ -96,7 +96,7 @@ func TestAClientThatComesBackLateIsToldWhatChanged(t *testing.T) {
 	alice := d.as("alice")
 	first := alice.get("/v1/shapes/documents?offset=-1")
 	// What she held is let go.
-	for ctx := d.context(); gauge(t, kept, "shapegate_kept_answers") > 1; d.told() { // the sentinel's
+	for ctx := d.context(); gauge(t, kept, "shapegate_cached_answers") > 1; d.told() { // the sentinel's
 		d.check(ctx.Err())
 	}
 	d.grant(sees("alice", "d3"))
@@ -238,6 +238,11 @@ func TestWhatAStrictShapeSendsIsAskedAboutOnceMore(t *testing.T) {
 				l.d.exec("UPDATE documents SET title = 'new'")
 				l.says(want...)
 				release()
+				if l.stream != nil { // its client resumes at the start of the last transaction
+					list := inShort(l.stream.batch())
+					equal(t, list[len(list)-2:], []string{"delete d1", "up-to-date"})
+					return
+				}
 				l.says("delete d1", "up-to-date")
 			}, keeping(func(c *grantcache.Config) { engine.Engine, c.Engine = c.Engine, &engine }))
 		})

@@ -42,9 +42,11 @@ func (x *exchange) serveSubset(ctx context.Context, d authz.Decision) error {
 		return x.explainSubset(err)
 	}
 	defer rows.Close()
-	fence, err := rows.Fence()
-	if err != nil {
-		return err
+	var fence electric.Fence
+	if !continues {
+		if fence, err = rows.Fence(); err != nil {
+			return err
+		}
 	}
 	g, err := newGuard(ctx, x.access, d)
 	if err != nil {
