@@ -1,10 +1,11 @@
-package live
+package grantcache
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,6 +50,10 @@ type world struct {
 	silent     bool  // nothing comes through the watch
 	breaks     int   // of the watch
 	fails      map[string]error
+	methods    map[string]error                // that fail: Head, Dependencies, Watch, Heartbeat
+	items      map[string]error                // checks that fail: "alice document:d1#view"
+	subjects   map[string][]authz.SubjectFound // of an object, besides those that hold it
+	past       map[authz.ZedToken]map[string]bool
 	gates      map[string]chan struct{} // calls that wait to be let through
 
 	asked    []string
@@ -62,7 +67,8 @@ type world struct {
 func newWorld(holds ...string) *world {
 	w := &world{
 		changed: make(chan struct{}), held: make(map[string]bool), canary: true,
-		fails: make(map[string]error), gates: make(map[string]chan struct{}),
+		fails: make(map[string]error), methods: make(map[string]error), items: make(map[string]error),
+		subjects: make(map[string][]authz.SubjectFound), past: make(map[authz.ZedToken]map[string]bool), gates: make(map[string]chan struct{}),
 		deps: map[string]authz.Dependencies{
 			"document#view":  rests("document#viewer", "group#member"),
 			"project#view":   rests("project#viewer"),
@@ -72,8 +78,12 @@ func newWorld(holds ...string) *world {
 	for _, h := range holds {
 		w.held[h] = true
 	}
+	w.past["0"] = maps.Clone(w.held)
 	return w
 }
+
+// failing returns what a method fails with. The caller holds the lock.
+func (w *world) failing(method string) error { return w.methods[method] }
 
 // rests builds what a permission rests on. Groups are walked through, as they have
 // members.
@@ -106,8 +116,10 @@ func (w *world) write(update string, holds ...string) {
 }
 
 func (w *world) tell(e authz.WatchEvent) {
-	e.Through = authz.ZedToken(strconv.Itoa(len(w.events) + 1))
 	w.events = append(w.events, e)
+	e.Through = w.head()
+	w.events[len(w.events)-1].Through = e.Through
+	w.past[e.Through] = maps.Clone(w.held)
 	close(w.changed)
 	w.changed = make(chan struct{})
 }
@@ -169,7 +181,7 @@ func (w *world) ask(ctx context.Context, whats ...string) error {
 	return err
 }
 
-func (w *world) CheckPermissions(ctx context.Context, checks []authz.Check) ([]bool, error) {
+func (w *world) CheckPermissions(ctx context.Context, checks []authz.Check) ([]authz.CheckResult, authz.ZedToken, error) {
 	whats := make([]string, len(checks))
 	w.mu.Lock()
 	for i, c := range checks {
@@ -177,36 +189,84 @@ func (w *world) CheckPermissions(ctx context.Context, checks []authz.Check) ([]b
 		w.contexts = append(w.contexts, c.Context)
 	}
 	w.mu.Unlock()
-	if err := w.ask(ctx, whats...); err != nil {
-		return nil, err
-	}
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	held := make([]bool, len(checks))
+	results := make([]authz.CheckResult, len(checks))
 	for i, c := range checks {
-		held[i] = w.held[c.Subject.ID+" "+whats[i]]
+		results[i] = authz.CheckResult{Held: w.held[c.Subject.ID+" "+whats[i]], Err: w.items[c.Subject.ID+" "+whats[i]]}
 	}
-	return held, nil
+	at := w.head()
+	w.mu.Unlock()
+	if err := w.ask(ctx, whats...); err != nil {
+		return nil, "", err
+	}
+	return results, at, nil
 }
 
-func (w *world) LookupResources(ctx context.Context, subject authz.ObjectRef, typ, permission string, values map[string]any, yield func(string)) error {
-	what := typ + "#" + permission
+// head names the revision. The caller holds the lock.
+func (w *world) head() authz.ZedToken { return authz.ZedToken(strconv.Itoa(len(w.events))) }
+
+func (w *world) LookupResources(ctx context.Context, l authz.Lookup, yield func(string)) (authz.ZedToken, error) {
+	what := l.ResourceType + "#" + l.Permission
 	w.mu.Lock()
-	w.contexts = append(w.contexts, values)
-	for h := range w.held {
-		rest, ok := strings.CutPrefix(h, subject.ID+" "+typ+":")
-		if id, ok2 := strings.CutSuffix(rest, "#"+permission); ok && ok2 {
-			yield(id)
+	w.contexts = append(w.contexts, l.Context)
+	held, at := w.held, w.head()
+	if l.At != "" {
+		at = l.At
+		what += " at " + string(l.At)
+		held = w.past[l.At]
+	}
+	var found []string
+	for h := range held {
+		rest, ok := strings.CutPrefix(h, l.Subject.ID+" "+l.ResourceType+":")
+		if id, ok2 := strings.CutSuffix(rest, "#"+l.Permission); ok && ok2 {
+			found = append(found, id)
 		}
 	}
 	w.mu.Unlock()
-	return w.ask(ctx, what)
+	if held == nil {
+		return "", authz.E(authz.Invalid, "look up", errors.New("the revision is gone"))
+	}
+	if err := w.ask(ctx, what); err != nil {
+		return "", err
+	}
+	for _, id := range found {
+		yield(id)
+	}
+	return at, nil
+}
+
+func (w *world) LookupSubjects(ctx context.Context, resource authz.ObjectRef, permission, subjectType string, yield func(authz.SubjectFound)) (authz.ZedToken, error) {
+	what := resource.String() + "#" + permission
+	w.mu.Lock()
+	at := w.head()
+	var found []authz.SubjectFound
+	for h := range w.held {
+		if id, ok := strings.CutSuffix(h, " "+what); ok {
+			found = append(found, authz.SubjectFound{ID: id})
+		}
+	}
+	found = append(found, w.subjects[what]...)
+	w.mu.Unlock()
+	if err := w.ask(ctx, what+"@"+subjectType); err != nil {
+		return "", err
+	}
+	for _, s := range found {
+		yield(s)
+	}
+	return at, nil
+}
+
+func (w *world) Reach(ctx context.Context, token authz.ZedToken) error {
+	return w.ask(ctx, "reach "+string(token))
 }
 
 func (w *world) Head(context.Context) (authz.ZedToken, bool, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return authz.ZedToken(strconv.Itoa(len(w.events))), w.canary, w.away
+	if err := w.failing("Head"); err != nil {
+		return "", false, err
+	}
+	return w.head(), w.canary, w.away
 }
 
 func (w *world) Dependencies(_ context.Context, definition, permission string) (authz.Dependencies, error) {
@@ -216,9 +276,12 @@ func (w *world) Dependencies(_ context.Context, definition, permission string) (
 		w.unreadable--
 		return authz.Dependencies{}, errDown
 	}
+	if err := w.failing("Dependencies"); err != nil {
+		return authz.Dependencies{}, err
+	}
 	d, ok := w.deps[definition+"#"+permission]
 	if !ok && w.away == nil {
-		return d, authz.E(authz.Internal, "dependencies", errors.New("no such permission"))
+		return d, authz.E(authz.Unanswerable, "dependencies", errors.New("no such permission"))
 	}
 	return d, w.away
 }
@@ -230,7 +293,11 @@ func (w *world) Watch(ctx context.Context, after authz.ZedToken, yield func(auth
 	}
 	w.mu.Lock()
 	breaks := w.breaks
+	err = w.failing("Watch")
 	w.mu.Unlock()
+	if err != nil {
+		return err
+	}
 	for {
 		w.mu.Lock()
 		switch {
@@ -263,11 +330,14 @@ func (w *world) Watch(ctx context.Context, after authz.ZedToken, yield func(auth
 	}
 }
 
-func (w *world) Beat(_ context.Context, process string, n uint64) error {
+func (w *world) Heartbeat(_ context.Context, process string, n uint64) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if err := w.failing("Heartbeat"); err != nil {
+		return err
+	}
 	if w.away == nil {
-		w.tell(authz.WatchEvent{Beats: map[string]uint64{process: n}})
+		w.tell(authz.WatchEvent{Heartbeats: map[string]uint64{process: n}})
 	}
 	return w.away
 }
@@ -281,79 +351,81 @@ func (w *world) questions() []string {
 	return asked
 }
 
-// inBubble runs a test of a keeper that watches the world, in a time of its own.
-func inBubble(t *testing.T, w *world, change func(*Config), test func(t *testing.T, k *Keeper)) {
+// inBubble runs a test of a cache that watches the world, in a time of its own.
+func inBubble(t *testing.T, w *world, change func(*Config), test func(t *testing.T, c *Cache)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w.changed = make(chan struct{}) // of the bubble
-		k := newKeeper(t, w, change)
+		c := newCache(t, w, change)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
-		go func() { done <- k.Run(ctx) }()
+		go func() { done <- c.Run(ctx) }()
 		synctest.Wait()
 		defer func() {
 			cancel()
-			if err := errors.Join(<-done, k.Close()); err != nil {
+			if err := errors.Join(<-done, c.Close()); err != nil {
 				t.Error(err)
 			}
 		}()
-		test(t, k)
+		test(t, c)
 	})
 }
 
-func newKeeper(t *testing.T, w *world, change func(*Config)) *Keeper {
+func newCache(t *testing.T, engine authz.Engine, change func(*Config)) *Cache {
 	t.Helper()
-	c := Config{Engine: w, Key: testKey, Logger: slog.New(slog.DiscardHandler)}
+	cfg := Config{Engine: engine, Key: testKey, Logger: slog.New(slog.DiscardHandler)}
 	if change != nil {
-		change(&c)
+		change(&cfg)
 	}
-	k, err := New(c)
+	c, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return k
+	return c
 }
 
-// open returns a lease on what a person may see by some filters.
-func open(t *testing.T, k *Keeper, who string, filters ...authz.Filter) authz.Lease {
+// subscribe returns a subscription to what a person may see by some filters.
+func subscribe(t *testing.T, c *Cache, who string, filters ...authz.Filter) authz.Subscription {
 	t.Helper()
-	return openRule(t, k, who, authz.Rule{Filters: filters})
+	return subscribeTo(t, c, authz.Question{Subject: person(who), Rule: authz.Rule{Filters: filters}})
 }
 
-func openRule(t *testing.T, k *Keeper, who string, rule authz.Rule) authz.Lease {
+func subscribeRule(t *testing.T, c *Cache, who string, rule authz.Rule) authz.Subscription {
 	t.Helper()
-	l, err := k.Open(authz.Question{Subject: person(who), Rule: rule})
+	return subscribeTo(t, c, authz.Question{Subject: person(who), Rule: rule})
+}
+
+func subscribeTo(t *testing.T, c *Cache, q authz.Question) authz.Subscription {
+	t.Helper()
+	s, err := c.Subscribe(q)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(l.Release)
-	return l
+	t.Cleanup(s.Release)
+	return s
 }
 
-// decide makes sure of what a lease decides, and returns it.
-func decide(t *testing.T, l authz.Lease, want string) authz.Decision {
+// decide makes sure of what is decided, and returns it.
+func decide(t *testing.T, s authz.Subscription, want string) authz.Decision {
 	t.Helper()
-	d, err := l.Decide(t.Context(), authz.Bounded, "")
+	d, err := s.Decide(t.Context(), authz.Bounded, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := describe(d); got != want {
+	if got := describe(s, d.Grants); got != want {
 		t.Fatalf("decided %s, want %s", got, want)
 	}
 	return d
 }
 
-func describe(d authz.Decision) string {
-	if d.Unrestricted {
-		return "unrestricted"
+// describe prints grants: "[d1 d2] [p1]", or "everything".
+func describe(s authz.Subscription, g authz.Grants) string {
+	if g.IsEverything() {
+		return "everything"
 	}
-	return sets(d.Grants)
-}
-
-func sets(all []*authz.GrantSet) string {
-	texts := make([]string, len(all))
-	for i, g := range all {
-		texts[i] = fmt.Sprint(slices.Sorted(g.All()))
+	texts := make([]string, len(s.(*subscription).q.q.Rule.Filters))
+	for i := range texts {
+		texts[i] = fmt.Sprint(slices.Sorted(g.Set(i).All()))
 	}
 	return strings.Join(texts, " ")
 }
