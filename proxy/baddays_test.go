@@ -96,7 +96,7 @@ func TestAClientThatComesBackLateIsToldWhatChanged(t *testing.T) {
 	alice := d.as("alice")
 	first := alice.get("/v1/shapes/documents?offset=-1")
 	// What she held is let go.
-	for ctx := d.context(); gauge(t, kept, "shapegate_cached_answers") > 1; d.told() { // the sentinel's
+	for ctx := d.context(); gauge(t, kept, "shapegate_grant_cache_entries") > 1; d.told() { // the sentinel's
 		d.check(ctx.Err())
 	}
 	d.grant(sees("alice", "d3"))

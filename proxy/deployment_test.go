@@ -24,7 +24,7 @@ import (
 	"github.com/shapegate/shapegate/authz/session"
 	"github.com/shapegate/shapegate/authz/spicedb"
 	"github.com/shapegate/shapegate/integration/electrictest"
-	"github.com/shapegate/shapegate/integration/keepertest"
+	"github.com/shapegate/shapegate/integration/grantcachetest"
 	"github.com/shapegate/shapegate/integration/spicedbtest"
 	"github.com/shapegate/shapegate/proxy"
 	"github.com/shapegate/shapegate/proxy/electric"
@@ -62,8 +62,8 @@ type deployment struct {
 	t        *testing.T
 	spicedb  *spicedbtest.Server
 	engine   *spicedb.Client
-	keeper   *keepertest.Keeper
-	sentinel *keepertest.Sentinel
+	keeper   *grantcachetest.Cache
+	sentinel *grantcachetest.Sentinel
 	electric *electrictest.Server
 	upstream *upstream
 	redis    *miniredis.Miniredis
@@ -226,7 +226,7 @@ func (d *deployment) startEngine(s *setup) {
 }
 
 // keep runs a keeper of decisions, as one process has it.
-func (d *deployment) keep(change func(*grantcache.Config)) *keepertest.Keeper {
+func (d *deployment) keep(change func(*grantcache.Config)) *grantcachetest.Cache {
 	d.t.Helper()
 	c := grantcache.Config{
 		Engine: d.engine, Key: authz.NewFingerprintKey(handleSecret), Heartbeat: 50 * time.Millisecond,
@@ -235,10 +235,10 @@ func (d *deployment) keep(change func(*grantcache.Config)) *keepertest.Keeper {
 	if change != nil {
 		change(&c)
 	}
-	keeper, err := keepertest.Run(c)
+	keeper, err := grantcachetest.Run(c)
 	d.check(err)
 	d.end(func() { d.check(keeper.End()) })
-	d.sentinel, err = keeper.Sentinel(d.context(), keepertest.Post{
+	d.sentinel, err = keeper.Sentinel(d.context(), grantcachetest.Post{
 		ResourceType: "note", Relation: "viewer", Permission: "view", Touch: d.spicedb.Touch, Patient: true,
 	})
 	d.check(err)

@@ -31,6 +31,9 @@ func (c *Cache) runJob(j *job) {
 		part := &job{permission: j.permission, id: j.id, entries: entries, again: j.again}
 		switch {
 		case err == nil:
+			if token == "" { // SpiceDB names no revision of an empty answer
+				token, _, _ = c.cfg.Engine.Head(c.refresher.ctx)
+			}
 			c.settleJob(part, &f, number, began, token)
 		case authz.KindOf(err) == authz.Unavailable:
 			c.jobFailed(part, number, err)

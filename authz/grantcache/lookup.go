@@ -118,7 +118,7 @@ func (c *Cache) lookup(e *entry) {
 	e.shard.mu.Lock()
 	defer e.shard.mu.Unlock()
 	now := time.Now()
-	e.calls.notBefore = now.Add(max(debounce, min(now.Sub(k.began), longestPause)))
+	e.calls.notBefore = now.Add(min(now.Sub(k.began), longestPause))
 	switch {
 	case refused:
 		c.finish(&k, c.settleFailure(&k, err))

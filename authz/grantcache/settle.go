@@ -127,9 +127,12 @@ func (c *Cache) setValue(e *entry, set *authz.GrantSet) {
 	}
 }
 
-// confirmed notes the revision at which SpiceDB said what the value is.
+// confirmed notes the revision at which SpiceDB said what the value is. No revision is
+// named of an empty answer.
 func (v *value) confirmed(token authz.ZedToken, at time.Time) {
-	v.token, v.tokenAt = token, at
+	if token != "" || v.set.Len() == 0 {
+		v.token, v.tokenAt = token, at
+	}
 }
 
 // nearby are the ids of a lookup that changed lately, or are about to: what a set that was

@@ -3,11 +3,13 @@ package spicedb
 import (
 	"context"
 	"errors"
+	"maps"
 
 	authzedv1 "github.com/authzed/authzed-go/proto/authzed/api/v1"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/shapegate/shapegate/authz"
 )
@@ -27,6 +29,7 @@ var errMiscounted = errors.New("SpiceDB gave another number of answers than it w
 // bulk is several checks on their way to their results.
 type bulk struct {
 	items   []*authzedv1.CheckBulkPermissionsRequestItem // nil: not to be asked
+	alone   []bool                                       // the item is in a group of its own
 	results []authz.CheckResult
 	at      *authzedv1.ZedToken // the revision that the answers are of; nil before the first
 }
@@ -42,24 +45,29 @@ func (c *Client) CheckPermissions(ctx context.Context, checks []authz.Check) ([]
 			left = append(left, i)
 		}
 	}
-	for attempt := 1; len(left) > 0; attempt++ {
-		again, err := c.checkAll(ctx, b, left)
+	for attempt := 1; len(left) > 0; {
+		changed, failed, err := c.checkAll(ctx, b, left)
 		if err != nil {
 			return nil, "", err
 		}
-		// What failed and may pass is asked again, and what lost a value of its
-		// context, which happens at most once for each value.
-		if len(again) == len(left) && (attempt >= maxAttempts || !pause(ctx, min(attempt, maxAttempts))) {
+		left = append(changed, failed...)
+		if len(changed) > 0 {
+			continue // which ends: an item is set apart once, and loses each value once
+		}
+		if len(failed) == 0 || attempt == maxAttempts || !pause(ctx, attempt) {
 			break
 		}
-		left = again
+		attempt++
 	}
 	return b.results, authz.ZedToken(b.at.GetToken()), nil
 }
 
 func newBulk(checks []authz.Check) *bulk {
-	const op = "check permissions"
-	b := &bulk{items: make([]*authzedv1.CheckBulkPermissionsRequestItem, len(checks)), results: make([]authz.CheckResult, len(checks))}
+	const op = "check permission"
+	b := &bulk{
+		items: make([]*authzedv1.CheckBulkPermissionsRequestItem, len(checks)),
+		alone: make([]bool, len(checks)), results: make([]authz.CheckResult, len(checks)),
+	}
 	for i, check := range checks {
 		values, err := asStruct(check.Context)
 		if err != nil {
@@ -81,8 +89,9 @@ func newBulk(checks []authz.Check) *bulk {
 	return b
 }
 
-// checkAll asks some of the checks, and returns those to ask once more.
-func (c *Client) checkAll(ctx context.Context, b *bulk, left []int) (again []int, err error) {
+// checkAll asks some of the checks. It returns those to ask once more: because they are
+// asked in another way now, or because they failed in a way that may pass.
+func (c *Client) checkAll(ctx context.Context, b *bulk, left []int) (changed, failed []int, err error) {
 	for len(left) > 0 {
 		n := b.fitting(left)
 		req := &authzedv1.CheckBulkPermissionsRequest{Consistency: fullyConsistent()}
@@ -94,34 +103,76 @@ func (c *Client) checkAll(ctx context.Context, b *bulk, left []int) (again []int
 		}
 		res, err := c.checkBulk(ctx, req)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		b.at = res.GetCheckedAt()
 		for j, pair := range res.GetPairs() {
-			if c.take(b, left[j], pair) {
-				again = append(again, left[j])
+			i := left[j]
+			err := b.take(i, pair)
+			switch {
+			case err == nil:
+			case b.change(i, err):
+				changed = append(changed, i)
+			case passing(err):
+				failed = append(failed, i)
 			}
 		}
 		left = left[n:]
 	}
-	return again, nil
+	return changed, failed, nil
 }
 
-// take notes the answer to the i-th check, and reports whether to ask it once more.
-func (c *Client) take(b *bulk, i int, pair *authzedv1.CheckBulkPermissionsPair) (again bool) {
+// take notes the answer to the i-th check, and returns what it failed with.
+func (b *bulk) take(i int, pair *authzedv1.CheckBulkPermissionsPair) error {
 	const op = "check permission"
 	failure := pair.GetError()
 	if failure == nil {
 		b.results[i] = authz.CheckResult{Held: permitted(pair.GetItem().GetPermissionship())}
-		return false
+		return nil
 	}
 	err := status.ErrorProto(failure)
 	b.results[i] = authz.CheckResult{Err: authz.E(itemKind(status.Code(err)), op, err)}
-	if narrower, ok := withoutOffender(b.items[i].GetContext(), err); ok {
-		b.items[i].Context = narrower
+	return err
+}
+
+// aloneKey is a value of caveat context that no caveat has.
+const aloneKey = "shapegate/alone"
+
+// change has the i-th check asked in another way, if that may help: without a value that
+// a caveat could not take, or apart from others. SpiceDB answers checks of the same
+// subject, permission, type and context as one group, and one that cannot be evaluated
+// fails its group. A value of its own sets a check apart.
+func (b *bulk) change(i int, err error) bool {
+	item := b.items[i]
+	if narrower, ok := withoutOffender(item.GetContext(), err); ok {
+		if b.alone[i] {
+			narrower.Fields[aloneKey] = item.GetContext().GetFields()[aloneKey]
+		}
+		item.Context = narrower
 		return true
 	}
-	return passing(err)
+	if b.alone[i] || passing(err) || !b.hasGroup(i) {
+		return false
+	}
+	b.alone[i] = true
+	fields := map[string]*structpb.Value{aloneKey: structpb.NewNumberValue(float64(i))}
+	maps.Copy(fields, item.GetContext().GetFields())
+	item.Context = &structpb.Struct{Fields: fields}
+	return true
+}
+
+// hasGroup reports whether SpiceDB may answer the i-th check together with others.
+func (b *bulk) hasGroup(i int) bool {
+	key := func(item *authzedv1.CheckBulkPermissionsRequestItem) [4]string {
+		subject := item.GetSubject().GetObject()
+		return [4]string{subject.GetObjectType(), subject.GetObjectId(), item.GetResource().GetObjectType(), item.GetPermission()}
+	}
+	for j, item := range b.items {
+		if j != i && item != nil && key(item) == key(b.items[i]) {
+			return true
+		}
+	}
+	return false
 }
 
 // itemKind is kindOf for one item of an answer that came: SpiceDB works, and what is

@@ -14,21 +14,21 @@ import (
 	"github.com/shapegate/shapegate/integration/spicedbtest"
 )
 
-func TestBeatsComeBack(t *testing.T) {
+func TestHeartbeatsComeBack(t *testing.T) {
 	s := spicedbtest.Start(t, spicedbtest.Config{Schema: testSchema + CanarySchema})
 	c := dial(t, testConfig(s))
 	w := startWatch(t, c, head(t, c))
 	const beats = 5
 	for n := range uint64(beats + 1) {
-		must(t, c.Beat(t.Context(), "one", n))
-		must(t, c.Beat(t.Context(), "two", 100+n))
+		must(t, c.Heartbeat(t.Context(), "one", n))
+		must(t, c.Heartbeat(t.Context(), "two", 100+n))
 	}
-	must(t, c.EndBeats(t.Context(), "two"))
+	must(t, c.EndHeartbeats(t.Context(), "two"))
 	must(t, s.Touch(t.Context(), "document:last#viewer@user:alice"))
 	events := w.until(t, with("last"))
 	told := make(map[string][]uint64)
 	for _, e := range events {
-		for process, n := range e.Beats {
+		for process, n := range e.Heartbeats {
 			told[process] = append(told[process], n)
 		}
 	}
@@ -44,26 +44,26 @@ func TestBeatsComeBack(t *testing.T) {
 	if diff := cmp.Diff([]string{"shapegate_canary:one#beat@shapegate_canary:5"}, left); diff != "" {
 		t.Errorf("what is left (-want +got):\n%s", diff)
 	}
-	must(t, c.EndBeats(t.Context(), "one"))
-	must(t, c.EndBeats(t.Context(), "one")) // there is nothing left to delete
+	must(t, c.EndHeartbeats(t.Context(), "one"))
+	must(t, c.EndHeartbeats(t.Context(), "one")) // there is nothing left to delete
 	if left := read(t, c, RelationshipFilter{ResourceType: canaryDefinition}); len(left) != 0 {
 		t.Errorf("left: %v", left)
 	}
 }
 
-func TestTheLastBeatOfARevisionCounts(t *testing.T) {
+func TestTheLastHeartbeatOfARevisionCounts(t *testing.T) {
 	update := func(op authzedv1.RelationshipUpdate_Operation, rel *authzedv1.Relationship) *authzedv1.RelationshipUpdate {
 		return &authzedv1.RelationshipUpdate{Operation: op, Relationship: rel}
 	}
 	const touch, create, remove = authzedv1.RelationshipUpdate_OPERATION_TOUCH,
 		authzedv1.RelationshipUpdate_OPERATION_CREATE, authzedv1.RelationshipUpdate_OPERATION_DELETE
-	foreign := beatOf("one", 0)
+	foreign := heartbeatOf("one", 0)
 	foreign.Subject.Object.ObjectId = "somebody"
 	e := asEvent(&authzedv1.WatchResponse{Updates: []*authzedv1.RelationshipUpdate{
-		update(touch, beatOf("one", 7)), update(remove, beatOf("one", 9)), update(create, beatOf("one", 8)),
-		update(touch, beatOf("one", 6)), update(remove, beatOf("two", 3)), update(touch, foreign),
+		update(touch, heartbeatOf("one", 7)), update(remove, heartbeatOf("one", 9)), update(create, heartbeatOf("one", 8)),
+		update(touch, heartbeatOf("one", 6)), update(remove, heartbeatOf("two", 3)), update(touch, foreign),
 	}})
-	if diff := cmp.Diff(authz.WatchEvent{Beats: map[string]uint64{"one": 8}}, e); diff != "" {
+	if diff := cmp.Diff(authz.WatchEvent{Heartbeats: map[string]uint64{"one": 8}}, e); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -78,7 +78,7 @@ func (r *refusing) WriteRelationships(context.Context, *authzedv1.WriteRelations
 	return nil, r.err
 }
 
-func TestKindsOfABeatThatFails(t *testing.T) {
+func TestKindsOfAHeartbeatThatFails(t *testing.T) {
 	with := spicedbtest.Config{Schema: testSchema + CanarySchema}
 	readOnly := with
 	readOnly.ReadOnly = true
@@ -98,19 +98,18 @@ func TestKindsOfABeatThatFails(t *testing.T) {
 		"away":                     {dial(t, testConfig(away)), authz.Unavailable},
 		"a wrong key":              {dial(t, wrongKey), authz.Unavailable},
 		"a conflict":               {refused(codes.Aborted), authz.Unavailable},
-		"no schema":                {client(spicedbtest.Config{}), authz.Internal},
-		"no canary":                {client(spicedbtest.Config{Schema: testSchema}), authz.Internal},
+		"no schema":                {client(spicedbtest.Config{}), authz.Unanswerable},
+		"no canary":                {client(spicedbtest.Config{Schema: testSchema}), authz.Unanswerable},
 		"a canary of another kind": {client(spicedbtest.Config{Schema: "definition user {}\ndefinition shapegate_canary {\nrelation beat: user\n}"}), authz.Internal},
-		"read-only":                {client(readOnly), authz.Internal},
-		"a key that may not write": {refused(codes.PermissionDenied), authz.Internal},
-		"a key that may only read": {refused(codes.Unauthenticated), authz.Internal},
+		"read-only":                {client(readOnly), authz.Unavailable},
+		"a key that may not write": {refused(codes.PermissionDenied), authz.Unavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
-			wantKind(t, tt.c.Beat(t.Context(), "one", 1), tt.want)
+			wantKind(t, tt.c.Heartbeat(t.Context(), "one", 1), tt.want)
 		})
 	}
 	for _, process := range []string{"", "*", "a b"} {
-		wantKind(t, client(with).Beat(t.Context(), process, 1), authz.Invalid)
-		wantKind(t, client(with).EndBeats(t.Context(), process), authz.Invalid)
+		wantKind(t, client(with).Heartbeat(t.Context(), process, 1), authz.Invalid)
+		wantKind(t, client(with).EndHeartbeats(t.Context(), process), authz.Invalid)
 	}
 }

@@ -29,6 +29,10 @@ func withoutOffender(values *structpb.Struct, err error) (*structpb.Struct, bool
 		delete(left, key)
 	case authzedv1.ErrorReason_ERROR_REASON_CAVEAT_EVALUATION_ERROR.String():
 		// SpiceDB does not say which value: the last by name goes, then the next.
+		delete(left, aloneKey)
+		if len(left) == 0 {
+			return nil, false
+		}
 		delete(left, slices.Max(slices.Collect(maps.Keys(left))))
 	default:
 		return nil, false

@@ -89,7 +89,7 @@ func (c *Client) ReadRelationships(ctx context.Context, filter RelationshipFilte
 			}
 		}
 		if !errors.Is(err, io.EOF) {
-			yield(Relationship{}, c.failed(ctx, op, err))
+			yield(Relationship{}, c.refused(ctx, op, err))
 		}
 	}
 }

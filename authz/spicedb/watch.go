@@ -46,6 +46,9 @@ func (c *Client) Watch(ctx context.Context, after authz.ZedToken, yield func(aut
 	if revisionGone(err) {
 		return authz.E(authz.Unavailable, op, fmt.Errorf("%w: %w", authz.ErrRevisionGone, err))
 	}
+	if status.Code(err) == codes.FailedPrecondition {
+		return authz.E(authz.Internal, op, err)
+	}
 	return c.failed(ctx, op, err)
 }
 

@@ -17,7 +17,7 @@ import (
 	"github.com/shapegate/shapegate/authz/grantcache"
 	"github.com/shapegate/shapegate/authz/spicedb"
 	"github.com/shapegate/shapegate/integration/electrictest"
-	"github.com/shapegate/shapegate/integration/keepertest"
+	"github.com/shapegate/shapegate/integration/grantcachetest"
 	"github.com/shapegate/shapegate/integration/spicedbtest"
 	"github.com/shapegate/shapegate/proxy"
 	"github.com/shapegate/shapegate/proxy/electric"
@@ -104,7 +104,7 @@ type deployment struct {
 type replica struct {
 	url      string
 	handler  atomic.Pointer[proxy.Handler]
-	sentinel *keepertest.Sentinel
+	sentinel *grantcachetest.Sentinel
 	stop     func()
 }
 
@@ -149,7 +149,7 @@ func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 // start makes a process for a replica.
 func (d *deployment) start(r *replica) {
 	d.t.Helper()
-	keeper, err := keepertest.Run(grantcache.Config{
+	keeper, err := grantcachetest.Run(grantcache.Config{
 		Engine: d.engine, Key: authz.NewFingerprintKey(secret), MaxStaleness: 3 * time.Second, Heartbeat: 100 * time.Millisecond, Logger: quiet(),
 	})
 	d.check(err)
@@ -172,7 +172,7 @@ func (d *deployment) start(r *replica) {
 		}
 	}
 	r.handler.Store(h)
-	r.sentinel, err = keeper.Sentinel(d.ctx(), keepertest.Post{
+	r.sentinel, err = keeper.Sentinel(d.ctx(), grantcachetest.Post{
 		ResourceType: "marker", Relation: "viewer", Permission: "view", Touch: d.spicedb.Touch, Patient: true,
 	})
 	d.check(err)

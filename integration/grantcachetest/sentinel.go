@@ -1,4 +1,4 @@
-package keepertest
+package grantcachetest
 
 import (
 	"context"
@@ -9,16 +9,16 @@ import (
 	"github.com/shapegate/shapegate/authz"
 )
 
-// Sentinel is somebody whom nothing concerns but what it is granted to be noticed.
-// Once that has arrived, so has whatever was written before.
+// Sentinel is a subject that is granted objects for no other reason than to see when its
+// cache hears of it. Once it has, it has heard of what was written before.
 type Sentinel struct {
-	keeper *Keeper
-	lease  authz.Subscription
-	post   Post
+	cache        *Cache
+	subscription authz.Subscription
+	post         Post
 }
 
-// Post is where a sentinel stands: on a permission that whoever has the relation
-// holds, by that alone.
+// Post is the permission that a sentinel watches: one that a holder of the relation has,
+// by that alone.
 type Post struct {
 	ResourceType, Relation, Permission string
 
@@ -33,33 +33,32 @@ type Post struct {
 // news to one at the same post.
 var noticed atomic.Int64
 
-// Sentinel posts one, and returns it once it was told and the keeper is current:
-// until then, a keeper asks for everything anew. It fails as Told does.
-func (k *Keeper) Sentinel(ctx context.Context, post Post) (*Sentinel, error) {
-	lease, err := k.Subscribe(authz.Question{
+// Sentinel posts one, and returns it once the cache is current. It fails as Told does.
+func (c *Cache) Sentinel(ctx context.Context, post Post) (*Sentinel, error) {
+	subscription, err := c.Subscribe(authz.Question{
 		Subject: authz.Subject{ObjectRef: authz.ObjectRef{Type: "user", ID: "sentinel"}},
 		Rule:    authz.Rule{Filters: []authz.Filter{{ResourceType: post.ResourceType, Permission: post.Permission}}},
 	})
 	if err != nil {
 		return nil, err
 	}
-	s := &Sentinel{k, lease, post}
+	s := &Sentinel{c, subscription, post}
 	for {
 		if err := s.Told(ctx); err != nil {
-			lease.Release()
+			subscription.Release()
 			return nil, err
 		}
-		if k.Current() {
+		if c.Current() {
 			return s, nil
 		}
 	}
 }
 
 // Release ends it.
-func (s *Sentinel) Release() { s.lease.Release() }
+func (s *Sentinel) Release() { s.subscription.Release() }
 
-// Told returns once the keeper has heard of everything that was written. The error is
-// of the write, the context's, or a decision's, unless the sentinel is patient.
+// Told returns once the cache has heard of everything that was written. The error is of
+// the write, the context's, or a decision's, unless the sentinel is patient.
 func (s *Sentinel) Told(ctx context.Context) error {
 	id := fmt.Sprintf("sentinel-%d", noticed.Add(1))
 	relationship := fmt.Sprintf("%s:%s#%s@user:sentinel", s.post.ResourceType, id, s.post.Relation)
@@ -74,16 +73,16 @@ func (s *Sentinel) Told(ctx context.Context) error {
 	})
 }
 
-// Lost returns once the keeper knows that it does not hear of anything any more. One
-// call that fails is no sign of it: what is kept may still be recent enough.
+// Lost returns once the cache knows that it does not hear of anything any more. One call
+// that fails is no sign of it: cached entries may still be recent enough.
 func (s *Sentinel) Lost(ctx context.Context) error {
-	return s.await(ctx, func(_ authz.Decision, err error) (bool, error) { return err != nil && !s.keeper.Current(), nil })
+	return s.await(ctx, func(_ authz.Decision, err error) (bool, error) { return err != nil && !s.cache.Current(), nil })
 }
 
 func (s *Sentinel) await(ctx context.Context, is func(authz.Decision, error) (bool, error)) error {
 	for {
-		changed := s.lease.Changed()
-		d, cause := s.lease.Decide(ctx, authz.Bounded, "")
+		changed := s.subscription.Changed()
+		d, cause := s.subscription.Decide(ctx, authz.Bounded, "")
 		if err := ctx.Err(); err != nil {
 			return errors.Join(err, cause)
 		}
