@@ -133,15 +133,16 @@ type span struct {
 // are too many. Whoever has it keeps it.
 func (f *Feed) noteAnswer(a *Cohort, answer *Answer) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	if a.last != answer || a.lastSize > 0 || f.cohorts[a.key] != a {
-		return
+	if a.last == answer && a.lastSize == 0 && f.cohorts[a.key] == a {
+		a.lastSize = answer.size()
+		f.answers += a.lastSize
+		if f.answers > f.feeds.cfg.Memory/answerPart {
+			f.forgetAnswers()
+		}
+		f.account()
 	}
-	a.lastSize = answer.size()
-	f.answers += a.lastSize
-	if f.answers > f.feeds.answerShare() {
-		f.forgetAnswers()
-	}
+	f.mu.Unlock()
+	f.feeds.reclaim()
 }
 
 // forgetAnswers does so with all. The caller holds the lock.

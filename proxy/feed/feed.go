@@ -36,19 +36,30 @@ type Feed struct {
 	awayErr   error
 	failures  int // since then
 
-	readers  int
-	idle     time.Time // since when nobody reads
-	cohorts  map[string]*Cohort
-	index    index
-	round    uint64
-	scratch  []ids
-	late     []*Waiter     // see Interest.Late
-	newest   electric.TxID // none of theirs comes after it
-	waiting  int
-	answers  int // bytes of the answers that may be asked for again
-	restarts int
-	woken    uint64
+	readers int
+	idle    time.Time // since when nobody reads
+	cohorts map[string]*Cohort
+	index   index
+	round   uint64
+	scratch []ids
+	late    []*Waiter     // see Interest.Late
+	newest  electric.TxID // none of theirs comes after it
+	waiting int
+	answers int // bytes of the answers that may be asked for again
+	counts  counts
+
+	readership readership
+	accounted  int  // bytes that the feeds count for it
+	removed    bool // it is none of the feeds any more
 }
+
+// counts are what a feed counts for as long as it lives.
+type counts struct {
+	restarts uint64 // how often Electric had dropped the log
+	woken    uint64 // readers
+}
+
+func (c counts) plus(d counts) counts { return counts{c.restarts + d.restarts, c.woken + d.woken} }
 
 // state is what a feed can be used for.
 type state uint8

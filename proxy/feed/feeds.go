@@ -37,8 +37,8 @@ type Config struct {
 	// 0: 100.
 	PerSubject int
 
-	// Memory bounds what is kept of logs and answers, in bytes; 0: 64 MiB. Each feed
-	// has an equal share of it.
+	// Memory bounds what is kept of logs and of answers that readers share, in bytes;
+	// 0: 64 MiB. The feeds that the fewest subjects read give way first.
 	Memory int
 
 	Logger     *slog.Logger          // nil: slog.Default()
@@ -75,9 +75,11 @@ type Feeds struct {
 	mu      sync.Mutex
 	closed  bool
 	feeds   map[string]*Feed
-	charged map[string]int // how many there are, by the subject to whom they are charged
-	number  int            // of the last one
-	count   atomic.Int64   // how many there are
+	charged map[string]int    // how many there are, by the subject to whom they are charged
+	number  int               // of the last one
+	ended   map[string]counts // of the feeds that have ended, by shape
+
+	used atomic.Int64 // bytes of windows and answers
 }
 
 // ErrTooMany and ErrTooManyForSubject say that no more feeds may be started now.
@@ -91,7 +93,7 @@ func New(cfg Config) (*Feeds, error) {
 	cfg.fill()
 	f := &Feeds{
 		cfg: cfg, upstream: cfg.Upstream, log: cfg.Logger,
-		feeds: make(map[string]*Feed), charged: make(map[string]int),
+		feeds: make(map[string]*Feed), charged: make(map[string]int), ended: make(map[string]counts),
 	}
 	if cfg.Registerer != nil {
 		if err := cfg.Registerer.Register(collector{f}); err != nil {
@@ -139,9 +141,10 @@ func (f *Feeds) Open(log *electric.LogSpec, columns []Column, shape, subject str
 	feed.mu.Lock()
 	defer feed.mu.Unlock()
 	if feed.payer != subject && feed.readers == 0 {
-		f.charge(feed, subject) // who started it reads it no more
+		f.charge(feed, subject) // the subject that started it reads it no more
 	}
 	feed.readers++
+	feed.readership.add(subject)
 	return feed, nil
 }
 
@@ -203,29 +206,8 @@ func (f *Feeds) begin(key string, log *electric.LogSpec, columns []Column, shape
 		defer cancel()
 		feed.follow(ctx)
 	})
-	f.count.Store(int64(len(f.feeds)))
-	for _, other := range f.feeds {
-		other.trim() // its share is smaller now
-	}
 	return feed
 }
-
-func (f *Feed) trim() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.window.trim(f.feeds.windowShare())
-	if f.answers > f.feeds.answerShare() {
-		f.forgetAnswers()
-	}
-}
-
-// answerPart is which part of a feed's share of the memory its answers may take; the
-// rest is the window's.
-const answerPart = 4
-
-func (f *Feeds) share() int       { return f.cfg.Memory / int(max(1, f.count.Load())) }
-func (f *Feeds) answerShare() int { return f.share() / answerPart }
-func (f *Feeds) windowShare() int { return f.share() - f.answerShare() }
 
 // remove takes a feed away, so that the next reader starts another.
 func (f *Feeds) remove(feed *Feed) {
@@ -239,8 +221,12 @@ func (f *Feeds) removeLocked(feed *Feed) {
 		return
 	}
 	delete(f.feeds, feed.key)
-	f.count.Store(int64(len(f.feeds)))
 	f.discharge(feed.payer)
+	feed.mu.Lock()
+	defer feed.mu.Unlock()
+	feed.removed = true
+	feed.account()
+	f.ended[feed.shape] = f.ended[feed.shape].plus(feed.counts)
 }
 
 // sweep stops feeds that are idle, until they are all closed.
@@ -273,5 +259,7 @@ func (f *Feed) sweep(now time.Time) (idle bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.sweepCohorts(now)
+	f.account()
+	f.readership.turn(now)
 	return f.readers == 0 && now.Sub(f.idle) > f.feeds.cfg.Idle
 }

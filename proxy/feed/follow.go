@@ -45,6 +45,7 @@ func (f *Feed) follow(ctx context.Context) {
 	pause := firstPause
 	pace := rate.NewLimiter(steadyPace, burst)
 	var last reply
+	doubtful := false // a live request was told that the log is gone
 	for ctx.Err() == nil {
 		var err error
 		begins := f.isStarting()
@@ -52,13 +53,14 @@ func (f *Feed) follow(ctx context.Context) {
 			last, err = reply{}, f.start(ctx)
 		} else {
 			asked := time.Now()
-			last, err = f.advance(ctx, last.cursor)
+			last, err = f.advance(ctx, last.cursor, doubtful)
 			if err == nil && last.live && !last.moved && time.Since(asked) < quickly {
 				err = errNothing
 			}
 		}
 		switch {
 		case err == nil:
+			doubtful = false
 			f.back()
 			if last.live {
 				pause = firstPause
@@ -69,7 +71,17 @@ func (f *Feed) follow(ctx context.Context) {
 			continue
 		case ctx.Err() != nil:
 			continue
+		case errors.Is(err, electric.ErrMustRefetch) && last.live:
+			// While Electric starts, it says so of logs that it has. A request that is not
+			// live tells (recording 11).
+			doubtful = true
+			if pause > firstPause { // it has happened before
+				rest(ctx, pause)
+			}
+			pause = min(2*pause, lastPause)
+			continue
 		case errors.Is(err, electric.ErrMustRefetch), errors.Is(err, electric.ErrRefused) && !begins:
+			doubtful = false
 			f.reset()
 			if pause > firstPause { // it does not get far
 				rest(ctx, pause)
@@ -142,13 +154,14 @@ type reply struct {
 	moved  bool   // the log went on
 }
 
-// advance waits for what comes next in the log, and passes it on.
-func (f *Feed) advance(ctx context.Context, cursor string) (reply, error) {
+// advance waits for the next messages of the log, and passes them on. With atOnce it
+// does not wait.
+func (f *Feed) advance(ctx context.Context, cursor string, atOnce bool) (reply, error) {
 	f.mu.Lock()
 	at := f.end()
 	// Whether Electric is back shows in an answer, and not in a wait; nor is there
 	// anything to wait for where the last answer was not all.
-	live := f.awaySince.IsZero() && f.window.upToDate
+	live := f.awaySince.IsZero() && f.window.upToDate && !atOnce
 	f.asked = time.Now()
 	f.mu.Unlock()
 	ctx, cancel := context.WithTimeoutCause(ctx, liveTime, &electric.UnavailableError{Err: errSilent})
@@ -158,7 +171,7 @@ func (f *Feed) advance(ctx context.Context, cursor string) (reply, error) {
 		Live: live,
 	})
 	if err != nil {
-		return reply{}, err
+		return reply{live: live}, err
 	}
 	b, err := f.read(resp, at.Offset)
 	if err := errors.Join(err, resp.Close()); err != nil {
@@ -206,9 +219,10 @@ func (f *Feed) read(resp *electric.LogResponse, from electric.Offset) (*batch, e
 func (f *Feed) pass(b *batch) {
 	f.mu.Lock()
 	f.window.add(b)
-	f.window.trim(f.feeds.windowShare())
 	wakes := f.concerned(b)
+	f.account()
 	f.mu.Unlock()
+	f.feeds.reclaim()
 	for _, w := range wakes {
 		w.send()
 	}
@@ -248,12 +262,13 @@ func (f *Feed) reset() {
 			f.dead = f.dead[1:]
 		}
 	}
-	f.restarts++
+	f.counts.restarts++
 	f.handle = ""
 	f.window.begin(electric.Start)
 	all := f.allWaiters()
 	f.forgetAnswers()
 	f.cohorts, f.index = make(map[string]*Cohort), newIndex(len(f.columns))
+	f.account()
 	f.become(starting)
 	f.mu.Unlock()
 	wakeAll(all, electric.ErrMustRefetch)

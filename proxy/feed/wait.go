@@ -245,7 +245,7 @@ func (f *Feed) concerned(b *batch) (wakes []wake) {
 	for _, a := range f.index.all {
 		wakes = f.wakeCohort(a, b, wakes)
 	}
-	f.woken += uint64(len(wakes))
+	f.counts.woken += uint64(len(wakes))
 	return wakes
 }
 
