@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// Offset is a position in a shape's log: a transaction and an operation in it.
+// Offset is a position in the log of a shape: a transaction, and an operation in it.
 //
-// Electric spells it "<lsn>_<operation>", where the operation may be "inf": the
-// end of the transaction. Two more spellings name no position but ask for one:
-// "-1", before everything, and "now", the log's present end.
+// Electric writes it as "<lsn>_<operation>", where the operation "inf" is the end of the
+// transaction. Two special values are no positions: "-1" is the time before the log, and
+// "now" its present end.
 type Offset struct {
 	kind offsetKind
 	lsn  uint64
@@ -37,8 +37,8 @@ var (
 
 var errOffset = errors.New(`not an offset: want "-1", "now" or "<number>_<number>"`)
 
-// ParseOffset reads an offset as Electric writes it. It is stricter than Electric
-// itself, which also takes leading zeros and signs: an offset has one spelling.
+// ParseOffset parses an offset as Electric writes it. Electric itself also accepts
+// leading zeros and signs. They are refused here, so that an offset has one spelling.
 func ParseOffset(s string) (Offset, error) {
 	switch s {
 	case "-1":
@@ -74,22 +74,22 @@ func parseNumber(s string) (uint64, error) {
 	return n, nil
 }
 
-// IsPosition reports whether o is a place in a log, rather than a wish for one.
+// IsPosition reports whether o is a position in a log, and neither BeforeAll nor Now.
 func (o Offset) IsPosition() bool { return o.kind == kindPosition }
 
-// LSN returns the transaction's position in Postgres' write-ahead log; 0 stands
-// for the snapshot that a log begins with.
+// LSN returns the position of the transaction in the write-ahead log of Postgres. It is
+// 0 within the snapshot that a log begins with.
 func (o Offset) LSN() uint64 { return o.lsn }
 
-// MaxNote is the greatest note, and the bits of an LSN that are always zero: what Postgres writes ahead is aligned to eight
-// bytes (MAXALIGN), as all recordings have it.
+// MaxNote is the greatest note. Notes are kept in the low bits of an LSN, which Postgres
+// never uses: it aligns records of the write-ahead log to eight bytes (MAXALIGN).
 const MaxNote = 7
 
-// Note returns what was noted in a position, see WithNote.
+// Note returns the note of a position, or 0. See WithNote.
 func (o Offset) Note() uint64 { return o.lsn & MaxNote }
 
-// WithNote returns the position with a note, which is at most MaxNote. A position with
-// one comes right after that without, and is none to ask Electric for.
+// WithNote returns the position with a note, of at most MaxNote. It sorts right after
+// the position without the note. It must not be sent to Electric.
 func (o Offset) WithNote(note uint64) Offset {
 	o.lsn = o.lsn&^MaxNote | note&MaxNote
 	return o

@@ -15,30 +15,30 @@ import (
 	"github.com/shapegate/shapegate/proxy/electric"
 )
 
-// Upstream is where feeds read from. *electric.Client is one.
+// Upstream is the Electric that feeds read. *electric.Client implements it.
 type Upstream interface {
 	ReadLog(ctx context.Context, f *electric.LogSpec, r electric.LogRequest) (*electric.LogResponse, error)
 }
 
-// Config is what Feeds are made of. Upstream is needed.
+// Config configures Feeds. Upstream is required.
 type Config struct {
 	Upstream Upstream
 
-	// Idle is how long a feed is followed that nobody reads; 0: 30 s.
+	// Idle is how long a feed without readers goes on; 0: 30 s.
 	Idle time.Duration
 
-	// Away is how long Electric may be away before readers are told; 0: 10 s.
+	// Away is how long Electric may be away before readers get an error; 0: 10 s.
 	Away time.Duration
 
-	// Feeds bounds how many there are; 0: 1,000.
+	// Feeds bounds the number of feeds; 0: 1,000.
 	Feeds int
 
-	// PerSubject bounds how many of them one subject has started, and nobody taken over;
-	// 0: 100.
+	// PerSubject bounds the feeds that count against one subject: those it started, but
+	// for those that only others read; 0: 100.
 	PerSubject int
 
-	// Memory bounds what is kept of logs and of answers that readers share, in bytes;
-	// 0: 64 MiB. The feeds that the fewest subjects read give way first.
+	// Memory bounds the windows and shared answers of all feeds, in bytes; 0: 64 MiB.
+	// The feeds that the fewest subjects read are trimmed first.
 	Memory int
 
 	Logger     *slog.Logger          // nil: slog.Default()
@@ -68,27 +68,27 @@ type Feeds struct {
 	upstream Upstream
 	log      *slog.Logger
 
-	ctx    context.Context //nolint:containedctx // of the feeds; ends with Close
+	ctx    context.Context //nolint:containedctx // of all feeds; Close ends it
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup
 
 	mu      sync.Mutex
 	closed  bool
 	feeds   map[string]*Feed
-	charged map[string]int    // how many there are, by the subject to whom they are charged
-	number  int               // of the last one
-	ended   map[string]counts // of the feeds that have ended, by shape
+	charged map[string]int    // number of feeds, by the subject they count against
+	number  int               // of the latest feed
+	ended   map[string]counts // of feeds that have ended, by shape
 
 	used atomic.Int64 // bytes of windows and answers
 }
 
-// ErrTooMany and ErrTooManyForSubject say that no more feeds may be started now.
+// ErrTooMany and ErrTooManyForSubject say that no further feed can be started now.
 var (
 	ErrTooMany           = errors.New("feed: too many feeds")
 	ErrTooManyForSubject = errors.New("feed: too many feeds were started for one subject")
 )
 
-// New returns feeds, of which there are none yet. The caller closes them.
+// New returns Feeds without a feed. The caller must Close it.
 func New(cfg Config) (*Feeds, error) {
 	cfg.fill()
 	f := &Feeds{
@@ -105,7 +105,7 @@ func New(cfg Config) (*Feeds, error) {
 	return f, nil
 }
 
-// Close ends all feeds, and waits for them.
+// Close ends all feeds and waits for their goroutines.
 func (f *Feeds) Close() {
 	f.mu.Lock()
 	f.closed = true
@@ -117,10 +117,10 @@ func (f *Feeds) Close() {
 	}
 }
 
-// Open returns the feed that follows a log, and starts it if there is none, for a
-// subject. The shape is for operators. Equal logs have to come with equal columns. The
-// caller releases the feed. Errors are ErrTooMany, ErrTooManyForSubject, and an
-// *electric.UnavailableError after Close.
+// Open returns the feed of a log for one reader, and starts the feed if there is none.
+// It counts against the limit of subject. The shape is its name in metrics. Equal logs
+// must come with equal columns. The caller must Release the feed. Errors are ErrTooMany,
+// ErrTooManyForSubject, and an *electric.UnavailableError after Close.
 func (f *Feeds) Open(log *electric.LogSpec, columns []Column, shape, subject string) (*Feed, error) {
 	key := log.Key()
 	f.mu.Lock()
@@ -141,14 +141,14 @@ func (f *Feeds) Open(log *electric.LogSpec, columns []Column, shape, subject str
 	feed.mu.Lock()
 	defer feed.mu.Unlock()
 	if feed.payer != subject && feed.readers == 0 {
-		f.charge(feed, subject) // the subject that started it reads it no more
+		f.charge(feed, subject) // its payer does not read it any more
 	}
 	feed.readers++
 	feed.readership.add(subject)
 	return feed, nil
 }
 
-// charge counts a feed for another subject. The caller holds the lock.
+// charge makes a feed count against another subject. The caller holds the lock.
 func (f *Feeds) charge(feed *Feed, subject string) {
 	f.discharge(feed.payer)
 	feed.payer = subject
@@ -161,8 +161,8 @@ func (f *Feeds) discharge(subject string) {
 	}
 }
 
-// endIdle ends the feed that nobody has read for the longest time, if there is one. The
-// caller holds the lock.
+// endIdle ends the feed that has been without readers for the longest time, if there is
+// one. The caller holds the lock.
 func (f *Feeds) endIdle() bool {
 	var longest *Feed
 	var since time.Time
@@ -209,7 +209,7 @@ func (f *Feeds) begin(key string, log *electric.LogSpec, columns []Column, shape
 	return feed
 }
 
-// remove takes a feed away, so that the next reader starts another.
+// remove removes a feed. The next reader of its log starts another one.
 func (f *Feeds) remove(feed *Feed) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -229,7 +229,7 @@ func (f *Feeds) removeLocked(feed *Feed) {
 	f.ended[feed.shape] = f.ended[feed.shape].plus(feed.counts)
 }
 
-// sweep stops feeds that are idle, until they are all closed.
+// sweep ends idle feeds, until Close.
 func (f *Feeds) sweep() {
 	tick := time.NewTicker(min(f.cfg.Idle, cohortTime) / 2)
 	defer tick.Stop()
@@ -254,7 +254,7 @@ func (f *Feeds) sweepAt(now time.Time) {
 	}
 }
 
-// sweep forgets what nobody uses, and reports whether that is the feed itself.
+// sweep removes unused cohorts, and reports whether the feed itself is idle.
 func (f *Feed) sweep(now time.Time) (idle bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -8,27 +8,29 @@ import (
 	"time"
 )
 
-// The feeds share one budget of memory, for windows and shared answers. As long as it
-// lasts, each feed keeps what it has. Then the feeds that the fewest subjects read give
-// first: so the many logs of one subject never shrink the log that everybody reads.
+// The feeds share one budget of memory, for windows and shared answers. While there is
+// room, each feed keeps what it has. Without room, the feeds that the fewest subjects
+// read are trimmed first. So the many logs of one subject cannot shrink the log that
+// everybody reads.
 const (
-	// reclaimTo is how much of the budget is left in use, in tenths, so that a feed does
-	// not have to be trimmed for each message.
+	// reclaimTo is the part of the budget that stays in use when memory is reclaimed, in
+	// tenths. The rest is room, so that not every message needs a trim.
 	reclaimTo = 9
 
-	// floorPart is which part of an equal share of the budget every feed may keep.
+	// Every feed may keep an equal share of the budget, divided by floorPart.
 	floorPart = 8
 
-	// answerPart is which part of the budget the shared answers of one feed may take.
+	// The shared answers of one feed may take the budget divided by answerPart.
 	answerPart = 4
 
-	// readershipTime is how long a subject counts as a reader after it opened a feed, at
-	// least; twice that at most.
+	// readershipTime is how long a subject counts as a reader after it has opened a feed,
+	// at least. It is twice that at most.
 	readershipTime = 5 * time.Minute
 )
 
-// readership estimates how many subjects read a feed, in little memory and without names:
-// each sets a bit. Beyond about a thousand it does not tell them apart.
+// readership estimates how many subjects read a feed. Each subject sets one bit of
+// 1,024, chosen by a hash. So it needs little memory and holds no names; above about a
+// thousand subjects the estimate stays the same.
 type readership struct {
 	now, before [16]uint64
 	turned      time.Time
@@ -41,7 +43,7 @@ func (r *readership) add(subject string) {
 	r.now[bit/64] |= 1 << (bit % 64)
 }
 
-// turn forgets those who have not come for a while.
+// turn forgets subjects that have not opened the feed for a while.
 func (r *readership) turn(now time.Time) {
 	if now.Sub(r.turned) >= readershipTime {
 		r.before, r.now, r.turned = r.now, [16]uint64{}, now
@@ -55,8 +57,8 @@ func (r *readership) subjects() (n int) {
 	return n
 }
 
-// account notes how much memory the feed uses. It has to be called after each change of
-// that. The caller holds the lock.
+// account updates the memory that is counted for the feed. It must be called after each
+// change of window.size or answers. The caller holds the lock.
 func (f *Feed) account() {
 	size := f.window.size + f.answers
 	if f.removed {
@@ -66,7 +68,8 @@ func (f *Feed) account() {
 	f.accounted = size
 }
 
-// reclaim frees memory if there is more in use than the budget. The caller holds no lock.
+// reclaim frees memory if the feeds use more than their budget. The caller must hold no
+// lock.
 func (f *Feeds) reclaim() {
 	if f.used.Load() <= int64(f.cfg.Memory) {
 		return
@@ -96,8 +99,8 @@ func (f *Feeds) reclaim() {
 	}
 }
 
-// give frees some bytes, if the feed has them, and returns how many. A window keeps at
-// least floor bytes.
+// give frees up to wanted bytes and returns how many. The window keeps at least floor
+// bytes.
 func (f *Feed) give(wanted, floor int) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -18,7 +18,7 @@ import (
 type odd struct {
 	*log
 	refuse atomic.Bool // the next live request
-	deny   atomic.Bool // every live request is told that the log is gone
+	deny   atomic.Bool // every live request is answered that the log is gone
 	chunk  atomic.Bool // the next live answer is not all there is
 	empty  atomic.Bool // every live request is answered at once, with nothing
 }
@@ -69,8 +69,8 @@ func inOddWorld(t *testing.T, test func(w *world, o *odd)) {
 	inWorld(t, feed.Config{Upstream: o}, func(w *world) { test(w, o) })
 }
 
-// One refusal, or one answer of another Electric, and the log is there again: whoever
-// reads it must not be told for ever that it is gone.
+// After one refusal, or one answer of another Electric, the log is there again. Readers
+// must not be answered for ever that it is gone.
 func TestALogThatComesBackIsReadAgain(t *testing.T) {
 	inOddWorld(t, func(w *world, o *odd) {
 		w.end()
@@ -84,7 +84,7 @@ func TestALogThatComesBackIsReadAgain(t *testing.T) {
 	})
 }
 
-// While Electric starts, it says of every log that it is gone, but only to those who wait.
+// While Electric starts, it answers live requests that their log is gone, and has it.
 func TestALogIsNotGoneBecauseALiveRequestIsToldSo(t *testing.T) {
 	inOddWorld(t, func(w *world, o *odd) {
 		at := w.end()
@@ -112,7 +112,7 @@ func TestALogIsNotGoneBecauseALiveRequestIsToldSo(t *testing.T) {
 	})
 }
 
-// A truncate ends live requests so, and what is asked next names the new log.
+// After a truncate, the live request and the next one are answered that the log is gone.
 func TestALogIsGoneIfEveryRequestIsToldSo(t *testing.T) {
 	inOddWorld(t, func(w *world, o *odd) {
 		at := w.end()

@@ -8,30 +8,30 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Status is what operators are shown of a feed. It names no subject and no id.
+// Status describes a feed for operators. It contains no subject and no id.
 type Status struct {
-	Name     string // tells feeds of one shape apart; another after a restart
-	Shape    string // the shape definition that it was started for
-	Handle   string // Electric's; empty: it is starting
-	Position string // the offset that it has come to; empty: it is starting
+	Name     string // distinguishes the feeds of a shape; changes with a restart
+	Shape    string // the name of the shape definition
+	Handle   string // of Electric; empty: the feed is starting
+	Position string // the offset of the end of the window; empty: the feed is starting
 
-	// Lag is how long Electric has not answered, and 0 while it does.
+	// Lag is how long Electric has not answered; 0 while it answers.
 	Lag      time.Duration
-	Failures int // how many requests to Electric have failed since then
+	Failures int // requests to Electric that failed in this time
 
-	Readers     int // requests that use it
-	Waiting     int // of these, those that wait for something
-	Cohorts     int // kinds of readers
+	Readers     int // requests that use the feed
+	Waiting     int // of these, those that wait for a message
+	Cohorts     int // groups of readers with equal grants
 	WindowBytes int
-	AnswerBytes int    // of the answers that are shared
+	AnswerBytes int    // of the shared answers
 	Restarts    int    // how often Electric had dropped the log
-	Woken       uint64 // how many readers were woken
+	Woken       uint64 // how often a reader was woken
 
 	lsn    uint64
 	counts counts
 }
 
-// Status returns what there is, in order.
+// Status returns all feeds, ordered by shape.
 func (f *Feeds) Status() []Status {
 	f.mu.Lock()
 	feeds := make([]*Feed, 0, len(f.feeds))
