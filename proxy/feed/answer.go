@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/shapegate/shapegate/proxy/electric"
 )
@@ -14,6 +15,7 @@ import (
 // not be changed.
 type Answer struct {
 	make sync.Once
+	made atomic.Bool
 	err  error
 
 	// Elements are the messages. Body is a JSON array of them, with up-to-date as the last
@@ -23,6 +25,8 @@ type Answer struct {
 
 	zip    sync.Once
 	zipped []byte
+
+	counted atomic.Bool // its memory is, or need not be
 }
 
 var errUnfinished = errors.New("feed: the answer was not finished")
@@ -32,12 +36,19 @@ var errUnfinished = errors.New("feed: the answer was not finished")
 type Encoder func(dst []byte, m *electric.Message) ([]byte, bool, error)
 
 // fill encodes the answer, once. Other callers wait for the first one.
-func (a *Answer) fill(p Part, encode Encoder) error {
+func (a *Answer) fill(p *Part, encode Encoder) error {
+	if !a.made.Load() { // nearly always it is, and then this costs no memory
+		a.makeOf(*p, encode)
+	}
+	return a.err
+}
+
+func (a *Answer) makeOf(p Part, encode Encoder) {
 	a.make.Do(func() {
 		a.err = errUnfinished // stays if encode panics
 		a.err = a.encode(&p, encode)
+		a.made.Store(true)
 	})
-	return a.err
 }
 
 func (a *Answer) encode(p *Part, encode Encoder) error {

@@ -132,7 +132,7 @@ func BenchmarkEncode(b *testing.B) {
 	a := f.cohorts["0"]
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := new(Answer).fill(p, a.encode); err != nil {
+		if err := new(Answer).fill(&p, a.encode); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -191,4 +191,42 @@ func TestTheIndexFindsWhoMaySee(t *testing.T) {
 			}
 		}
 	}
+}
+
+// BenchmarkWake is a change that every waiting reader may see: 9,000 readers in 100
+// cohorts are woken, and take the answer of their cohort.
+func BenchmarkWake(b *testing.B) {
+	const cohorts, readers = 100, 90
+	f := benchFeed(b, 0, 0)
+	var all []*Waiter
+	for n := range cohorts {
+		a := f.Cohort(fmt.Sprint(n), func() (View, Encoder) {
+			set := authz.NewGrantSet(benchIDs, func(yield func(string) bool) { _ = yield("doc-0") && yield(fmt.Sprint("doc-", n+1)) })
+			return View{Grants: []Grant{{IDs: set}}}, func(dst []byte, m *electric.Message) ([]byte, bool, error) {
+				return append(dst, m.Raw...), true, nil
+			}
+		})
+		for range readers {
+			all = append(all, &Waiter{wake: make(chan wake, 1), interest: Interest{Cohort: a}})
+		}
+	}
+	e, err := f.decode(update("doc-0"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, w := range all {
+			f.join(w.again())
+		}
+		f.window.begin(electric.Start)
+		f.pass(&batch{entries: []*entry{e}, end: electric.Start.WithNote(1), upToDate: true, size: e.size()})
+		for _, w := range all {
+			part := (<-w.wake).part
+			if answer, err := w.interest.Cohort.Answer(part); err != nil || len(answer.Elements) != 1 {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/cohorts/readers, "ns/reader")
 }

@@ -100,7 +100,7 @@ func (a *Cohort) Answer(p *Part) (*Answer, error) {
 	if answer == nil || p.cohort != a {
 		answer = a.answerOf(p)
 	}
-	if err := answer.fill(*p, a.encode); err != nil {
+	if err := answer.fill(p, a.encode); err != nil {
 		return nil, err
 	}
 	a.feed.noteAnswer(a, answer)
@@ -132,6 +132,9 @@ type span struct {
 // noteAnswer counts the memory of an answer that can be shared. If there are too many,
 // the feed forgets them; readers that have one keep it.
 func (f *Feed) noteAnswer(a *Cohort, answer *Answer) {
+	if answer.counted.Swap(true) {
+		return
+	}
 	f.mu.Lock()
 	if a.last == answer && a.lastSize == 0 && f.cohorts[a.key] == a {
 		a.lastSize = answer.size()

@@ -146,7 +146,12 @@ func (f *Feed) part(after Place) (*Part, error) {
 // newPart returns a part from a position to the end of the log, without its batches. The
 // caller holds the lock.
 func (f *Feed) newPart(from electric.Offset) *Part {
-	return &Part{
+	p := f.partFrom(from)
+	return &p
+}
+
+func (f *Feed) partFrom(from electric.Offset) Part {
+	return Part{
 		End: f.end(), Schema: f.schema, UpToDate: f.window.upToDate, LastSeen: f.window.lastSeen,
 		from: from,
 	}

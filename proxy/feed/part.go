@@ -34,7 +34,6 @@ type Part struct {
 
 	batch, entry int // the next message
 	over         bool
-	control      electric.Message
 }
 
 // Next returns the next message, or io.EOF after the last one. Other errors are those of
@@ -61,8 +60,7 @@ func (p *Part) Next() (*electric.Message, error) {
 		return nil, io.EOF
 	}
 	p.over = true
-	p.control = electric.Message{Raw: UpToDateMessage(p.LastSeen), Operation: electric.Control, Control: electric.ControlUpToDate}
-	return &p.control, nil
+	return &electric.Message{Raw: UpToDateMessage(p.LastSeen), Operation: electric.Control, Control: electric.ControlUpToDate}, nil
 }
 
 // isBefore reports whether a message is at or before a position.

@@ -270,12 +270,15 @@ func (f *Feed) wakeCohort(a *Cohort, b *batch, wakes []wake) []wake {
 	a.matched = f.round
 	f.forgetAnswer(a)
 	a.last, a.lastOf = new(Answer), span{b.number, b.number, f.window.upToDate}
-	for _, w := range f.take(a) {
+	waiters := f.take(a)
+	parts := make([]Part, 0, len(waiters)) // one allocation for all of them
+	for _, w := range waiters {
 		if w.after.Compare(b.end) >= 0 {
 			f.join(w.again()) // its position is after this batch
 			continue
 		}
-		p := f.partOf(w, b)
+		parts = append(parts, f.partOf(w, b))
+		p := &parts[len(parts)-1]
 		if w.after.Compare(b.from) <= 0 && !w.isLateFor(b) {
 			p.answer, p.cohort = a.last, a
 		}
@@ -293,7 +296,8 @@ func (f *Feed) wakeLate(b *batch, wakes []wake) []wake {
 	for i := len(f.late) - 1; i >= 0; i-- { // remove moves the last one here
 		if w := f.late[i]; w.isLateFor(b) && w.after.Compare(b.end) < 0 {
 			f.remove(w)
-			wakes = append(wakes, wake{waiter: w, part: f.partOf(w, b)})
+			p := f.partOf(w, b)
+			wakes = append(wakes, wake{waiter: w, part: &p})
 		}
 	}
 	return wakes
@@ -301,13 +305,13 @@ func (f *Feed) wakeLate(b *batch, wakes []wake) []wake {
 
 // partOf returns a batch as the part of its waiter. It leaves out the messages before
 // it, which do not concern the waiter. The caller holds the lock.
-func (f *Feed) partOf(w *Waiter, b *batch) *Part {
+func (f *Feed) partOf(w *Waiter, b *batch) Part {
 	from := b.from
 	if w.after.Compare(from) > 0 {
 		from = w.after
 	}
-	p := f.newPart(from)
-	p.batches = []*batch{b}
+	p := f.partFrom(from)
+	p.batches = b.alone
 	return p
 }
 

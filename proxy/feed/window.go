@@ -16,6 +16,8 @@ type batch struct {
 	lastSeen  uint64          // the LSN up to which Electric had processed the database
 	size      int
 
+	alone []*batch // the batch itself, for parts of nothing else
+
 	oldest    electric.TxID // the oldest transaction of its messages
 	hasOldest bool
 }
@@ -38,6 +40,7 @@ func (w *window) begin(at electric.Offset) {
 func (w *window) add(b *batch) {
 	w.count++
 	b.number = w.count
+	b.alone = []*batch{b}
 	w.end, w.upToDate, w.lastSeen = b.end, b.upToDate, max(w.lastSeen, b.lastSeen)
 	if len(b.entries) > 0 {
 		w.batches = append(w.batches, b)
