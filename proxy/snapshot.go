@@ -36,11 +36,32 @@ func planFor(asked *subset.Request, filters []filterArray) ([]electric.Subset, e
 			message: "too many permitted ids for one ordered request: drop order_by, limit and offset, or use a shape that is scoped by a param",
 		}
 	}
+	if tooManyParts(asked, filters) {
+		return nil, &problem{
+			kind: unprocessable, field: "params",
+			message: "the params and the permitted ids are too long together: ask for less at once, or use a shape that is scoped by a param",
+		}
+	}
 	var plan []electric.Subset
 	for _, f := range filters {
 		plan = append(plan, split(asked, f)...)
 	}
 	return plan, nil
+}
+
+// maxParts bounds the requests at Electric that one of a client may become.
+const maxParts = 32
+
+// tooManyParts reports whether the filters' ids would be split into more requests
+// than maxParts: what the client asks for is sent again with each of them.
+func tooManyParts(asked *subset.Request, filters []filterArray) bool {
+	room := electric.MaxBody - bodySize(combine(asked))
+	ids := 0
+	for _, f := range filters {
+		ids += bodySize(combine(&subset.Request{}, f))
+	}
+	// Halving makes up to twice as many parts as there have to be.
+	return room <= 0 || 2*(ids/room) > maxParts
 }
 
 // split halves a filter until each part fits into one request.

@@ -404,6 +404,9 @@ func (c *compiler) cast(n *pg.TypeCast) (*expr, error) {
 // value that is none of the type becomes NULL, where Postgres would fail.
 func castExpr(arg *expr, t typ) (*expr, error) {
 	from := arg.typ
+	if from.array || t.array {
+		return castArray(arg, t)
+	}
 	switch {
 	case from == t, from.kind() == kindText && t.kind() == kindText,
 		from.kind() == kindInt && t.kind() == kindInt && t == typeInt8:
@@ -432,4 +435,20 @@ func castExpr(arg *expr, t typ) (*expr, error) {
 		}
 		return decode(t, text)
 	}), nil
+}
+
+// castArray casts an array of one type to an array of another, where both hold
+// their values alike.
+func castArray(arg *expr, t typ) (*expr, error) {
+	from, to := arg.typ.element().kind(), t.element().kind()
+	switch {
+	case arg.typ == t:
+	case !arg.typ.array || !t.array || from == kindOpaque,
+		from != to && !(from == kindInt && to == kindFloat),
+		from == kindInt && to == kindInt && t.name != "int8":
+		return nil, sqlErrorf(arg.loc, "unknown cast from type %s to type %s", arg.typ, t)
+	}
+	out := *convertArray(arg, t.element())
+	out.typ = t
+	return &out, nil
 }
