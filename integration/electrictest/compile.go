@@ -85,6 +85,8 @@ func (c *compiler) expr(n *pg.Node) (*expr, error) {
 		return c.extreme(n.MinMaxExpr)
 	case *pg.Node_AArrayExpr:
 		return c.array(n.AArrayExpr)
+	case *pg.Node_AIndirection:
+		return c.subscript(n.AIndirection)
 	case *pg.Node_SqlvalueFunction:
 		if c.statement {
 			return c.clock(n.SqlvalueFunction)
@@ -371,6 +373,34 @@ func (c *compiler) array(n *pg.A_ArrayExpr) (*expr, error) {
 			list[i] = e.get(cells)
 		}
 		return datum{list: list}
+	}), nil
+}
+
+// subscript is a[1]: an element, NULL where there is none.
+func (c *compiler) subscript(n *pg.A_Indirection) (*expr, error) {
+	arg, err := c.expr(n.Arg)
+	if err != nil {
+		return nil, err
+	}
+	at := n.Indirection[0].GetAIndices()
+	if len(n.Indirection) != 1 || at.GetUidx() == nil || at.IsSlice || !arg.typ.array {
+		return nil, sqlErrorf(arg.loc, "slices and subscripts of several dimensions are not imitated")
+	}
+	index, err := c.expr(at.Uidx)
+	if err != nil {
+		return nil, err
+	}
+	if index, err = c.give(index, typeInt8); err != nil {
+		return nil, err
+	}
+	if index.typ.kind() != kindInt {
+		return nil, sqlErrorf(index.loc, "%s cannot be matched to int8", index.typ)
+	}
+	return strict2(arg.typ.element(), arg.loc, arg, index, func(list, i datum) datum {
+		if i.i < 1 || i.i > int64(len(list.list)) {
+			return sqlNull
+		}
+		return list.list[i.i-1]
 	}), nil
 }
 

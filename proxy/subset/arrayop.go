@@ -1,6 +1,8 @@
 package subset
 
 import (
+	"strconv"
+
 	pg "github.com/pganalyze/pg_query_go/v6"
 )
 
@@ -106,4 +108,34 @@ func (r *reader) arrayWith(op string, columnNode, other *pg.Node) (node, error) 
 		}
 	}
 	return compare{op, o.node, a.node(o.typ)}, nil
+}
+
+// subscript reads tags[1]: an element of a column of arrays, NULL where there is
+// none.
+func (r *reader) subscript(n *pg.A_Indirection) (operand, error) {
+	if n.Arg.GetColumnRef() == nil || len(n.Indirection) != 1 {
+		return operand{}, errSubscript()
+	}
+	o, err := r.column(n.Arg)
+	if err != nil {
+		return operand{}, err
+	}
+	at := n.Indirection[0].GetAIndices()
+	index := at.GetUidx().GetAConst()
+	if at == nil || at.IsSlice || !o.array || index == nil {
+		return operand{}, errSubscript()
+	}
+	var number string
+	switch v := index.Val.(type) {
+	case *pg.A_Const_Ival:
+		number = strconv.Itoa(int(v.Ival.GetIval()))
+	default:
+		return operand{}, errSubscript()
+	}
+	o.node, o.array = subscript{o.node, number}, false
+	return o, nil
+}
+
+func errSubscript() error {
+	return refuseWhere("a subscript is only allowed behind a column of arrays, and with one number in it")
 }

@@ -46,6 +46,8 @@ func (e *evaluation) check(n node) error {
 		return e.all(n.left, n.right)
 	case complement:
 		return e.check(n.arg)
+	case subscript:
+		return e.check(n.array)
 	case logic:
 		return e.all(n.args...)
 	case not:

@@ -32,7 +32,7 @@ var printedKinds = map[protoreflect.Name]bool{
 	"Node": true, "String": true, "Integer": true, "Boolean": true, "List": true,
 	"ColumnRef": true, "ParamRef": true, "A_Const": true, "TypeCast": true, "TypeName": true,
 	"BoolExpr": true, "NullTest": true, "BooleanTest": true, "A_Expr": true, "CoalesceExpr": true, "FuncCall": true,
-	"MinMaxExpr": true,
+	"MinMaxExpr": true, "A_Indirection": true, "A_Indices": true,
 }
 
 var printedOperators = []string{"=", "<>", "<", "<=", ">", ">=", "+", "-", "||", "~~", "!~~", "~~*", "!~~*",
@@ -138,7 +138,7 @@ func FuzzWhere(f *testing.F) {
 		`title = ANY(ARRAY['a', $1])`, `points + 1 - $1 > big`, `title || $1 ILIKE 'x'`, `points IN (1, 2, NULL)`,
 		`title = U&'a'`, `title = $$a$$`, `done IS NOT UNKNOWN`, `NOT done IS DISTINCT FROM (NOT done)`,
 		`tags @> ARRAY[$1] OR $2 <@ tags`, `tags = $2 AND NOT codes && tags`, `mood::text LIKE 'h%'`, `mood IN ($1, 'x')`,
-		`title LIKE owner`, `title NOT ILIKE $1 || owner`, `title LIKE 'a\\'`, `points < ALL($2) OR title LIKE ANY($2)`,
+		`tags[1] = $1 AND scores[-1] IS NULL`, `title LIKE owner`, `title NOT ILIKE $1 || owner`, `title LIKE 'a\\'`, `points < ALL($2) OR title LIKE ANY($2)`,
 		`NOT (id = $1) AND id <> ALL($2)`, `$1 IN (title, owner)`, `points & 4 = 4 OR ~small = -1`, `greatest(points, 1.5) > -points`,
 		`points BETWEEN SYMMETRIC 1.5 AND $1`, `id = '` + id1 + `'::uuid`, `day > date '2026-01-01'`, `coalesce(done, NULL) OR 't'`, `+("points",$1) > 3`,
 	} {

@@ -54,6 +54,8 @@ func (r *reader) operand(n *pg.Node) (operand, error) {
 		return r.extreme(e.MinMaxExpr)
 	case *pg.Node_FuncCall:
 		return r.function(e.FuncCall)
+	case *pg.Node_AIndirection:
+		return r.subscript(e.AIndirection)
 	}
 	return operand{}, refuseWhere(describe(n) + " is not allowed")
 }
@@ -65,8 +67,6 @@ func describe(n *pg.Node) string {
 		return "a subquery"
 	case *pg.Node_CaseExpr:
 		return "CASE"
-	case *pg.Node_AIndirection:
-		return "a subscript"
 	case *pg.Node_AArrayExpr:
 		return "ARRAY[…] in this place"
 	case *pg.Node_RowExpr:

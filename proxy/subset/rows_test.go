@@ -103,6 +103,8 @@ func TestRowsThatAreSelected(t *testing.T) {
 		{`$1 IN (title, owner)`, values("abc"), "1", "2"},
 		{`title = ANY(ARRAY[owner, $1])`, values("abc"), "1", "2"},
 
+		{`tags[1] = $1 OR scores[9] IS NOT NULL`, values("a"), "1", ""},
+
 		{`title LIKE owner`, nil, "1", "2"}, // row 2: ab_ and a pattern that is not whole
 		{`title NOT LIKE owner`, nil, "2", "1"},
 		{`title LIKE owner || '%'`, nil, "1", "2"},

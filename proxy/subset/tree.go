@@ -190,6 +190,17 @@ func (n infix) print(p *printer) {
 	p.WriteByte(')')
 }
 
+// subscript is a[1].
+type subscript struct {
+	array node
+	index string
+}
+
+func (n subscript) print(p *printer) {
+	n.array.print(p)
+	p.WriteString("[" + n.index + "]")
+}
+
 // complement is ~a.
 type complement struct{ arg node }
 

@@ -161,6 +161,8 @@ func TestWhereIsPrintedAgain(t *testing.T) {
 		{`points < ALL($1) AND points >= ANY('{1,2}')`, values("{3}"), `(("points" < ALL($1)) AND ("points" >= ANY('{1,2}')))`, map[string]string{"1": "{3}"}},
 		{`title = ANY(ARRAY[owner, $1]) AND title <> ALL(ARRAY[owner])`, values("a"), `(("title" IN ("owner", $1)) AND ("title" NOT IN ("owner")))`, map[string]string{"1": "a"}},
 
+		{`tags[1] = $1 OR lower(tags[-2]) LIKE 'a%' OR scores[1] > 2`, values("a"), `(("tags"[1] = $1) OR (lower("tags"[-2]) LIKE 'a%') OR ("scores"[1] > '2'))`, map[string]string{"1": "a"}},
+
 		// Values that the column's type cannot hold match no row.
 		{`id = $1`, values("temp-123"), `(("id" IS NULL) AND NULL::bool)`, nil},
 		{`NOT $1 = id OR id <> $1`, values("temp-123"), `((NOT (("id" IS NULL) AND NULL::bool)) OR ("id" IS NOT NULL) OR NULL::bool)`, nil},
