@@ -182,9 +182,9 @@ func TestAnOffsetThatIsNotOursOpensNothing(t *testing.T) {
 	alice.get("/v1/shapes/documents?live=true&handle=" + first.handle() + "&offset=999999999999_0").mustRefetch(first)
 }
 
-func TestABodyOverOneMegabyteIsTooLarge(t *testing.T) {
+func TestABodyOverEightMegabytesIsTooLarge(t *testing.T) {
 	d := deploy(t)
-	body := `{"where":"true","x":"` + strings.Repeat("x", 2<<20) + `"}`
+	body := `{"where":"true","x":"` + strings.Repeat("x", 8_000_000) + `"}`
 	d.as("alice").post("/v1/shapes/documents?offset=now", body).refused(http.StatusRequestEntityTooLarge, "body")
 	if asked := d.upstream.byReaders(); len(asked) > 0 {
 		t.Errorf("Electric was asked %v", asked[0].query)

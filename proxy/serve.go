@@ -18,7 +18,7 @@ import (
 )
 
 // maxBody is the largest body that a client may send, in bytes.
-const maxBody = 1 << 20
+const maxBody = subset.MaxBody
 
 // bodyTime is how long a client may take to send its body.
 const bodyTime = 30 * time.Second

@@ -214,13 +214,17 @@ func BenchmarkWake(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	afterStart, err := electric.ParseOffset("8_0")
+	if err != nil {
+		b.Fatal(err)
+	}
 	b.ReportAllocs()
 	for b.Loop() {
 		for _, w := range all {
 			f.join(w.again())
 		}
 		f.window.begin(electric.Start)
-		f.pass(&batch{entries: []*entry{e}, end: electric.Start.WithNote(1), upToDate: true, size: e.size()})
+		f.pass(&batch{entries: []*entry{e}, end: afterStart, upToDate: true, size: e.size()})
 		for _, w := range all {
 			part := (<-w.wake).part
 			if answer, err := w.interest.Cohort.Answer(part); err != nil || len(answer.Elements) != 1 {
