@@ -275,7 +275,7 @@ func (f *Filter) Append(dst []byte, m *electric.Message) ([]byte, Fate, error) {
 	case Delete:
 		return m.AppendAs(dst, electric.Delete), fate, nil
 	case DeleteByKey:
-		return m.AppendEnd(dst, f.rule.Key), fate, nil
+		return m.AppendEndAt(dst, f.rule.Key), fate, nil
 	default:
 		return dst, fate, nil
 	}
