@@ -65,7 +65,7 @@ func (x *exchange) serveEvents(ctx context.Context) error {
 	}
 	var s *events
 	if served || !p.UpToDate {
-		s, err = x.openEvents(ctx, p, d)
+		s, err = x.openEvents(ctx, p, d, served)
 	} else {
 		s, err = x.openWithResync(ctx, p, d)
 	}
@@ -78,9 +78,9 @@ func (x *exchange) serveEvents(ctx context.Context) error {
 	return s.end(ctx, err)
 }
 
-// openEvents opens a stream of a client that has what it may see, with the part of the log
-// that is there. Nothing is written before the part is known to be readable.
-func (x *exchange) openEvents(ctx context.Context, p *feed.Part, d authz.Decision) (*events, error) {
+// openEvents opens a stream with the part of the log that is there. The client was served
+// what it may see, or the part does not reach the end of the log. Nothing is written before the part is known to be readable.
+func (x *exchange) openEvents(ctx context.Context, p *feed.Part, d authz.Decision, served bool) (*events, error) {
 	filter, err := x.filter(ctx, d, d.Grants, x.mayBeLate(p))
 	if err != nil {
 		return nil, err
@@ -88,7 +88,11 @@ func (x *exchange) openEvents(ctx context.Context, p *feed.Part, d authz.Decisio
 	if x.req.offset.Unmarked() != x.req.offset {
 		x.become(x.client.cursor, true) // the offset in the headers is another one
 	}
-	x.become(x.client.cursor.Onward())
+	if !served {
+		if err := x.onward(d); err != nil {
+			return nil, err
+		}
+	}
 	s := x.openStream()
 	return s, s.writePart(ctx, x.newLogPart(p, d, filter))
 }
