@@ -24,7 +24,7 @@ import (
 //     as they are.
 
 var (
-	modelRuns = flag.Int("model.runs", 300, "how many worlds TestModel makes of each kind")
+	modelRuns = flag.Int("model.runs", 25, "how many worlds TestModel makes of each kind")
 	modelSeed = flag.Uint64("model.seed", 0, "the seed of the first world of TestModel; worlds of one seed are equal")
 )
 
@@ -71,6 +71,7 @@ func (s *stats) add(more stats) {
 	s.resyncs += more.resyncs
 	s.asked += more.asked
 	s.acknowledged += more.acknowledged
+	s.collapsed += more.collapsed
 }
 
 // runModel runs one world.
@@ -173,7 +174,7 @@ func (c *client) adopt(a answer) {
 	case a.refetch:
 		c.restart()
 		return
-	case a.broken, !c.w.still && c.w.chance(15):
+	case a.broken, !c.w.still && c.w.chance(c.w.loses):
 		c.w.note("the answer is lost")
 		return
 	}
@@ -232,7 +233,7 @@ func (c *client) subset(f *front) {
 		only = map[string]bool{pick(c.w, rowIDs()): true, pick(c.w, rowIDs()): true}
 	}
 	a, fence := f.subset(c.handle, c.offset, only)
-	if a.broken || c.w.chance(15) {
+	if a.broken || c.w.chance(c.w.loses) {
 		c.w.note("the answer is lost")
 		return
 	}

@@ -26,7 +26,7 @@ type front struct {
 	stats  *stats
 }
 
-type stats struct{ answers, refetches, resyncs, asked, acknowledged, late int }
+type stats struct{ answers, refetches, resyncs, asked, acknowledged, collapsed int }
 
 // ghost is what the checks know of a handle: when the grants that it names were decided,
 // and from where on its log counts as written since.
@@ -72,7 +72,7 @@ func (f *front) read(after electric.Offset) part {
 		p.messages = append(p.messages, e)
 		p.end = e.offset
 	}
-	if len(p.messages) > 1 && f.w.chance(15) {
+	if len(p.messages) > 1 && f.w.chance(f.w.stops) {
 		p.messages = p.messages[:1+f.w.rng.IntN(len(p.messages)-1)]
 		p.end, p.upToDate = p.messages[len(p.messages)-1].offset, false
 	}
@@ -251,6 +251,7 @@ func (x *exchange) newResync(d authz.Decision) *resync {
 	if x.cursor.MustCollapse() {
 		steps := x.steps(held[0])
 		r.of.Collapses = true
+		x.f.stats.collapsed++
 		for _, s := range steps {
 			kept = kept.And(s.Kept)
 		}

@@ -34,6 +34,12 @@ type world struct {
 	decided       map[authz.Fingerprint]authz.Grants
 
 	still bool // nothing happens
+
+	// How often each thing happens, and how often a read stops before the log's end or an
+	// answer is lost. No two worlds are alike.
+	rates        [6]int // summed up
+	stops, loses int    // in percent
+
 	trace []string
 }
 
@@ -80,6 +86,12 @@ var fingerprintKey = authz.NewFingerprintKey([]byte("the secret of the model"))
 func newWorld(rng *rand.Rand, filters ...string) *world {
 	w := &world{rng: rng, filters: filters, lsn: 1000, xid: 700,
 		table: make(map[string]*version), versions: make(map[string]*version), decided: make(map[authz.Fingerprint]authz.Grants)}
+	sum := 0
+	for i, most := range []int{15, 50, 40, 15, 20, 20} {
+		sum += 1 + rng.IntN(most)
+		w.rates[i] = sum
+	}
+	w.stops, w.loses = rng.IntN(30), rng.IntN(30)
 	for range filters {
 		w.direct = append(w.direct, make(map[string]bool))
 		w.group = append(w.group, make(map[string]bool))
@@ -109,18 +121,19 @@ func (w *world) churn() {
 	}
 	for range w.rng.IntN(4) {
 		w.tick++
-		switch n := w.rng.IntN(100); {
-		case n < 12:
+		n := w.rng.IntN(w.rates[len(w.rates)-1])
+		switch i, _ := slices.BinarySearch(w.rates[:], n+1); i {
+		case 0:
 			w.begin()
-		case n < 45:
+		case 1:
 			w.write()
-		case n < 70:
+		case 2:
 			w.commit()
-		case n < 78:
+		case 3:
 			w.deliver()
-		case n < 92:
+		case 4:
 			w.changeOne()
-		default:
+		case 5:
 			w.changeGroup()
 		}
 	}
