@@ -89,7 +89,11 @@ func (x *exchange) openEvents(ctx context.Context, p *feed.Part, d authz.Decisio
 	if x.req.offset.Unmarked() != x.req.offset {
 		x.become(x.client.cursor, true) // the offset in the headers is another one
 	}
-	x.become(x.client.cursor.Onward())
+	if !served {
+		if err := x.onward(d); err != nil {
+			return nil, err
+		}
+	}
 	s := x.openStream()
 	return s, s.writePart(ctx, x.newLogPart(p, d, filter))
 }

@@ -199,13 +199,25 @@ func (r *resync) writeAll(ctx context.Context, part *logPart, send func(message 
 	return part.askAgain(ctx, send)
 }
 
+// onward prepares the client's cursor for an answer without the resync that it needs.
+func (x *exchange) onward(d authz.Decision) error {
+	next, ok := x.client.cursor.Onward(d)
+	if !ok {
+		return errStaleHandle
+	}
+	x.become(next, true)
+	return nil
+}
+
 // servePart answers with a part of the log that does not reach its end.
 func (x *exchange) servePart(ctx context.Context, p *feed.Part, d authz.Decision) error {
 	filter, err := x.filterFor(ctx, d, p, false)
 	if err != nil {
 		return err
 	}
-	x.become(x.client.cursor.Onward())
+	if err := x.onward(d); err != nil {
+		return err
+	}
 	out := beginArray(x.w, x.headOf(p))
 	part := x.newLogPart(p, d, filter)
 	err = part.write(ctx, out.add)

@@ -190,16 +190,20 @@ func (c Cursor) Acknowledge(offset electric.Offset) (_ Cursor, changed bool) {
 	return c.passed(left, at), true
 }
 
-// Onward returns the cursor for an answer that brings the client on in the log without a
-// resync, and whether it is another one. From then on, a high offset does not show that a
-// pending resync has arrived: none can be acknowledged any more.
-func (c Cursor) Onward() (_ Cursor, changed bool) {
+// Onward returns the cursor for an answer that brings the client on in the log without
+// the resync to a decision that it needs. The answer is filtered by the decision: it may
+// take away rows that the client was served. So the decision becomes pending, as a resync
+// that nothing acknowledges. Nor does a high offset show any more that an earlier pending
+// resync has arrived. It returns false if too many are pending.
+func (c Cursor) Onward(d authz.Decision) (Cursor, bool) {
 	c.Pending = slices.Clone(c.Pending)
 	for i := range c.Pending {
-		changed = changed || c.Pending[i].Mark > 0
 		c.Pending[i].Mark = 0
 	}
-	return c, changed
+	if !slices.ContainsFunc(c.MayHold(), func(g Grants) bool { return g.Fingerprint == d.Fingerprint }) {
+		c.Pending = append(c.Pending, Resync{To: Named(d), At: d.At})
+	}
+	return c, len(c.Pending) <= MaxPending
 }
 
 // Confirmed returns the cursor with a newer confirmation of the same grants.

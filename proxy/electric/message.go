@@ -316,6 +316,16 @@ func (m *Message) Key() []byte { return m.key }
 // AppendEnd appends a delete of the row to dst that contains its key and the columns of
 // its primary key, and nothing else of the row or the message.
 func (m *Message) AppendEnd(dst []byte, key []string) []byte {
+	return m.appendEnd(dst, key, false)
+}
+
+// AppendEndAt is AppendEnd with the message's transactions: a client that has a newer row
+// from a subset tells by them that the delete is older, and keeps the row.
+func (m *Message) AppendEndAt(dst []byte, key []string) []byte {
+	return m.appendEnd(dst, key, true)
+}
+
+func (m *Message) appendEnd(dst []byte, key []string, txids bool) []byte {
 	dst = append(dst, `{"key":`...)
 	dst = append(dst, m.key...)
 	dst = append(dst, `,"value":{`...)
@@ -328,7 +338,7 @@ func (m *Message) AppendEnd(dst []byte, key []string) []byte {
 	})
 	dst = append(dst, `},"headers":{"operation":"delete"`...)
 	members(m.headers, func(f member) bool {
-		if stringIs(f.name, "relation") {
+		if stringIs(f.name, "relation") || txids && stringIs(f.name, "txids") {
 			dst = appendMember(dst, f, false)
 		}
 		return true

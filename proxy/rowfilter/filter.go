@@ -28,7 +28,7 @@ type Filter struct {
 	steps       []Step
 	changed     bool // now and served may differ
 
-	permitted authz.Grants // see Narrowed
+	permitted authz.Grants // of now, see Narrowed
 	narrowed  bool
 }
 
@@ -36,13 +36,13 @@ type Filter struct {
 // surely was served, and pending those of resyncs that it may have; steps are in the
 // order of its cursor, oldest first.
 func New(rule *Rule, now, served authz.Grants, pending []authz.Grants, steps []Step) *Filter {
-	return &Filter{rule: rule, now: now, served: served, pending: pending, steps: steps, changed: true}
+	return &Filter{rule: rule, now: now, permitted: now, served: served, pending: pending, steps: steps, changed: true}
 }
 
 // Steady returns the filter of a reader that was served its grants of today and nothing
 // else: it is the same for everybody with equal grants.
 func Steady(rule *Rule, now authz.Grants) *Filter {
-	return &Filter{rule: rule, now: now, served: now}
+	return &Filter{rule: rule, now: now, permitted: now, served: now}
 }
 
 // Narrowed returns the filter for the time of writing: of the grants that it was made
@@ -91,30 +91,6 @@ func (f *Filter) Fate(m *electric.Message) (Fate, error) {
 	case electric.Delete:
 		old = m.Column
 	}
-	fate, err := f.fate(m, old)
-	if err != nil || !f.narrowed {
-		return fate, err
-	}
-	return f.narrow(fate, m, old)
-}
-
-// narrow returns what is left of a fate at the time of writing.
-func (f *Filter) narrow(fate Fate, m *electric.Message, old column) (Fate, error) {
-	of, otherwise := m.Column, Nothing
-	switch {
-	case fate == Delete, fate == Send && m.Operation == electric.Delete:
-		of, otherwise = old, DeleteByKey
-	case fate != Send && fate != SendAsInsert:
-		return fate, nil
-	}
-	permitted, err := f.rule.Permits(f.permitted, of)
-	if err != nil || permitted {
-		return fate, err
-	}
-	return otherwise, nil
-}
-
-func (f *Filter) fate(m *electric.Message, old column) (Fate, error) {
 	var room [8]*Step
 	seen := f.seen(room[:0], m)
 	if m.Operation != electric.Delete {
@@ -123,6 +99,9 @@ func (f *Filter) fate(m *electric.Message, old column) (Fate, error) {
 			return Nothing, err
 		case allowed:
 			return f.sent(m, seen, old)
+		}
+		if leftOut, err := f.isLeftOut(m.Column); err != nil || leftOut {
+			return Nothing, err
 		}
 	}
 	switch {
@@ -149,6 +128,19 @@ func (f *Filter) fate(m *electric.Message, old column) (Fate, error) {
 		}
 	}
 	return DeleteByKey, nil
+}
+
+// isLeftOut reports whether a row is permitted by the grants that the answer's handle
+// names, and not at the time of writing.
+func (f *Filter) isLeftOut(of column) (bool, error) {
+	if !f.narrowed {
+		return false, nil
+	}
+	permitted, err := f.rule.Permits(f.permitted, of)
+	if err != nil || permitted {
+		return false, err
+	}
+	return f.rule.Permits(f.now, of)
 }
 
 // absent is a row that was not there.
@@ -205,13 +197,13 @@ func (f *Filter) late(seen []*Step, old column) (Fate, error) {
 // written in between.
 func (f *Filter) allowed(seen []*Step, of column) (bool, error) {
 	if !f.changed {
-		return f.rule.Permits(f.now, of)
+		return f.rule.Permits(f.permitted, of)
 	}
-	if f.now.IsEverything() {
+	if f.permitted.IsEverything() {
 		return f.keptEverything(seen), nil
 	}
 	for i, name := range f.rule.Filters {
-		set := f.now.Set(i)
+		set := f.permitted.Set(i)
 		if set == nil {
 			continue
 		}
@@ -311,7 +303,7 @@ func (f *Filter) Append(dst []byte, m *electric.Message) ([]byte, Fate, error) {
 	case Delete:
 		return m.AppendAs(dst, electric.Delete), fate, nil
 	case DeleteByKey:
-		return m.AppendEnd(dst, f.rule.Key), fate, nil
+		return m.AppendEndAt(dst, f.rule.Key), fate, nil
 	default:
 		return dst, fate, nil
 	}
@@ -320,12 +312,10 @@ func (f *Filter) Append(dst []byte, m *electric.Message) ([]byte, Fate, error) {
 // mayName reports whether the key of another row may be named: the row is permitted
 // today and was served.
 func (f *Filter) mayName(key string) bool {
-	if f.now.IsEverything() {
+	if f.permitted.IsEverything() {
 		return true
 	}
-	return f.rule.permitsKey(f.now, key) &&
-		(!f.changed || f.rule.permitsKey(f.served, key)) &&
-		(!f.narrowed || f.rule.permitsKey(f.permitted, key))
+	return f.rule.permitsKey(f.permitted, key) && (!f.changed || f.rule.permitsKey(f.served, key))
 }
 
 // Present appends to dst what the reader is told of a row whose message had the fate
@@ -348,10 +338,8 @@ func (f *Filter) Present(dst []byte, row, late *electric.Message) ([]byte, error
 	if !permitted {
 		return row.AppendEnd(dst, f.rule.Key), nil
 	}
-	if f.narrowed {
-		if permitted, err = f.rule.Permits(f.permitted, row.Column); err != nil || !permitted {
-			return dst, err
-		}
+	if leftOut, err := f.isLeftOut(row.Column); err != nil || leftOut {
+		return dst, err
 	}
 	return append(dst, row.Raw...), nil
 }
