@@ -54,6 +54,7 @@ type world struct {
 	items      map[string]error                // checks that fail: "alice document:d1#view"
 	subjects   map[string][]authz.SubjectFound // of an object, besides those that hold it
 	past       map[authz.ZedToken]map[string]bool
+	emptyToken bool                     // an empty answer names no revision
 	checked    map[string]bool          // held, as a check says, and no lookup does
 	reads      map[string]int           // of what a permission rests on
 	gates      map[string]chan struct{} // calls that wait to be let through
@@ -235,6 +236,9 @@ func (w *world) LookupResources(ctx context.Context, l authz.Lookup, yield func(
 	}
 	for _, id := range found {
 		yield(id)
+	}
+	if w.emptyToken && len(found) == 0 {
+		at = ""
 	}
 	return at, nil
 }
