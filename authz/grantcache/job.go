@@ -27,21 +27,18 @@ func (c *Cache) runJob(j *job) {
 		var f findings
 		c.metrics.subjectLookups.Inc()
 		token, err := c.cfg.Engine.LookupSubjects(c.refresher.ctx, resource, j.permission.name, subjectType, f.add)
-		c.refresher.note(err)
-		part := &job{permission: j.permission, id: j.id, entries: entries, again: j.again}
+		c.refresher.note(err, began)
+		findings := &f
 		switch {
-		case err == nil:
-			if token == "" { // SpiceDB names no revision of an empty answer
-				token, _, _ = c.cfg.Engine.Head(c.refresher.ctx)
-			}
-			c.settleJob(part, &f, number, began, token)
-		case authz.KindOf(err) == authz.Unavailable:
-			c.jobFailed(part, number, err)
-		default:
-			// SpiceDB cannot say it for all at once; for most, one by one, it can.
+		case err != nil:
+			// SpiceDB cannot say it for all at once: each entry asks for itself.
 			c.reportUnanswerable(j.permission.permissionKey, err)
-			c.settleJob(part, nil, number, began, token)
+			findings = nil
+		case token == "": // SpiceDB names no revision of an empty answer
+			token, _, _ = c.cfg.Engine.Head(c.refresher.ctx)
 		}
+		part := &job{permission: j.permission, id: j.id, entries: entries, again: j.again}
+		c.settleJob(part, findings, number, began, token)
 	}
 	if !j.again {
 		c.refresher.rechecks.addJob(c, j, began)
@@ -88,25 +85,6 @@ func (c *Cache) askAlone(e *entry, id string) {
 	}
 	if e.inUse() || e.calls.urgent {
 		c.enqueue(e)
-	}
-}
-
-// jobFailed leaves a job that was not answered to its entries, which ask for themselves
-// when a reader wants them.
-func (c *Cache) jobFailed(j *job, number uint64, err error) {
-	for _, e := range j.entries {
-		e.shard.mu.Lock()
-		if t, ok := e.heard.objects[j.id]; ok {
-			t.job = nil
-			e.heard.objects[j.id] = t
-		}
-		if e.isLookup() || e.resource == j.id {
-			c.failed(e, number, err)
-		}
-		e.shard.mu.Unlock()
-	}
-	if j.again {
-		c.refresher.rechecks.addJob(c, j, time.Now())
 	}
 }
 

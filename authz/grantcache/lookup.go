@@ -110,7 +110,7 @@ func (c *Cache) lookup(e *entry) {
 		Subject: e.subject, ResourceType: e.permission.definition, Permission: e.permission.name,
 		Context: contextAt(e.context, e.clock, k.began),
 	})
-	c.refresher.note(err)
+	c.refresher.note(err, k.began)
 	refused := err != nil && authz.KindOf(err) == authz.Unanswerable
 	if refused {
 		c.reportUnanswerable(e.permission.permissionKey, err)
@@ -193,7 +193,7 @@ func (c *Cache) checkCalls(all []call) {
 	}
 	c.metrics.checks.Inc()
 	results, token, err := c.cfg.Engine.CheckPermissions(c.refresher.ctx, checks)
-	c.refresher.note(err)
+	c.refresher.note(err, all[0].began)
 	for i := range all {
 		k := &all[i]
 		k.e.shard.mu.Lock()

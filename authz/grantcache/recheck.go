@@ -51,7 +51,11 @@ func (r *rechecks) addJob(c *Cache, j *job, began time.Time) {
 func (r *rechecks) wait(c *Cache) {
 	if !r.waiting {
 		r.waiting = true
-		time.AfterFunc(recheckAfter, func() { c.refresher.goTask(c.recheck) })
+		after := recheckAfter
+		if c.refresher.away != nil {
+			after = awayFor
+		}
+		time.AfterFunc(after, func() { c.refresher.goTask(c.recheck) })
 	}
 }
 

@@ -27,6 +27,7 @@ type refresher struct {
 	// others fail at once.
 	away    error
 	retryAt time.Time
+	answer  time.Time // when a call was last answered
 }
 
 // queue is what waits to be asked.
@@ -89,7 +90,8 @@ func (r *refresher) goLocked(do func()) bool {
 // last lookup took, so that a burst of writes costs a part of SpiceDB's time and not all
 // of it. The caller holds the shard's lock, and dispatches.
 func (c *Cache) refresh(e *entry) {
-	if e.asksWhole() && !e.calls.urgent && time.Now().Before(e.calls.notBefore) {
+	now := time.Now()
+	if e.asksWhole() && !e.calls.urgent && now.Before(e.calls.notBefore) || e.isRefused(now) {
 		c.refresher.flushLater(c, e.permission)
 		return
 	}
@@ -117,7 +119,7 @@ func (e *entry) needsCall() bool {
 // enqueue has an entry asked for, unless it is about to be. The caller holds the shard's
 // lock, and dispatches.
 func (c *Cache) enqueue(e *entry) {
-	if e.calls.queued || e.calls.running || !e.needsCall() {
+	if e.calls.queued || e.calls.running || !e.needsCall() || e.isRefused(time.Now()) {
 		return
 	}
 	e.calls.queued = true
@@ -232,17 +234,18 @@ func (r *refresher) next() func() {
 }
 
 // answered notes that SpiceDB answers.
-func (r *refresher) answered() { r.note(nil) }
+func (r *refresher) answered() { r.note(nil, time.Now()) }
 
-// note keeps what the end of a call says of SpiceDB.
-func (r *refresher) note(err error) {
+// note keeps what the end of a call says of SpiceDB: that it is away, unless it answered
+// another call meanwhile.
+func (r *refresher) note(err error, began time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	switch {
-	case err == nil:
-		r.away = nil
-	case authz.KindOf(err) == authz.Unavailable:
-		r.away, r.retryAt = err, time.Now().Add(awayFor)
+	switch now := time.Now(); {
+	case err == nil || authz.KindOf(err) == authz.Unanswerable:
+		r.away, r.answer = nil, now
+	case authz.KindOf(err) == authz.Unavailable && !r.answer.After(began):
+		r.away, r.retryAt = err, now.Add(awayFor)
 	}
 }
 
@@ -253,12 +256,17 @@ func (c *Cache) failAll(q *queue, err error) {
 	for _, e := range slices.Concat(q.urgent, q.lookups, q.checks) {
 		e.shard.mu.Lock()
 		e.calls.queued = false
+		if !e.calls.again.isEmpty() {
+			c.refresher.rechecks.add(c, e, e.calls.again)
+			e.calls.again = ask{}
+		}
 		c.failed(e, number, err)
 		e.shard.mu.Unlock()
 	}
 	for _, j := range q.jobs {
-		c.jobFailed(j, number, err)
+		c.settleJob(j, nil, number, time.Now(), "")
 	}
+	c.refresher.dispatch()
 }
 
 // want draws a ticket for an entry's answer: as it is cached, or is about to be, if that

@@ -85,7 +85,7 @@ func (s *subscription) cached(fresh authz.ZedToken) (authz.Decision, error) {
 		return authz.Decision{}, errAsk
 	}
 	for _, e := range s.q.entries() {
-		if !e.isRefused(now) && (!e.value.valid || e.isDirty() || s.c.isExpired(e, now)) {
+		if !e.isRefused(now) && (!e.value.valid || e.value.failure != nil || e.isDirty() || s.c.isExpired(e, now)) {
 			return authz.Decision{}, errAsk
 		}
 	}

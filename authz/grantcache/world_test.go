@@ -54,6 +54,9 @@ type world struct {
 	items      map[string]error                // checks that fail: "alice document:d1#view"
 	subjects   map[string][]authz.SubjectFound // of an object, besides those that hold it
 	past       map[authz.ZedToken]map[string]bool
+	emptyToken bool                     // an empty answer names no revision
+	checked    map[string]bool          // held, as a check says, and no lookup does
+	reads      map[string]int           // of what a permission rests on
 	gates      map[string]chan struct{} // calls that wait to be let through
 
 	asked    []string
@@ -68,7 +71,8 @@ func newWorld(holds ...string) *world {
 	w := &world{
 		changed: make(chan struct{}), held: make(map[string]bool), canary: true,
 		fails: make(map[string]error), methods: make(map[string]error), items: make(map[string]error),
-		subjects: make(map[string][]authz.SubjectFound), past: make(map[authz.ZedToken]map[string]bool), gates: make(map[string]chan struct{}),
+		subjects: make(map[string][]authz.SubjectFound), past: make(map[authz.ZedToken]map[string]bool),
+		checked: make(map[string]bool), reads: make(map[string]int), gates: make(map[string]chan struct{}),
 		deps: map[string]authz.Dependencies{
 			"document#view":  rests("document#viewer", "group#member"),
 			"project#view":   rests("project#viewer"),
@@ -192,7 +196,8 @@ func (w *world) CheckPermissions(ctx context.Context, checks []authz.Check) ([]a
 	w.mu.Lock()
 	results := make([]authz.CheckResult, len(checks))
 	for i, c := range checks {
-		results[i] = authz.CheckResult{Held: w.held[c.Subject.ID+" "+whats[i]], Err: w.items[c.Subject.ID+" "+whats[i]]}
+		item := c.Subject.ID + " " + whats[i]
+		results[i] = authz.CheckResult{Held: (w.held[item] || w.checked[item]) && w.items[item] == nil, Err: w.items[item]}
 	}
 	at := w.head()
 	w.mu.Unlock()
@@ -231,6 +236,9 @@ func (w *world) LookupResources(ctx context.Context, l authz.Lookup, yield func(
 	}
 	for _, id := range found {
 		yield(id)
+	}
+	if w.emptyToken && len(found) == 0 {
+		at = ""
 	}
 	return at, nil
 }
@@ -279,6 +287,7 @@ func (w *world) Dependencies(_ context.Context, definition, permission string) (
 	if err := w.failing("Dependencies"); err != nil {
 		return authz.Dependencies{}, err
 	}
+	w.reads[definition+"#"+permission]++
 	d, ok := w.deps[definition+"#"+permission]
 	if !ok && w.away == nil {
 		return d, authz.E(authz.Unanswerable, "dependencies", errors.New("no such permission"))
