@@ -73,14 +73,40 @@ func (s *subscription) confirmed(g authz.Grants, ids [][]string, results []authz
 	}
 	sets := make([]*authz.GrantSet, len(q.Rule.Filters))
 	for i, of := range ids {
+		var gone []string
 		table := s.c.memory.ids(s.c.cfg.Key, q.Rule.Filters[i].ResourceType)
 		sets[i] = authz.NewGrantSet(table, func(yield func(string) bool) {
 			for _, id := range of {
-				if next().Held && !yield(id) {
+				if !next().Held {
+					gone = append(gone, id)
+				} else if !yield(id) {
 					return
 				}
 			}
 		})
+		s.heardGone(i, gone)
 	}
 	return authz.GrantsOf(sets...), nil
+}
+
+// heardGone has the entry of a filter asked for again about ids that SpiceDB says are not
+// held any more. The watch is about to say so too; but the ids may be given back before it
+// does, and what was not sent meanwhile has to be brought then.
+func (s *subscription) heardGone(filter int, ids []string) {
+	if len(ids) == 0 {
+		return
+	}
+	gone := &scope{objects: make(map[string]change, len(ids))}
+	for _, id := range ids {
+		gone.objects[id] = change{deleted: true}
+	}
+	number := s.c.touches.Add(1)
+	s.q.shard.mu.Lock()
+	if filter < len(s.q.filters) {
+		if e := s.q.filters[filter]; s.c.touch(e, gone, number, nil) && e.inUse() {
+			s.c.refresh(e)
+		}
+	}
+	s.q.shard.mu.Unlock()
+	s.c.refresher.dispatch()
 }

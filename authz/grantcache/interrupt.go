@@ -1,6 +1,7 @@
 package grantcache
 
 import (
+	"slices"
 	"time"
 
 	"github.com/shapegate/shapegate/authz"
@@ -9,8 +10,8 @@ import (
 // past is what an entry lost. What was written while the subject did not hold an object
 // is not the subject's to read, though the object may have been given back since.
 type past struct {
-	lost  []lostObject // of a lookup, oldest first
-	floor time.Time    // of the newest that was forgotten
+	lost  []loss    // of a lookup, oldest first
+	floor time.Time // of the newest loss that was forgotten
 
 	// A check was deleted directly at one time, and was seen not to hold, or was
 	// written again after it was deleted, at another.
@@ -18,51 +19,62 @@ type past struct {
 	untold          bool // readers were not woken for broken yet
 }
 
-type lostObject struct {
-	id string
-	at time.Time
+// loss is objects that an entry lost at one time: the watch heard that a relationship of
+// the one object was deleted, or SpiceDB's answer did not have them any more.
+type loss struct {
+	ids *authz.GrantSet
+	at  time.Time
 }
 
-const (
-	mostLost = 64 // objects of one entry
+func (l *loss) size() int64 { return int64(l.ids.Size()) }
 
-	lostSize = 48 // bytes, about
-)
+// mostLost is how many losses one entry remembers.
+const mostLost = 64
 
-func (p *past) size() int64 { return int64(len(p.lost)) * lostSize }
+func (p *past) size() (n int64) {
+	for i := range p.lost {
+		n += p.lost[i].size()
+	}
+	return n
+}
 
-// interrupt notes that a relationship of one object was deleted. The caller holds the
-// lock of the entry's shard, so that no decision is made between the time that is noted
-// and the touch that goes with it.
+// interrupt notes that an object was lost that the entry has. The caller holds the lock of
+// the entry's shard, so that no decision is made between the time that is noted and the
+// change of the entry that goes with it.
 func (c *Cache) interrupt(e *entry, id string, now time.Time) {
+	if ids := e.value.set.IDs(); ids != nil {
+		c.lose(e, authz.NewGrantSet(ids, slices.Values([]string{id})), now)
+	}
+}
+
+// lose is interrupt for several objects.
+func (c *Cache) lose(e *entry, ids *authz.GrantSet, now time.Time) {
+	if ids.Len() == 0 {
+		return
+	}
 	p := &e.past
-	p.lost = append(p.lost, lostObject{id, now})
-	c.memory.interrupted.Add(lostSize)
+	p.lost = append(p.lost, loss{ids, now})
+	c.memory.interrupted.Add(p.lost[len(p.lost)-1].size())
 	for len(p.lost) > mostLost || len(p.lost) > 0 && c.memory.interrupted.Load() > c.memory.mostInterrupted {
 		p.floor = p.lost[0].at
+		c.memory.interrupted.Add(-p.lost[0].size())
 		p.lost = p.lost[1:]
-		c.memory.interrupted.Add(-lostSize)
 	}
 }
 
 // lostSince returns the ids of a lookup that were lost at or after a moment. A moment from
 // before what is remembered interrupts everything.
-func (e *entry) lostSince(since time.Time) *authz.GrantSet {
+func (e *entry) lostSince(since time.Time) (ids *authz.GrantSet) {
 	p := &e.past
-	set := e.value.set
-	if set == nil {
-		return nil
-	}
 	if !p.floor.IsZero() && !p.floor.Before(since) {
-		return set
+		return e.value.set
 	}
-	b := set.IDs().NewBuilder()
-	for _, l := range p.lost {
-		if !l.at.Before(since) {
-			b.Add(l.id)
+	for i := range p.lost {
+		if !p.lost[i].at.Before(since) {
+			ids = ids.Union(p.lost[i].ids)
 		}
 	}
-	return b.Build()
+	return ids
 }
 
 // Interrupted implements authz.Subscription.

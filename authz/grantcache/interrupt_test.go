@@ -148,7 +148,7 @@ func TestForgottenInterruptionsInterruptEverything(t *testing.T) {
 func TestInterruptionsCompareByMicroseconds(t *testing.T) {
 	set := authz.NewGrantSet(authz.NewIDs(testKey), func(yield func(string) bool) { yield("d1") })
 	at := time.Date(2026, 1, 1, 0, 0, 0, 1500, time.UTC)
-	e := &entry{value: value{valid: true, set: set}, past: past{lost: []lostObject{{"d1", at}}}}
+	e := &entry{value: value{valid: true, set: set}, past: past{lost: []loss{{set, at}}}}
 	q := &query{filters: []*entry{e}, shard: &shard{}}
 	s := &subscription{q: q}
 	for since, want := range map[int]bool{1000: true, 1600: true, 1999: true, 2000: false} {

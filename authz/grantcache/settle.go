@@ -34,6 +34,7 @@ func (c *Cache) settleSet(k *call, set *authz.GrantSet, token authz.ZedToken) (c
 	differs := !v.valid || !set.Equal(v.set)
 	if differs && v.valid {
 		c.metrics.changes.Inc()
+		c.lose(e, v.set.Difference(set), time.Now())
 	}
 	if v.valid && !differs && v.set.IDs() == set.IDs() {
 		set = v.set
@@ -103,6 +104,9 @@ func (c *Cache) settleObject(e *entry, id string, held bool, number uint64, toke
 	v.confirmed(token, time.Now())
 	if v.set.Has(id) == held {
 		return changed
+	}
+	if !held {
+		c.interrupt(e, id, time.Now())
 	}
 	c.setValue(e, with(v.set, id, held))
 	c.metrics.changes.Inc()
