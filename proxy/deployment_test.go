@@ -265,7 +265,7 @@ func (d *deployment) configure(c proxy.Config) {
 	d.check(err)
 	c.Electric, err = electric.NewClient(electric.Config{URL: d.electricURL, Secret: electricSecret, Transport: d.transport()})
 	d.check(err)
-	store, err := session.Dial("redis://" + d.redis.Addr())
+	store, err := session.Dial(session.RedisConfig{URL: "redis://" + d.redis.Addr()})
 	d.check(err)
 	d.end(func() { _ = store.Close() })
 	c.Sessions = session.NewManager(session.NewRedis(store, ""), sessionTTL, session.WithClock(d.clock.Now))

@@ -252,7 +252,7 @@ func TestDialRefusesWhatItCannotUse(t *testing.T) {
 		"redis://user:s3cret@localhost?s3cret=1",
 		"redis://user:%zzs3cret@localhost",
 	} {
-		_, err := session.Dial(url)
+		_, err := session.Dial(session.RedisConfig{URL: url})
 		if authz.KindOf(err) != authz.Invalid || err == nil {
 			t.Errorf("Dial(%q): error = %v, want an Invalid one", url, err)
 		} else if strings.Contains(err.Error(), "s3c") {
