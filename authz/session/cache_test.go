@@ -63,6 +63,9 @@ func (c *counted) Get(ctx context.Context, key session.Key) ([]byte, error) {
 		during()
 		c.mu.Lock()
 	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
 	return data, err
 }
 
