@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/cors"
 
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/proxy/electric"
@@ -45,8 +46,17 @@ type Config struct {
 	// WaitingPerSubject how many of one subject; 0: 50,000 and 500.
 	Waiting, WaitingPerSubject int
 
+	// Limits bound what else one subject may ask for at the same time.
+	Limits Limits
+
+	// BodyTime is how long a client may take to send its body; 0: 30 s.
+	BodyTime time.Duration
+
 	// Sessions serves /v1/session; nil: there are none.
 	Sessions Sessions
+
+	// Cookie is how browsers are told to keep a session's cookie.
+	Cookie Cookie
 
 	// Ready says whether shapes may be served yet; while it returns false, they are
 	// answered with 503. Nil: they always may.
@@ -76,8 +86,10 @@ type Handler struct {
 	sessions   Sessions
 	electric   *electric.Client
 	feeds      *feed.Feeds
-	waits      waits
-	cors       cors
+	limiter    *limiter
+	watches    watches
+	cors       *cors.Cors
+	cookie     Cookie
 	ready      func() bool
 
 	handleKey handleKey
@@ -85,7 +97,7 @@ type Handler struct {
 	acks      acks
 	extras    extras
 
-	longPollTimeout, sseTimeout, keepAlive time.Duration
+	longPollTimeout, sseTimeout, keepAlive, bodyTime time.Duration
 
 	log     *slog.Logger
 	metrics *metrics
@@ -120,11 +132,11 @@ func New(cfg Config) (*Handler, error) {
 		longPollTimeout: orDefault(cfg.LongPollTimeout, 20*time.Second),
 		sseTimeout:      orDefault(cfg.StreamTimeout, 60*time.Second),
 		keepAlive:       orDefault(cfg.KeepAlive, 21*time.Second),
+		bodyTime:        orDefault(cfg.BodyTime, 30*time.Second),
 		ready:           cfg.Ready,
 		log:             cfg.Logger,
 		now:             time.Now,
 	}
-	h.waits.most, h.waits.perSubject = orDefault(cfg.Waiting, 50_000), orDefault(cfg.WaitingPerSubject, 500)
 	h.late, h.acks, h.extras = newLateLogs(h.now), newAcks(h.now), newExtras(h.now)
 	for i := range cfg.Shapes {
 		def := &cfg.Shapes[i]
@@ -139,6 +151,12 @@ func New(cfg Config) (*Handler, error) {
 	}
 	var err error
 	if h.cors, err = newCORS(cfg.CORSOrigins); err != nil {
+		return nil, fmt.Errorf("proxy: %w", err)
+	}
+	if h.cookie, err = cfg.Cookie.withDefaults(); err != nil {
+		return nil, fmt.Errorf("proxy: %w", err)
+	}
+	if h.limiter, err = newLimiter(cfg.Limits, cfg.Waiting, cfg.WaitingPerSubject, cfg.Registerer); err != nil {
 		return nil, fmt.Errorf("proxy: %w", err)
 	}
 	if h.metrics, err = newMetrics(cfg.Registerer); err != nil {

@@ -19,6 +19,11 @@ import (
 // changed in between would be lost. What the snapshot has seen of it is not told
 // again, see late.
 func (rd *reading) serveInitial(ctx context.Context, w http.ResponseWriter, log shapeLog) error {
+	done, err := rd.h.limiter.read(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	at, table, err := rd.position(ctx, log.Position)
 	if err != nil {
 		return err
@@ -107,6 +112,11 @@ func (rd *reading) servePosition(ctx context.Context, w http.ResponseWriter, log
 // serveWhole answers the first read of a log by somebody who sees every row: the
 // log's own beginning, stored snapshot included.
 func (rd *reading) serveWhole(ctx context.Context, w http.ResponseWriter, log shapeLog) error {
+	done, err := rd.h.limiter.read(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	b, err := log.Read(ctx, feed.Place{Offset: electric.BeforeAll})
 	if err != nil {
 		return rd.explain(err)

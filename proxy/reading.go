@@ -17,6 +17,7 @@ type reading struct {
 	shape   *shape
 	query   url.Values
 	creds   credentials
+	place   *admission
 	context requestContext
 	gzip    bool // the client takes it
 	logRequest
@@ -62,6 +63,7 @@ func (rd *reading) open(ctx context.Context) error {
 }
 
 func (rd *reading) release() {
+	rd.place.leave()
 	rd.leaveCohort()
 	if rd.feed != nil {
 		rd.feed.Release()
@@ -123,7 +125,7 @@ func (rd *reading) since(h handle) (authz.Change, error) {
 // neither a token nor a grant from before the wait is good for what was written
 // since. Messages of a strict shape are confirmed besides, see confirm.
 func (rd *reading) reauthorize(ctx context.Context, h handle) (authz.Change, error) {
-	subject, _, err := rd.h.identify(ctx, rd.creds)
+	subject, _, err := rd.h.identify(ctx, &rd.creds)
 	if err != nil {
 		return authz.Change{}, err
 	}

@@ -3,11 +3,8 @@ package proxy
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
 	"net/http"
-	"os"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -17,18 +14,14 @@ import (
 	"github.com/shapegate/shapegate/proxy/subset"
 )
 
-// maxBody is the largest body that a client may send, in bytes.
-const maxBody = 1 << 20
-
-// bodyTime is how long a client may take to send its body.
-const bodyTime = 30 * time.Second
-
 // serveShape answers requests for the shape that name finds in them.
 func (h *Handler) serveShape(name func(*gin.Context) string) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		rd, err := h.newReading(c, name)
-		if err == nil {
+		if rd != nil {
 			defer rd.release()
+		}
+		if err == nil {
 			err = rd.serve(c)
 		}
 		if err != nil {
@@ -47,33 +40,46 @@ func (h *Handler) newReading(c *gin.Context, name func(*gin.Context) string) (*r
 		return nil, err
 	}
 	// Whoever has no credentials that hold is told nothing of what there is.
-	subject, at, err := h.identify(c.Request.Context(), creds)
+	subject, at, err := h.identify(c.Request.Context(), &creds)
 	if err != nil {
 		return nil, err
 	}
-	q, err := parseQuery(c.Request.URL.RawQuery)
+	place, err := h.limiter.admit(c.Request.Context(), subject.String())
 	if err != nil {
 		return nil, err
-	}
-	shape, ok := h.shapes[name(c)]
-	if !ok {
-		return nil, &problem{kind: notFound, message: "no such shape", field: "table"}
 	}
 	rd := &reading{
-		h: h, shape: shape, query: q, creds: creds, subject: subject,
+		h: h, creds: creds, subject: subject, place: place,
 		context: h.contextOf(c.Request), gzip: acceptsGzip(c.Request.Header),
 	}
+	return rd, rd.parse(c, name(c), at)
+}
+
+// parse reads the query and the headers of a request for a shape.
+func (rd *reading) parse(c *gin.Context, name string, at authz.ZedToken) (err error) {
+	if rd.query, err = parseQuery(c.Request.URL.RawQuery); err != nil {
+		return err
+	}
+	var ok bool
+	if rd.shape, ok = rd.h.shapes[name]; !ok {
+		return &problem{kind: notFound, message: "no such shape", field: "table"}
+	}
 	if rd.fresh, err = freshness(c.Request); err != nil {
-		return nil, err
+		return err
 	}
 	if rd.fresh == "" {
 		rd.fresh = at
 	}
-	if rd.logRequest, err = parseLogRequest(q); err != nil {
-		return nil, err
+	if rd.logRequest, err = parseLogRequest(rd.query); err != nil {
+		return err
 	}
-	rd.params, err = shapeParams(shape.def, q)
-	return rd, err
+	if rd.sse && c.Request.Method == http.MethodHead {
+		return invalid("live_sse", "an answer to HEAD has no stream")
+	}
+	if rd.params, err = shapeParams(rd.shape.def, rd.query); err != nil {
+		return err
+	}
+	return checkKeys(rd.query, rd.shape.def)
 }
 
 // contextOf gathers what of a request may enter the caveat context.
@@ -111,7 +117,7 @@ func (rd *reading) orRefetch(w gin.ResponseWriter, err error) error {
 
 // serveNow answers the request, unless it is one to be held, which it returns.
 func (rd *reading) serveNow(ctx context.Context, c *gin.Context) (held, error) {
-	body, err := rd.readBody(c)
+	body, err := rd.h.readBody(c)
 	if err != nil {
 		return nil, err
 	}
@@ -135,31 +141,14 @@ func (rd *reading) serveNow(ctx context.Context, c *gin.Context) (held, error) {
 
 // hold holds a request, unless too many are.
 func (rd *reading) hold(ctx context.Context, waiting held) error {
-	end, err := rd.h.waits.begin(rd.subject.String())
-	if err != nil {
+	if err := rd.place.hold(); err != nil {
 		return err
 	}
-	defer end()
 	gauge := rd.h.metrics.held.WithLabelValues(rd.shape.def.Name)
 	gauge.Inc()
 	defer gauge.Dec()
 	rd.query = nil // it was read, and takes memory while nothing happens
 	return waiting.wait(ctx)
-}
-
-func (rd *reading) readBody(c *gin.Context) ([]byte, error) {
-	if c.Request.Method != http.MethodPost {
-		return nil, nil
-	}
-	// A body is short: who takes long to send it holds a connection for nothing.
-	control := http.NewResponseController(c.Writer)
-	_ = control.SetReadDeadline(time.Now().Add(bodyTime))
-	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxBody))
-	_ = control.SetReadDeadline(time.Time{})
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return nil, invalid("body", "did not arrive in time")
-	}
-	return body, err
 }
 
 // parseSubset reads what subset the client asks for, if it asks for one: in its

@@ -51,6 +51,11 @@ func (rd *reading) serveSubset(ctx context.Context, w http.ResponseWriter, log s
 	if err != nil {
 		return err
 	}
+	done, err := rd.h.limiter.read(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	rows, err := openRows(ctx, log, plan)
 	if err != nil {
 		return rd.explainSubset(err, asked)
