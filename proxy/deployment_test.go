@@ -261,11 +261,14 @@ func (d *deployment) configure(c proxy.Config) {
 	if c.Secret == nil {
 		c.Secret = handleSecret
 	}
+	if c.Limits.Rate == 0 {
+		c.Limits.Rate, c.Limits.Burst = 1e6, 1e6 // tests ask again and again
+	}
 	c.Tokens, err = identity.New(d.t.Context(), identity.Config{Secret: jwtSecret, Now: d.clock.Now})
 	d.check(err)
 	c.Electric, err = electric.NewClient(electric.Config{URL: d.electricURL, Secret: electricSecret, Transport: d.transport()})
 	d.check(err)
-	store, err := session.Dial("redis://" + d.redis.Addr())
+	store, err := session.Dial(session.RedisConfig{URL: "redis://" + d.redis.Addr()})
 	d.check(err)
 	d.end(func() { _ = store.Close() })
 	c.Sessions = session.NewManager(session.NewRedis(store, ""), sessionTTL, session.WithClock(d.clock.Now))

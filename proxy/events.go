@@ -35,6 +35,8 @@ type events struct {
 	until    time.Time  // the stream ends
 	silent   time.Time  // when something was last sent
 	resynced time.Time  // when the resync began that the stream begins with
+
+	ended <-chan struct{} // closed when the credentials do not hold any more
 }
 
 // burstTime is how long changes of grants are gathered after a resync, so that a burst of
@@ -72,6 +74,9 @@ func (x *exchange) serveEvents(ctx context.Context) error {
 	if s == nil {
 		return err
 	}
+	var stop func()
+	s.ended, stop = x.h.watchCredentials(x.access.creds)
+	defer stop()
 	for err == nil && (served || s.mark > 0) {
 		err = s.next(ctx)
 	}
@@ -180,7 +185,7 @@ func (s *events) next(ctx context.Context) error {
 	}
 	interest := feed.Interest{Cohort: x.source.join(f, d)}
 	interest.Newest, interest.Late = x.newestStep()
-	p, err := f.Wait(ctx, s.at, interest, feed.Until{Changed: changed, Drained: x.h.draining.Done(), Timer: timer.C})
+	p, err := f.Wait(ctx, s.at, interest, feed.Until{Changed: changed, Drained: x.h.draining.Done(), Ended: s.ended, Timer: timer.C})
 	switch {
 	case errors.Is(err, feed.ErrChanged):
 		return nil // the next decision says what has changed

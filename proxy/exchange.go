@@ -12,17 +12,19 @@ import (
 	"github.com/shapegate/shapegate/proxy/electric"
 	"github.com/shapegate/shapegate/proxy/feed"
 	"github.com/shapegate/shapegate/proxy/rowfilter"
+	"github.com/shapegate/shapegate/proxy/subset"
 )
 
 // exchange is one request for a shape, and its answer.
 type exchange struct {
-	h      *Handler
-	shape  *shape
-	req    request
-	access *access
-	source *source
-	client client
-	w      http.ResponseWriter
+	h        *Handler
+	shape    *shape
+	req      request
+	narrowed *subset.Narrowing // nil: the whole shape
+	access   *access
+	source   *source
+	client   client
+	w        http.ResponseWriter
 }
 
 // client is what the client of a request holds, by the handle that it came with.
@@ -44,6 +46,9 @@ func (x *exchange) scope() cursor.Scope {
 	s := cursor.Scope{Shape: x.shape.def.Name, Subject: x.access.subject.String()}
 	for _, name := range x.shape.def.Params {
 		s.Params = append(s.Params, x.req.params[name])
+	}
+	if x.narrowed != nil {
+		s.Params = append(s.Params, x.narrowed.Key())
 	}
 	return s
 }
@@ -218,6 +223,12 @@ func (x *exchange) steps(ctx context.Context, d authz.Decision, served authz.Gra
 // explain tells a client whose param was refused so. Where a shape has params, their
 // values are all that can be wrong with a request that was otherwise built here.
 func (x *exchange) explain(err error) error {
+	if errors.Is(err, electric.ErrRefused) && x.req.where != "" {
+		return &problem{
+			kind: badRequest, field: "where", cause: err,
+			message: "Electric does not take this: a value may not be of its column's type",
+		}
+	}
 	if errors.Is(err, electric.ErrRefused) && len(x.shape.def.Params) > 0 {
 		return &problem{
 			kind: badRequest, field: strings.Join(x.shape.def.Params, ","), cause: err,

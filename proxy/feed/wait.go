@@ -23,7 +23,8 @@ type Interest struct {
 
 // Until has the channels that end a wait. They may be nil.
 type Until struct {
-	Changed <-chan struct{} // ErrChanged
+	Changed <-chan struct{} // the reader's grants: ErrChanged
+	Ended   <-chan struct{} // the reader's credentials: ErrChanged
 	Drained <-chan struct{} // ErrOver
 	Timer   <-chan time.Time
 }
@@ -125,6 +126,8 @@ func (w *Waiter) Wait(ctx context.Context, until Until) (*Part, error) {
 	case woken := <-w.wake:
 		return woken.taken(ctx)
 	case <-until.Changed:
+		return w.leave(ErrChanged)
+	case <-until.Ended:
 		return w.leave(ErrChanged)
 	case <-until.Timer:
 		return w.leave(ErrOver)
