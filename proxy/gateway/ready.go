@@ -97,7 +97,11 @@ func (r *readiness) complain(err error) {
 			r.log.Error("not ready: a shape does not fit its table", "shape", m.Shape, "column", m.Column, "reason", m.Reason, "at", m.place.Key)
 			continue
 		}
-		r.log.Warn("not ready: the shapes could not be checked", "reason", reason(e), "cause", e)
+		attrs := []any{"reason", reason(e)}
+		if reason(e) != e.Error() {
+			attrs = append(attrs, "cause", e)
+		}
+		r.log.Warn("not ready: the shapes could not be checked", attrs...)
 	}
 }
 
