@@ -7,9 +7,11 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/shapegate/shapegate/authz/spicedb"
+	"github.com/shapegate/shapegate/schema/demo"
 )
 
 // serveControls lets somebody at this machine change the world with curl: its
@@ -46,7 +48,7 @@ func (w *world) control(do func(r *http.Request, body string) (string, error)) h
 // relate writes or deletes relationships, one per line.
 func (w *world) relate(op spicedb.Operation) func(*http.Request, string) (string, error) {
 	return func(r *http.Request, body string) (string, error) {
-		token, err := w.write(r.Context(), op, strings.Split(strings.TrimSpace(body), "\n"))
+		token, err := w.write(r.Context(), op, demo.Lines(body))
 		return "written at " + token, err
 	}
 }
@@ -59,15 +61,43 @@ func (w *world) write(ctx context.Context, op spicedb.Operation, relationships [
 			return "", err
 		}
 	}
-	return w.admin.WriteRelationships(ctx, updates...)
+	if zedToken, err = w.admin.WriteRelationships(ctx, updates...); err != nil {
+		return "", errors.New(spicedb.Explain(err))
+	}
+	return zedToken, nil
 }
 
 var errRealElectric = errors.New("the rows are in your own database: change them there")
 
+// exec runs SQL on the stand-in. A SELECT shows its rows.
 func (w *world) exec(_ *http.Request, body string) (string, error) {
 	if w.table == nil {
 		return "", errRealElectric
 	}
-	txid, err := w.table.Exec(strings.TrimSpace(body))
+	sql := strings.TrimSpace(body)
+	if len(sql) >= 6 && strings.EqualFold(sql[:6], "select") {
+		columns, rows, err := w.table.Query(sql)
+		return tableOf(columns, rows), err
+	}
+	txid, err := w.table.Exec(sql)
 	return fmt.Sprintf("committed as %d", txid), err
+}
+
+// tableOf lays rows out below the names of their columns.
+func tableOf(columns []string, rows [][]*string) string {
+	var text strings.Builder
+	out := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(out, strings.Join(columns, "\t"))
+	for _, row := range rows {
+		values := make([]string, len(row))
+		for i, value := range row {
+			values[i] = "NULL"
+			if value != nil {
+				values[i] = *value
+			}
+		}
+		fmt.Fprintln(out, strings.Join(values, "\t"))
+	}
+	_ = out.Flush()
+	return fmt.Sprintf("%s(%d rows)", text.String(), len(rows))
 }

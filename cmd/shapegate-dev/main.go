@@ -4,32 +4,39 @@
 // proxy in front of them. It prints what it started, tokens for the demo's
 // people, and lines to paste.
 //
-// Each part can be swapped for a real one: ELECTRIC_URL (with ELECTRIC_SECRET),
-// SPICEDB_ENDPOINT (with SPICEDB_TOKEN, and SPICEDB_INSECURE or SPICEDB_CA_FILE)
-// and REDIS_URL. SHAPEGATE_SHAPES names another file of shapes,
-// SHAPEGATE_LISTEN another address, SHAPEGATE_JWT_SECRET the secret that the
-// printed tokens are signed with.
+// Flags replace the demo by a schema, relationships, rows and shapes of your own,
+// and serve HTTPS; see --help. Each part can be swapped for a real one: ELECTRIC_URL
+// (with ELECTRIC_SECRET), SPICEDB_ENDPOINT (with SPICEDB_TOKEN, and SPICEDB_INSECURE
+// or SPICEDB_CA_FILE) and REDIS_URL.
 //
-// It is not for production: its secrets are made up at each start, and its
-// controls let anybody on this machine change everything.
+// The secret that tokens are signed with is made at the first start and kept in the
+// user's cache folder, so that tokens and handles hold across restarts;
+// SHAPEGATE_JWT_SECRET is another.
+//
+// It is not for production: its controls let everybody on this machine change
+// everything.
 package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
 
-	"github.com/shapegate/shapegate/cmd/internal/service"
+	"github.com/spf13/pflag"
+
+	"github.com/shapegate/shapegate/cmd/internal/server"
+	"github.com/shapegate/shapegate/proxy/gateway"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Getenv, os.Stdout)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process as it is
+	err := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "shapegate-dev:", err)
@@ -37,47 +44,79 @@ func main() {
 	}
 }
 
+// grace is how long requests that are under way may take at the end. Those that wait
+// for a change are answered at once.
+const grace = time.Second
+
 // run runs everything until ctx ends.
-func run(ctx context.Context, env func(string) string, out io.Writer) error {
+func run(ctx context.Context, args, variables []string, out, errs io.Writer) error {
 	started := time.Now()
-	w, err := newWorld(ctx, env)
+	o, err := parseOptions(args, variables, out, errs)
+	if errors.Is(err, pflag.ErrHelp) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
+	logger := newLogger(errs, o.verbose)
+	w, err := newWorld(ctx, o)
+	if err != nil {
+		return unlessEnded(ctx, err)
+	}
 	defer w.close()
-
-	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	s, err := service.New(ctx, w.config(logger))
+	g, err := gateway.New(w.config(logger))
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx) }()
+	go func() {
+		done <- server.Run(ctx, g, server.Config{
+			Public: w.listener, Admin: w.adminListener, TLS: w.tlsConfig, Grace: grace, Logger: logger,
+		})
+	}()
+	ready := untilReady(ctx, g)
 	controls := w.serveControls()
-
-	if err := waitReady(ctx, s, done); err != nil {
-		return err
+	for {
+		select {
+		case <-ready:
+			w.guide(out, time.Since(started))
+			ready = nil
+		case err := <-done:
+			return err
+		case err := <-controls:
+			cancel()
+			return errors.Join(err, <-done)
+		}
 	}
-	w.guide(out, time.Since(started))
-	select {
-	case err = <-done:
-	case err = <-controls:
+}
+
+// unlessEnded drops an error that comes of being told to end.
+func unlessEnded(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
 	}
 	return err
 }
 
-// waitReady waits until the service is ready, or has ended.
-func waitReady(ctx context.Context, s *service.Service, done <-chan error) error {
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for s.Ready(ctx) != nil {
-		select {
-		case err := <-done:
-			return err
-		case <-tick.C:
+// untilReady asks until the gateway is ready, and then closes the channel. It ends
+// with ctx, and the channel then stays open.
+func untilReady(ctx context.Context, g *gateway.Gateway) <-chan struct{} {
+	ready := make(chan struct{})
+	go func() {
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for g.Ready(ctx) != nil {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
 		}
-	}
-	return nil
+		if ctx.Err() == nil {
+			close(ready)
+		}
+	}()
+	return ready
 }

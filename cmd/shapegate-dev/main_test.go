@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -50,8 +51,7 @@ func TestThePrintedLinesWorkWhenPasted(t *testing.T) {
 	defer cancel()
 	out := &screen{ready: make(chan struct{})}
 	done := make(chan error, 1)
-	env := map[string]string{"SHAPEGATE_LISTEN": "127.0.0.1:0"}
-	go func() { done <- run(ctx, func(name string) string { return env[name] }, out) }()
+	go func() { done <- run(ctx, nil, []string{"SHAPEGATE_LISTEN=127.0.0.1:0"}, out, io.Discard) }()
 	select {
 	case <-out.ready:
 	case err := <-done:
@@ -73,7 +73,8 @@ func TestThePrintedLinesWorkWhenPasted(t *testing.T) {
 		{"live", []string{atlas, "snapshot-end", "up-to-date"}, []string{"000000000004"}},
 		{"subset", []string{"Borealis plan", "metadata"}, []string{"Atlas charter"}},
 		{"session", []string{"sgs_", "user:alice"}, nil},
-		{"sql", []string{"committed as"}, nil},
+		{"select", []string{"id ", "title", "Atlas charter", "(7 rows)"}, []string{"first draft"}},
+		{"update", []string{"committed as"}, nil},
 	} {
 		for _, text := range want.has {
 			if !strings.Contains(answers[i], text) {
@@ -119,7 +120,7 @@ func paste(t *testing.T, printed string) []string {
 		t.Fatalf("%v: %s", err, output)
 	}
 	answers := strings.Split(string(output), mark)
-	if len(answers) != commands || commands != 10 {
+	if len(answers) != commands || commands != 11 {
 		t.Fatalf("%d answers to %d commands: %s", len(answers), commands, output)
 	}
 	return answers

@@ -3,23 +3,24 @@ package main
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"strconv"
+	"os"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
 
 	"github.com/shapegate/shapegate/authz/identity"
+	"github.com/shapegate/shapegate/authz/session"
 	"github.com/shapegate/shapegate/authz/spicedb"
-	"github.com/shapegate/shapegate/cmd/internal/service"
 	"github.com/shapegate/shapegate/integration/electrictest"
 	"github.com/shapegate/shapegate/integration/spicedbtest"
-	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/proxy"
+	"github.com/shapegate/shapegate/proxy/gateway"
 	"github.com/shapegate/shapegate/schema"
 	"github.com/shapegate/shapegate/schema/demo"
 )
@@ -27,18 +28,17 @@ import (
 // world is the parts that the proxy stands in front of. Those that are real are
 // only named; those that are embedded run here.
 type world struct {
-	shapes    []schema.Shape
-	jwtSecret []byte
-	started   []part
-
-	spicedb  spicedb.Config
-	electric electric.Config
-	redisURL string
+	options
+	shapes  []schema.Shape
+	secret  []byte // of tokens and handles
+	started []part
 
 	admin *spicedb.Client
 	table *electrictest.Server // nil with a real Electric
 
 	listener, adminListener, controlListener net.Listener
+	tlsConfig                                *tls.Config // of listener; nil: plain text
+	certificate                              string      // its PEM file
 
 	closers []func()
 }
@@ -46,23 +46,23 @@ type world struct {
 // part is one line of what was started.
 type part struct{ name, what string }
 
-func newWorld(ctx context.Context, env func(string) string) (_ *world, err error) {
-	w := &world{jwtSecret: []byte(env("SHAPEGATE_JWT_SECRET"))}
+func newWorld(ctx context.Context, o options) (_ *world, err error) {
+	w := &world{options: o, secret: []byte(o.jwtSecret)}
 	defer func() {
 		if err != nil {
 			w.close()
 		}
 	}()
-	if len(w.jwtSecret) == 0 {
-		w.jwtSecret = []byte(rand.Text() + rand.Text())
+	if len(w.secret) == 0 {
+		if w.secret, err = keptSecret(o.cache); err != nil {
+			return nil, fmt.Errorf("the secret of tokens (SHAPEGATE_JWT_SECRET is another): %w", err)
+		}
 	}
-	if w.shapes, err = loadShapes(env("SHAPEGATE_SHAPES")); err != nil {
+	if w.shapes, err = loadShapes(o.files.shapes); err != nil {
 		return nil, err
 	}
-	for _, start := range []func(context.Context, func(string) string) error{
-		w.startSpiceDB, w.startElectric, w.startRedis, w.listen,
-	} {
-		if err := start(ctx, env); err != nil {
+	for _, start := range []func(context.Context) error{w.startSpiceDB, w.startElectric, w.startRedis, w.openListeners} {
+		if err := start(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -76,26 +76,52 @@ func loadShapes(path string) ([]schema.Shape, error) {
 	return schema.Load(path)
 }
 
+// zed returns the schema and relationships that SpiceDB is to hold.
+func (f files) zed() (text string, relationships []string, err error) {
+	text, relationships = demo.Schema, demo.RelationshipLines()
+	if f.schema != "" {
+		// The demo's relationships speak of the demo's definitions.
+		if text, err = readFile("--schema", f.schema); err != nil {
+			return "", nil, err
+		}
+		relationships = nil
+	}
+	if f.relationships != "" {
+		lines, err := readFile("--relationships", f.relationships)
+		if err != nil {
+			return "", nil, err
+		}
+		relationships = demo.Lines(lines)
+	}
+	return text, relationships, nil
+}
+
+func readFile(flag, path string) (string, error) {
+	data, err := os.ReadFile(path) //nolint:gosec // the user names it
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", flag, err)
+	}
+	return string(data), nil
+}
+
 // devToken is the preshared key of the embedded SpiceDB. It guards nothing: the
 // engine listens on this machine only, and holds the demo.
 const devToken = "shapegate-dev"
 
-func (w *world) startSpiceDB(ctx context.Context, env func(string) string) error {
-	if endpoint := env("SPICEDB_ENDPOINT"); endpoint != "" {
-		insecure, err := strconv.ParseBool(cmp.Or(env("SPICEDB_INSECURE"), "false"))
-		if err != nil {
-			return errors.New("SPICEDB_INSECURE is neither true nor false")
-		}
-		w.spicedb = spicedb.Config{Endpoint: endpoint, Token: env("SPICEDB_TOKEN"), Insecure: insecure, CAFile: env("SPICEDB_CA_FILE")}
-		return w.useSpiceDB(ctx, endpoint)
+func (w *world) startSpiceDB(ctx context.Context) error {
+	text, relationships, err := w.files.zed()
+	if err != nil {
+		return err
 	}
-
+	if w.spicedb.Endpoint != "" {
+		return w.useSpiceDB(ctx, text, relationships)
+	}
 	server, err := spicedbtest.New(ctx, spicedbtest.Config{
-		Schema: demo.Schema, Relationships: demo.RelationshipLines(),
+		Schema: text, Relationships: relationships,
 		Token: devToken, ListenAddr: freeOr("127.0.0.1:50051"),
 	})
 	if err != nil {
-		return err
+		return fmt.Errorf("the schema and its relationships: %s", spicedb.Explain(err))
 	}
 	w.closers = append(w.closers, func() { _ = server.Close() })
 	w.spicedb = spicedb.Config{Endpoint: server.Addr(), Token: devToken, Insecure: true}
@@ -110,53 +136,62 @@ func (w *world) dialSpiceDB() (err error) {
 	return err
 }
 
-// useSpiceDB takes a SpiceDB that is there. An empty one gets the demo; one with
-// a schema is somebody's, and is left as it is.
-func (w *world) useSpiceDB(ctx context.Context, endpoint string) error {
+// useSpiceDB takes a SpiceDB that is there. An empty one gets the schema and the
+// relationships; one with a schema is somebody's, and is left as it is.
+func (w *world) useSpiceDB(ctx context.Context, text string, relationships []string) error {
 	if err := w.dialSpiceDB(); err != nil {
-		return err
-	}
-	text, err := w.admin.ReadSchema(ctx)
-	if err != nil {
 		return fmt.Errorf("SPICEDB_ENDPOINT: %w", err)
 	}
-	if text != "" {
+	present, err := w.admin.ReadSchema(ctx)
+	if err != nil {
+		return errors.New(spicedb.Explain(err))
+	}
+	endpoint := w.spicedb.Endpoint
+	if present != "" {
 		w.started = append(w.started, part{"SpiceDB", endpoint + " (yours)"})
 		return nil
 	}
-	if _, err := w.admin.WriteSchema(ctx, demo.Schema); err != nil {
-		return err
+	if _, err := w.admin.WriteSchema(ctx, text); err != nil {
+		return fmt.Errorf("the schema: %s", spicedb.Explain(err))
 	}
-	w.started = append(w.started, part{"SpiceDB", endpoint + " (yours; it was empty, and now holds the demo)"})
-	_, err = w.write(ctx, spicedb.Touch, demo.RelationshipLines())
+	w.started = append(w.started, part{"SpiceDB", endpoint + " (yours; it was empty, and now has a schema)"})
+	if len(relationships) == 0 {
+		return nil
+	}
+	_, err = w.write(ctx, spicedb.Touch, relationships)
 	return err
 }
 
-func (w *world) startElectric(_ context.Context, env func(string) string) error {
-	if url := env("ELECTRIC_URL"); url != "" {
-		w.electric = electric.Config{URL: url, Secret: env("ELECTRIC_SECRET")}
+func (w *world) startElectric(context.Context) error {
+	if url := w.electric.URL; url != "" {
 		w.started = append(w.started, part{"Electric", url + " (yours)"})
 		return nil
 	}
+	sql, what := demo.SQL, "the demo's rows"
+	if w.files.sql != "" {
+		var err error
+		if sql, err = readFile("--sql", w.files.sql); err != nil {
+			return err
+		}
+		what = "the rows of " + w.files.sql
+	}
 	w.table = electrictest.New(electrictest.Options{})
 	w.closers = append(w.closers, w.table.Close)
-	if _, err := w.table.Exec(demo.SQL); err != nil {
-		return fmt.Errorf("the demo's tables: %w", err)
+	if _, err := w.table.Exec(sql); err != nil {
+		return fmt.Errorf("the tables: %w", err)
 	}
 	l, err := net.Listen("tcp", freeOr("127.0.0.1:3000"))
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: w.table, ReadHeaderTimeout: time.Minute}
-	w.serve(server, l)
-	url := "http://" + l.Addr().String()
-	w.electric = electric.Config{URL: url}
-	w.started = append(w.started, part{"Electric", url + ", a stand-in with the demo's rows"})
+	w.serve(&http.Server{Handler: w.table, ReadHeaderTimeout: time.Minute}, l)
+	w.electric.URL = "http://" + l.Addr().String()
+	w.started = append(w.started, part{"Electric", w.electric.URL + ", a stand-in with " + what})
 	return nil
 }
 
-func (w *world) startRedis(_ context.Context, env func(string) string) error {
-	if w.redisURL = env("REDIS_URL"); w.redisURL != "" {
+func (w *world) startRedis(context.Context) error {
+	if w.redisURL != "" {
 		w.started = append(w.started, part{"Redis", "yours"})
 		return nil
 	}
@@ -170,16 +205,18 @@ func (w *world) startRedis(_ context.Context, env func(string) string) error {
 	return nil
 }
 
-func (w *world) listen(_ context.Context, env func(string) string) error {
-	public := env("SHAPEGATE_LISTEN")
-	if public == "" {
-		public = freeOr("127.0.0.1:8080")
+func (w *world) openListeners(context.Context) error {
+	if w.tls {
+		var err error
+		if w.tlsConfig, w.certificate, err = keptCertificate(w.cache); err != nil {
+			return err
+		}
 	}
 	for _, l := range []struct {
 		to      *net.Listener
 		address string
 	}{
-		{&w.listener, public},
+		{&w.listener, cmp.Or(w.listen, freeOr("127.0.0.1:8080"))},
 		{&w.adminListener, freeOr("127.0.0.1:9090")},
 		{&w.controlListener, freeOr("127.0.0.1:9091")},
 	} {
@@ -197,6 +234,9 @@ func (w *world) listen(_ context.Context, env func(string) string) error {
 
 func (w *world) url() string {
 	_, port, _ := net.SplitHostPort(w.listener.Addr().String())
+	if w.tls {
+		return "https://localhost:" + port
+	}
 	return "http://localhost:" + port
 }
 
@@ -224,18 +264,16 @@ func (w *world) serve(server *http.Server, l net.Listener) <-chan error {
 	return failed
 }
 
-func (w *world) config(logger *slog.Logger) service.Config {
-	return service.Config{
-		Shapes:        w.shapes,
-		SpiceDB:       w.spicedb,
-		Electric:      w.electric,
-		Identity:      identity.Config{Secret: w.jwtSecret},
-		RedisURL:      w.redisURL,
-		Secret:        w.jwtSecret,
-		CORSOrigins:   []string{"*"},
-		Listener:      w.listener,
-		AdminListener: w.adminListener,
-		Logger:        logger,
+func (w *world) config(logger *slog.Logger) gateway.Config {
+	return gateway.Config{
+		Shapes:   w.shapes,
+		SpiceDB:  w.spicedb,
+		Electric: w.electric,
+		Identity: identity.Config{Secret: w.secret},
+		Redis:    session.RedisConfig{URL: w.redisURL},
+		Secret:   w.secret,
+		Proxy:    proxy.Config{CORSOrigins: w.origins},
+		Logger:   logger,
 	}
 }
 

@@ -1,12 +1,17 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/authz/spicedb"
+	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/proxy/gateway"
 	"github.com/shapegate/shapegate/schema"
 )
 
@@ -14,8 +19,14 @@ func newCheckConfigCommand(s *settings) *cobra.Command {
 	var offline bool
 	cmd := &cobra.Command{
 		Use:   "check-config",
-		Short: "Check the shape definitions, for themselves and against SpiceDB's schema",
-		Args:  usage(cobra.NoArgs),
+		Short: "Check the shape definitions, for themselves, against SpiceDB's schema and Electric's tables",
+		Long: `Check the shape definitions: for themselves, against SpiceDB's schema, and against
+Electric's tables where ELECTRIC_URL is set. What is wrong is printed with its
+place in the file.
+
+Electric keeps a log for each table that it is asked about, as it does when shapes
+are served.`,
+		Args: usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			shapes, err := schema.Load(s.ShapesFile)
 			if err != nil {
@@ -28,13 +39,43 @@ func newCheckConfigCommand(s *settings) *cobra.Command {
 				if err := withSpiceDB(s, compare)(cmd, args); err != nil {
 					return err
 				}
+				if err := s.compareTables(cmd, shapes); err != nil {
+					return err
+				}
 			}
 			cmd.Printf("ok: %d shapes\n", len(shapes))
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&offline, "offline", false, "do not ask SpiceDB")
+	cmd.Flags().BoolVar(&offline, "offline", false, "ask neither SpiceDB nor Electric")
 	return cmd
+}
+
+// tablesTime bounds the questions to Electric, which may have to create a log for
+// each shape.
+const tablesTime = 30 * time.Second
+
+// compareTables compares the shapes with Electric's tables.
+func (s *settings) compareTables(cmd *cobra.Command, shapes []schema.Shape) error {
+	if s.Gateway.Electric.URL == "" {
+		cmd.PrintErrln("hint: ELECTRIC_URL is not set: tables and columns were not checked")
+		return nil
+	}
+	client, err := electric.NewClient(s.electricConfig())
+	if err != nil {
+		return &exitError{exitNoAnswer, err}
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), tablesTime)
+	defer cancel()
+	err = gateway.CheckTables(ctx, client, shapes)
+	var misfit *gateway.MisfitError
+	switch {
+	case errors.As(err, &misfit):
+		return reject(cmd, err)
+	case err != nil:
+		return &exitError{exitNoAnswer, fmt.Errorf("Electric (ELECTRIC_URL) could not be asked about the tables: %w", err)} //nolint:staticcheck // a name
+	}
+	return nil
 }
 
 // reject prints what is wrong as it is, each on a line that begins with its

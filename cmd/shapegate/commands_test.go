@@ -9,12 +9,14 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/shapegate/shapegate/integration/electrictest"
 	"github.com/shapegate/shapegate/integration/spicedbtest"
 	"github.com/shapegate/shapegate/schema/demo"
 )
@@ -30,8 +32,11 @@ type result struct {
 func shapegate(t *testing.T, env map[string]string, stdin string, args ...string) result {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	getenv := func(name string) string { return env[name] }
-	code := run(t.Context(), args, getenv, strings.NewReader(stdin), &stdout, &stderr)
+	var environ []string
+	for name, value := range env {
+		environ = append(environ, name+"="+value)
+	}
+	code := run(t.Context(), args, environ, strings.NewReader(stdin), &stdout, &stderr)
 	return result{code, stdout.String(), stderr.String()}
 }
 
@@ -175,7 +180,11 @@ func TestManyRelationshipsAreWrittenInBatches(t *testing.T) {
 
 func TestSchemaThatSpiceDBRefuses(t *testing.T) {
 	env := startSpiceDB(t, spicedbtest.Config{})
-	shapegate(t, env, "definition {", "schema", "write", "-").expect(t, 1, "", "schema")
+	got := shapegate(t, env, "definition {", "schema", "write", "-")
+	got.expect(t, 1, "", "write schema: SpiceDB refuses the request: parse error")
+	if strings.Contains(got.stderr, "internal") || strings.Contains(got.stderr, "rpc error") {
+		t.Errorf("it sounds like a defect of shapegate: %s", got.stderr)
+	}
 	shapegate(t, env, "", "schema", "write", "none.zed").expect(t, 1, "", "none.zed")
 }
 
@@ -195,6 +204,72 @@ func TestCheckConfig(t *testing.T) {
 	shapegate(t, nil, "", "check-config", "--offline", "--shapes", write(t, "bad.yaml", "shapes: {A: {}, b: 1}")).
 		expect(t, 1, "", "bad.yaml:1:10: shapes.A: ")
 	shapegate(t, nil, "", "check-config", "--offline", "--shapes", "none.yaml").expect(t, 1, "", "none.yaml")
+}
+
+// startTables serves tables as Electric does, and returns env with their address.
+func startTables(t *testing.T, env map[string]string, sql string) map[string]string {
+	t.Helper()
+	tables := electrictest.New(electrictest.Options{Secret: "electric's secret"})
+	t.Cleanup(tables.Close)
+	if _, err := tables.Exec(sql); err != nil {
+		t.Fatal(err)
+	}
+	upstream := httptest.NewServer(tables)
+	t.Cleanup(upstream.Close)
+	return with(with(env, "ELECTRIC_URL", upstream.URL), "ELECTRIC_SECRET", "electric's secret")
+}
+
+// Shapes that their tables do not fit are found before anything is served, with their
+// place in the file.
+func TestCheckConfigAgainstElectric(t *testing.T) {
+	env := startTables(t, startSpiceDB(t, spicedbtest.Config{Schema: demo.Schema}), demo.SQL)
+	edited := func(old, text string) []string {
+		shapes := strings.Replace(demo.Shapes, old, text, 1)
+		if shapes == demo.Shapes {
+			t.Fatalf("no %s in the shapes", old)
+		}
+		return []string{"check-config", "--shapes", write(t, "shapes.yaml", shapes)}
+	}
+
+	good := shapegate(t, env, "", "check-config", "--shapes", write(t, "shapes.yaml", demo.Shapes))
+	good.expect(t, 0, "ok: 5 shapes", "")
+	if good.stderr != "" {
+		t.Errorf("there is nothing to say: %s", good.stderr)
+	}
+	shapegate(t, env, "", edited("table: projects", "table: project")...).
+		expect(t, 1, "", `shapes.projects.table: Electric refuses the shape: the table "public"."project" has to exist`)
+	shapegate(t, env, "", edited("[id, name, updated_at]", "[id, names, updated_at]")...).expect(t, 1, "", "shapes.projects.table: ")
+	shapegate(t, env, "", edited("[id, project_id, title, tags, updated_at]", "[project_id, title, tags, updated_at]")...).
+		expect(t, 1, "", "shapes.project_documents.table: ")
+	got := shapegate(t, env, "", edited("permission: view, column: id", "permission: view, column: tags")...)
+	got.expect(t, 1, "", `shapes.documents.authorize.filter[0].column: the column "tags" has the type text[], which cannot hold object ids: filter by a column of the type uuid`)
+	got.expect(t, 1, "", "shapes.yaml:")
+	if place := regexp.MustCompile(`shapes\.yaml:\d+:\d+: shapes\.documents`); !place.MatchString(got.stderr) {
+		t.Errorf("no place in the file: %s", got.stderr)
+	}
+
+	shapegate(t, with(env, "ELECTRIC_SECRET", "wrong"), "", "check-config", "--shapes", "../../schema/shapes.yaml").
+		expect(t, 2, "", "put ELECTRIC_SECRET right")
+	shapegate(t, with(env, "ELECTRIC_URL", "http://"+freePort(t)), "", "check-config", "--shapes", "../../schema/shapes.yaml").
+		expect(t, 2, "", "ELECTRIC_URL")
+	shapegate(t, with(env, "ELECTRIC_URL", ""), "", "check-config", "--shapes", "../../schema/shapes.yaml").
+		expect(t, 0, "ok: 5 shapes", "ELECTRIC_URL is not set")
+}
+
+// An operator's mistake is answered with the setting to put right.
+func TestMistakesNameTheSetting(t *testing.T) {
+	env := startSpiceDB(t, spicedbtest.Config{Schema: demo.Schema})
+	ask := []string{"check", "user:alice", "view", "document:1"}
+	shapegate(t, with(env, "SPICEDB_TOKEN", "not-the-token"), "", ask...).expect(t, 2, "", "SPICEDB_TOKEN")
+	shapegate(t, with(env, "SPICEDB_INSECURE", "false"), "", ask...).expect(t, 2, "", "SPICEDB_INSECURE=true")
+	shapegate(t, with(env, "SPICEDB_ENDPOINT", freePort(t)), "", ask...).expect(t, 2, "", "SPICEDB_ENDPOINT")
+
+	env = with(with(env, "ELECTRIC_URL", "http://electric:3000"), "SHAPEGATE_SHAPES", "../../schema/shapes.yaml")
+	shapegate(t, env, "", "serve").expect(t, 2, "", "SHAPEGATE_JWT_SECRET (--jwt-secret) or SHAPEGATE_JWKS_URL (--jwks-url)")
+	shapegate(t, env, "", "serve", "--jwt-secret", strings.Repeat("x", 32), "--tls-cert-file", "none.pem", "--tls-key-file", "none.pem").
+		expect(t, 2, "", "SHAPEGATE_TLS_CERT_FILE")
+	shapegate(t, env, "", "serve", "--jwt-secret", strings.Repeat("x", 32), "--redis-url", "nonsense").expect(t, 2, "", "REDIS_URL")
+	shapegate(t, env, "", "serve", "--jwt-secret", strings.Repeat("x", 32), "--listen", "256.0.0.1:1").expect(t, 2, "", "SHAPEGATE_LISTEN")
 }
 
 func TestCheckConfigWhileSpiceDBIsAway(t *testing.T) {

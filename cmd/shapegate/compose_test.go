@@ -72,7 +72,7 @@ func TestComposePublishesShapegateAloneAndToThisMachine(t *testing.T) {
 
 func TestComposeSetsWhatShapegateKnows(t *testing.T) {
 	known := map[string]bool{}
-	for _, v := range variables {
+	for _, v := range new(settings).variables() {
 		known[v.name] = true
 	}
 	for name, service := range composeServices(t) {
@@ -156,7 +156,7 @@ func TestComposeCommandsExist(t *testing.T) {
 		if service.Build == "" || len(service.Command) == 0 {
 			continue
 		}
-		root := newRootCommand(func(string) string { return "" })
+		root := newRootCommand(nil)
 		cmd, args, err := root.Find(service.Command)
 		if err != nil || !cmd.Runnable() || cmd == root {
 			t.Errorf("%s: %v: %v", name, service.Command, err)

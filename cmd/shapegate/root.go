@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/shapegate/shapegate/authz"
+	"github.com/shapegate/shapegate/authz/spicedb"
+	"github.com/shapegate/shapegate/cmd/internal/environ"
 )
 
 // The exit codes; see the package's documentation.
@@ -33,10 +36,10 @@ func (e *exitError) Error() string {
 
 func (e *exitError) Unwrap() error { return e.cause }
 
-// run is main with everything that a process has passed in. It returns the exit
-// code.
-func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
-	root := newRootCommand(getenv) //nolint:contextcheck // each command gets it from ExecuteContext
+// run is main with everything that a process has passed in. variables has the form of
+// os.Environ. It returns the exit code.
+func run(ctx context.Context, args, variables []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := newRootCommand(variables) //nolint:contextcheck // each command gets it from ExecuteContext
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)
@@ -52,12 +55,27 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 		exit.code = exitNoAnswer
 	}
 	if exit.cause != nil {
-		root.PrintErrln("shapegate:", exit.cause)
+		root.PrintErrln("shapegate:", explain(exit.cause))
 	}
 	return exit.code
 }
 
-func newRootCommand(getenv func(string) string) *cobra.Command {
+// explain says what went wrong. What SpiceDB answered is said by what an operator can
+// do about it.
+func explain(err error) string {
+	cause := new(authz.Error)
+	if !errors.As(err, &cause) {
+		return err.Error()
+	}
+	advice := spicedb.Explain(cause)
+	if advice == cause.Error() {
+		return err.Error()
+	}
+	// What was said before the cause stays.
+	return strings.TrimSuffix(err.Error(), cause.Error()) + cause.Op + ": " + advice
+}
+
+func newRootCommand(variables []string) *cobra.Command {
 	var s settings
 	root := &cobra.Command{
 		Use:   "shapegate",
@@ -70,8 +88,11 @@ Every setting is an environment variable; a flag of the same name wins.`,
 		RunE:          needsSubcommand,
 		SilenceErrors: true, // run prints them
 		SilenceUsage:  true,
-		PersistentPreRunE: func(*cobra.Command, []string) error {
-			if err := s.load(getenv); err != nil {
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			for _, line := range s.unknown(variables) {
+				cmd.PrintErrln("shapegate: warning:", line)
+			}
+			if err := s.load(environ.Lookup(variables)); err != nil {
 				return &exitError{exitNoAnswer, err}
 			}
 			return nil

@@ -2,10 +2,12 @@ package main
 
 import (
 	"cmp"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -13,6 +15,14 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"github.com/shapegate/shapegate/authz"
+	"github.com/shapegate/shapegate/authz/identity"
+	"github.com/shapegate/shapegate/authz/spicedb"
+	"github.com/shapegate/shapegate/cmd/internal/environ"
+	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/proxy/gateway"
+	"github.com/shapegate/shapegate/schema"
 )
 
 // settings is everything that can be configured from outside, parsed. Which of
@@ -21,36 +31,20 @@ type settings struct {
 	Listen      string
 	AdminListen string
 	ShapesFile  string
-	Secret      secret
-	CORSOrigins []string
 	TLSCertFile string
 	TLSKeyFile  string
 
-	ElectricURL    string
+	// Secrets are kept apart from Gateway, so that they do not print with it.
+	Secret         secret
 	ElectricSecret secret
+	SpiceDBToken   secret
+	RedisURL       secret
+	JWTSecret      secret
 
-	SpiceDBEndpoint string
-	SpiceDBToken    secret
-	SpiceDBInsecure bool
-	SpiceDBCAFile   string
+	Rate int // requests a second of one subject
 
-	RedisURL   secret
-	SessionTTL time.Duration
-
-	// Decisions.
-	MaxStaleness time.Duration
-
-	// Limits.
-	MaxWaiting, MaxWaitingPerSubject int
-	MaxFeeds, MaxFeedsPerSubject     int
-	FeedMemory                       int // MiB
-
-	JWTSecret    secret
-	JWKSURL      string
-	JWTIssuer    string
-	JWTAudience  string
-	SubjectClaim string
-	SubjectType  string
+	// Gateway has everything else. gatewayConfig completes it.
+	Gateway gateway.Config
 
 	raw map[string]*rawValue // by the variable's name
 }
@@ -80,129 +74,111 @@ func (s secret) MarshalText() ([]byte, error) { //nolint:unparam // the interfac
 // reveal returns the secret itself.
 func (s secret) reveal() string { return string(s) }
 
-// variable is one setting, as it is seen from outside.
+// variable is one setting. The flag is named after the variable: --session-ttl sets
+// SHAPEGATE_SESSION_TTL.
 type variable struct {
-	name   string // of the environment variable
-	flag   string
+	name   string
 	def    string
-	usage  string
-	secret bool // errors and help must not show the value
+	usage  string // for --help and README
+	secret bool   // errors and help must not show the value
 
-	// parse checks text, which is not empty, and stores it. Its errors do not
-	// repeat text.
-	parse func(s *settings, text string) error
+	// parse checks a value, which is not empty, and stores it. Its errors do not
+	// repeat the value.
+	parse func(value string) error
 }
 
-// variables are all settings, in the order that help shows them.
-var variables = []variable{
-	{
-		name: "SHAPEGATE_LISTEN", flag: "listen", def: ":8080", usage: "address to serve clients on",
-		parse: address(func(s *settings) *string { return &s.Listen }),
-	},
-	{
-		name: "SHAPEGATE_ADMIN_LISTEN", flag: "admin-listen", def: "127.0.0.1:9090", usage: "address to serve /metrics, /healthz and /readyz on",
-		parse: address(func(s *settings) *string { return &s.AdminListen }),
-	},
-	{
-		name: "SHAPEGATE_SHAPES", flag: "shapes", def: "schema/shapes.yaml", usage: "file of shape definitions",
-		parse: text(func(s *settings) *string { return &s.ShapesFile }),
-	},
-	{
-		name: "SHAPEGATE_SECRET", flag: "secret", secret: true, usage: "key for the handles that clients hold, at least 32 bytes; the same for all replicas",
-		parse: key(func(s *settings) *secret { return &s.Secret }),
-	},
-	{
-		name: "SHAPEGATE_CORS_ORIGINS", flag: "cors-origins", usage: "origins whose pages may call, separated by commas; or * for any, without cookies",
-		parse: parseOrigins,
-	},
-	{
-		name: "SHAPEGATE_TLS_CERT_FILE", flag: "tls-cert-file", usage: "PEM file of the certificate to serve with",
-		parse: text(func(s *settings) *string { return &s.TLSCertFile }),
-	},
-	{
-		name: "SHAPEGATE_TLS_KEY_FILE", flag: "tls-key-file", usage: "PEM file of the certificate's key",
-		parse: text(func(s *settings) *string { return &s.TLSKeyFile }),
-	},
-	{
-		name: "ELECTRIC_URL", flag: "electric-url", secret: true, usage: "base URL of Electric, as in http://electric:3000",
-		parse: webURL(func(s *settings) *string { return &s.ElectricURL }),
-	},
-	{
-		name: "ELECTRIC_SECRET", flag: "electric-secret", secret: true, usage: "Electric's API secret",
-		parse: hidden(func(s *settings) *secret { return &s.ElectricSecret }),
-	},
-	{
-		name: "SPICEDB_ENDPOINT", flag: "spicedb-endpoint", usage: "host:port of SpiceDB's gRPC API",
-		parse: text(func(s *settings) *string { return &s.SpiceDBEndpoint }),
-	},
-	{
-		name: "SPICEDB_TOKEN", flag: "spicedb-token", secret: true, usage: "SpiceDB's preshared key",
-		parse: hidden(func(s *settings) *secret { return &s.SpiceDBToken }),
-	},
-	{
-		name: "SPICEDB_INSECURE", flag: "spicedb-insecure", def: "false", usage: "talk to SpiceDB without TLS",
-		parse: boolean(func(s *settings) *bool { return &s.SpiceDBInsecure }),
-	},
-	{
-		name: "SPICEDB_CA_FILE", flag: "spicedb-ca-file", usage: "PEM file of the authorities that may sign SpiceDB's certificate",
-		parse: text(func(s *settings) *string { return &s.SpiceDBCAFile }),
-	},
-	{
-		name: "REDIS_URL", flag: "redis-url", secret: true, usage: "URL of the Redis that keeps sessions; without it there are none",
-		parse: hidden(func(s *settings) *secret { return &s.RedisURL }),
-	},
-	{
-		name: "SHAPEGATE_SESSION_TTL", flag: "session-ttl", def: "15m", usage: "how long a session lasts at most",
-		parse: duration(func(s *settings) *time.Duration { return &s.SessionTTL }),
-	},
-	{
-		name: "SHAPEGATE_MAX_STALENESS", flag: "max-staleness", def: "5s", usage: "how old grants may be that an answer rests on",
-		parse: duration(func(s *settings) *time.Duration { return &s.MaxStaleness }),
-	},
-	{
-		name: "SHAPEGATE_MAX_WAITING", flag: "max-waiting", def: "50000", usage: "how many long-polls and event streams may be open",
-		parse: number(func(s *settings) *int { return &s.MaxWaiting }),
-	},
-	{
-		name: "SHAPEGATE_MAX_WAITING_PER_SUBJECT", flag: "max-waiting-per-subject", def: "500", usage: "and how many of one subject",
-		parse: number(func(s *settings) *int { return &s.MaxWaitingPerSubject }),
-	},
-	{
-		name: "SHAPEGATE_MAX_FEEDS", flag: "max-feeds", def: "1000", usage: "how many logs of Electric may be followed, each value of a shape's params being one",
-		parse: number(func(s *settings) *int { return &s.MaxFeeds }),
-	},
-	{
-		name: "SHAPEGATE_MAX_FEEDS_PER_SUBJECT", flag: "max-feeds-per-subject", def: "100", usage: "and how many for one subject alone",
-		parse: number(func(s *settings) *int { return &s.MaxFeedsPerSubject }),
-	},
-	{
-		name: "SHAPEGATE_FEED_MEMORY", flag: "feed-memory", def: "64", usage: "MiB of logs and answers to keep for those who come back",
-		parse: number(func(s *settings) *int { return &s.FeedMemory }),
-	},
-	{
-		name: "SHAPEGATE_JWT_SECRET", flag: "jwt-secret", secret: true, usage: "secret of tokens signed with HS256, at least 32 bytes",
-		parse: key(func(s *settings) *secret { return &s.JWTSecret }),
-	},
-	{
-		name: "SHAPEGATE_JWKS_URL", flag: "jwks-url", secret: true, usage: "where the issuer of tokens publishes its keys",
-		parse: webURL(func(s *settings) *string { return &s.JWKSURL }),
-	},
-	{
-		name: "SHAPEGATE_JWT_ISSUER", flag: "jwt-issuer", usage: `what a token's "iss" must be`,
-		parse: text(func(s *settings) *string { return &s.JWTIssuer }),
-	},
-	{
-		name: "SHAPEGATE_JWT_AUDIENCE", flag: "jwt-audience", usage: `what a token's "aud" must contain`,
-		parse: text(func(s *settings) *string { return &s.JWTAudience }),
-	},
-	{
-		name: "SHAPEGATE_SUBJECT_CLAIM", flag: "subject-claim", def: "sub", usage: "claim that names the subject",
-		parse: text(func(s *settings) *string { return &s.SubjectClaim }),
-	},
-	{
-		name: "SHAPEGATE_SUBJECT_TYPE", flag: "subject-type", def: "user", usage: "definition that subjects belong to",
-		parse: text(func(s *settings) *string { return &s.SubjectType }),
-	},
+func (v variable) flag() string {
+	return strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(v.name, environ.Prefix), "_", "-"))
+}
+
+// variables is the table of all settings. Flags, --help and README's list come from
+// it, in its order. A new setting is one line here.
+func (s *settings) variables() []variable {
+	g := &s.Gateway
+	return []variable{
+		{name: "SHAPEGATE_LISTEN", def: ":8080", usage: "address to serve clients on", parse: address(&s.Listen)},
+		{name: "SHAPEGATE_ADMIN_LISTEN", def: "127.0.0.1:9090", usage: "address to serve /metrics, /healthz and /readyz on", parse: address(&s.AdminListen)},
+		{name: "SHAPEGATE_SHAPES", def: "schema/shapes.yaml", usage: "file of shape definitions", parse: text(&s.ShapesFile)},
+		{name: "SHAPEGATE_SECRET", secret: true, usage: "key for the handles that clients hold, at least 32 bytes, the same for all replicas; without it SHAPEGATE_JWT_SECRET is used, and without either a random one, with which clients begin anew after a restart", parse: key(&s.Secret)},
+		{name: "SHAPEGATE_CORS_ORIGINS", usage: "origins whose pages may call, separated by commas; or * for any, without cookies", parse: origins(&g.Proxy.CORSOrigins)},
+		{name: "SHAPEGATE_TLS_CERT_FILE", usage: "PEM file of the certificate to serve with, and HTTP/2 with it", parse: text(&s.TLSCertFile)},
+		{name: "SHAPEGATE_TLS_KEY_FILE", usage: "PEM file of the certificate's key", parse: text(&s.TLSKeyFile)},
+
+		{name: "ELECTRIC_URL", secret: true, usage: "base URL of Electric, as in http://electric:3000", parse: webURL(&g.Electric.URL)},
+		{name: "ELECTRIC_SECRET", secret: true, usage: "Electric's API secret", parse: text(&s.ElectricSecret)},
+
+		{name: "SPICEDB_ENDPOINT", usage: "host:port of SpiceDB's gRPC API", parse: text(&g.SpiceDB.Endpoint)},
+		{name: "SPICEDB_TOKEN", secret: true, usage: "SpiceDB's preshared key", parse: text(&s.SpiceDBToken)},
+		{name: "SPICEDB_INSECURE", def: "false", usage: "talk to SpiceDB without TLS", parse: boolean(&g.SpiceDB.Insecure)},
+		{name: "SPICEDB_CA_FILE", usage: "PEM file of the authorities that may sign SpiceDB's certificate; without it, the system's", parse: text(&g.SpiceDB.CAFile)},
+
+		{name: "REDIS_URL", secret: true, usage: "URL of the Redis that keeps sessions; without it there are none", parse: text(&s.RedisURL)},
+		{name: "REDIS_CA_FILE", usage: "PEM file of the authorities that may sign Redis' certificate; without it, the system's", parse: text(&g.Redis.CAFile)},
+		{name: "REDIS_CERT_FILE", usage: "PEM file of the certificate that Redis knows shapegate by, if it wants one", parse: text(&g.Redis.CertFile)},
+		{name: "REDIS_KEY_FILE", usage: "PEM file of that certificate's key", parse: text(&g.Redis.KeyFile)},
+		{name: "SHAPEGATE_SESSION_TTL", def: "15m", usage: "how long a session lasts at most, never longer than its JWT", parse: duration(&g.SessionTTL)},
+
+		{name: "SHAPEGATE_SESSIONS_PER_SUBJECT", def: "100", usage: "how many sessions one subject may have; a further one ends the oldest", parse: number(&g.SessionsPerSubject)},
+		{name: "SHAPEGATE_COOKIE_SAMESITE", def: "lax", usage: "which requests of other sites' pages carry the session cookie: strict, lax, or none, for an application on another site", parse: sameSite(&g.Proxy.Cookie.SameSite)},
+		{name: "SHAPEGATE_COOKIE_SECURE", def: "true", usage: "false: the session cookie goes over plain HTTP too, for development on another host than localhost", parse: secure(&g.Proxy.Cookie.Insecure)},
+
+		{name: "SHAPEGATE_JWT_SECRET", secret: true, usage: "secret of tokens signed with HS256, at least 32 bytes", parse: key(&s.JWTSecret)},
+		{name: "SHAPEGATE_JWKS_URL", secret: true, usage: "where the issuer of tokens publishes its keys, in place of SHAPEGATE_JWT_SECRET", parse: webURL(&g.Identity.JWKSURL)},
+		{name: "SHAPEGATE_JWT_ISSUER", usage: `what a token's "iss" must be; without it, anything`, parse: text(&g.Identity.Issuer)},
+		{name: "SHAPEGATE_JWT_AUDIENCE", usage: `what a token's "aud" must contain; without it, anything`, parse: text(&g.Identity.Audience)},
+		{name: "SHAPEGATE_SUBJECT_CLAIM", def: "sub", usage: "claim that has the subject's id", parse: text(&g.Identity.SubjectClaim)},
+		{name: "SHAPEGATE_SUBJECT_TYPE", def: "user", usage: "subject's definition in SpiceDB's schema", parse: definition(&g.Identity.SubjectType)},
+
+		{name: "SHAPEGATE_MAX_STALENESS", def: "5s", usage: "how old the grants may be that an answer rests on", parse: duration(&g.MaxStaleness)},
+		{name: "SHAPEGATE_RATE_PER_SUBJECT", def: "100", usage: "how many requests a second one subject may send", parse: number(&s.Rate)},
+		{name: "SHAPEGATE_BURST_PER_SUBJECT", def: "200", usage: "how many of them at once", parse: number(&g.Proxy.Limits.Burst)},
+		{name: "SHAPEGATE_CONCURRENCY_PER_SUBJECT", def: "16", usage: "how many requests of one subject are served at the same time, waiting ones apart", parse: number(&g.Proxy.Limits.Concurrent)},
+		{name: "SHAPEGATE_MAX_READS", def: "200", usage: "how many snapshots are taken at Electric at the same time, for everybody; Electric admits 300", parse: number(&g.Proxy.Limits.Reads)},
+		{name: "SHAPEGATE_MAX_WAITING", def: "50000", usage: "how many long-polls and event streams may be open", parse: number(&g.Proxy.Waiting)},
+		{name: "SHAPEGATE_MAX_WAITING_PER_SUBJECT", def: "500", usage: "how many of them one subject may have open", parse: number(&g.Proxy.WaitingPerSubject)},
+		{name: "SHAPEGATE_MAX_FEEDS", def: "1000", usage: "how many logs of Electric may be followed; each value of a shape's params is one", parse: number(&g.Proxy.Feeds.Feeds)},
+		{name: "SHAPEGATE_MAX_FEEDS_PER_SUBJECT", def: "100", usage: "how many of them may be followed for one subject alone", parse: number(&g.Proxy.Feeds.PerSubject)},
+		{name: "SHAPEGATE_FEED_MEMORY", def: "64", usage: "MiB of logs and answers to keep in memory", parse: mebibytes(&g.Proxy.Feeds.Memory)},
+	}
+}
+
+// gatewayConfig is the gateway that the settings describe.
+func (s *settings) gatewayConfig(shapes []schema.Shape, log *slog.Logger) gateway.Config {
+	g := s.Gateway
+	g.Shapes, g.Logger = shapes, log
+	g.SpiceDB = s.spicedbConfig()
+	g.Electric = s.electricConfig()
+	g.Identity.Secret = []byte(s.JWTSecret.reveal())
+	g.Redis.URL = s.RedisURL.reveal()
+	g.Secret = s.handleSecret(log)
+	g.Proxy.Limits.Rate = float64(s.Rate)
+	return g
+}
+
+// spicedbConfig says where SpiceDB is.
+func (s *settings) spicedbConfig() spicedb.Config {
+	c := s.Gateway.SpiceDB
+	c.Token = s.SpiceDBToken.reveal()
+	return c
+}
+
+// electricConfig says where Electric is.
+func (s *settings) electricConfig() electric.Config {
+	c := s.Gateway.Electric
+	c.Secret = s.ElectricSecret.reveal()
+	return c
+}
+
+// handleSecret is the key of the handles that clients hold.
+func (s *settings) handleSecret(log *slog.Logger) []byte {
+	switch {
+	case s.Secret != "":
+		return []byte(s.Secret.reveal())
+	case s.JWTSecret != "":
+		return []byte(s.JWTSecret.reveal()) // keys of its own are derived from it
+	}
+	log.Warn("SHAPEGATE_SECRET is not set: clients begin anew after a restart, and whenever they meet another replica")
+	return []byte(rand.Text() + rand.Text())
 }
 
 // rawValue is a flag's value before it is parsed. Parsing comes later, with that
@@ -232,11 +208,11 @@ func (v *rawValue) Type() string { return v.kind }
 // bind adds a flag for every variable.
 func (s *settings) bind(flags *pflag.FlagSet) {
 	flags.SortFlags = false
-	s.raw = make(map[string]*rawValue, len(variables))
-	for _, v := range variables {
+	s.raw = map[string]*rawValue{}
+	for _, v := range s.variables() {
 		raw := &rawValue{text: v.def, kind: "string", hide: v.secret}
 		s.raw[v.name] = raw
-		flag := flags.VarPF(raw, v.flag, "", v.usage+" ("+v.name+")")
+		flag := flags.VarPF(raw, v.flag(), "", v.usage+" ("+v.name+")")
 		if v.def == "false" {
 			raw.kind, flag.NoOptDefVal = "bool", "true"
 		}
@@ -245,11 +221,11 @@ func (s *settings) bind(flags *pflag.FlagSet) {
 
 // load takes every setting from its flag if that was given, else from its
 // environment variable if that is not empty, else from its default, and parses
-// it. The error joins whatever is wrong, each with the variable's name and never
-// with its value.
+// it. The error joins everything that is wrong, each with the variable's name and
+// never with its value.
 func (s *settings) load(getenv func(string) string) error {
 	var errs []error
-	for _, v := range variables {
+	for _, v := range s.variables() {
 		value := s.raw[v.name].text
 		if !s.raw[v.name].set {
 			value = cmp.Or(getenv(v.name), v.def)
@@ -257,20 +233,30 @@ func (s *settings) load(getenv func(string) string) error {
 		if value == "" {
 			continue
 		}
-		if err := v.parse(s, value); err != nil {
-			errs = append(errs, fmt.Errorf("%s (--%s): %w", v.name, v.flag, err))
+		if err := v.parse(value); err != nil {
+			errs = append(errs, fmt.Errorf("%s (--%s): %w", v.name, v.flag(), err))
 		}
 		s.raw[v.name].text = value
 	}
 	return errors.Join(append(errs, s.contradictions()...)...)
 }
 
+// unknown returns a line for each variable that begins like shapegate's own and is
+// none of them.
+func (s *settings) unknown(variables []string) []string {
+	var names []string
+	for _, v := range s.variables() {
+		names = append(names, v.name)
+	}
+	return environ.Unknown(variables, names)
+}
+
 func (s *settings) contradictions() []error {
 	var errs []error
-	if s.JWTSecret != "" && s.JWKSURL != "" {
+	if s.JWTSecret != "" && s.Gateway.Identity.JWKSURL != "" {
 		errs = append(errs, errors.New("SHAPEGATE_JWT_SECRET and SHAPEGATE_JWKS_URL exclude each other"))
 	}
-	if s.SpiceDBInsecure && s.SpiceDBCAFile != "" {
+	if s.Gateway.SpiceDB.Insecure && s.Gateway.SpiceDB.CAFile != "" {
 		errs = append(errs, errors.New("SPICEDB_INSECURE and SPICEDB_CA_FILE exclude each other"))
 	}
 	if (s.TLSCertFile == "") != (s.TLSKeyFile == "") {
@@ -279,12 +265,15 @@ func (s *settings) contradictions() []error {
 	return errs
 }
 
-// require reports those of the variables that have no value, together.
-func (s *settings) require(names ...string) error {
+// require reports those of the settings that have no value, together and in the
+// table's order. "A|B" means that one of the two is needed.
+func (s *settings) require(needed ...string) error {
 	var missing []string
-	for _, v := range variables {
-		if slices.Contains(names, v.name) && s.raw[v.name].text == "" {
-			missing = append(missing, fmt.Sprintf("%s (--%s)", v.name, v.flag))
+	for _, v := range s.variables() {
+		for _, n := range needed {
+			if either := strings.Split(n, "|"); either[0] == v.name && !s.hasAny(either) {
+				missing = append(missing, s.spell(either))
+			}
 		}
 	}
 	if len(missing) == 0 {
@@ -293,51 +282,50 @@ func (s *settings) require(names ...string) error {
 	return &exitError{exitNoAnswer, fmt.Errorf("not set: %s", strings.Join(missing, ", "))}
 }
 
-func text(field func(*settings) *string) func(*settings, string) error {
-	return func(s *settings, text string) error {
-		*field(s) = text
+func (s *settings) hasAny(names []string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return s.raw[name].text != "" })
+}
+
+// spell names settings by variable and flag: "A (--a) or B (--b)".
+func (s *settings) spell(names []string) string {
+	var spelled []string
+	for _, name := range names {
+		spelled = append(spelled, fmt.Sprintf("%s (--%s)", name, variable{name: name}.flag()))
+	}
+	return strings.Join(spelled, " or ")
+}
+
+func text[T ~string](field *T) func(string) error {
+	return func(value string) error {
+		*field = T(value)
 		return nil
 	}
 }
 
-func hidden(field func(*settings) *secret) func(*settings, string) error {
-	return func(s *settings, text string) error {
-		*field(s) = secret(text)
-		return nil
-	}
-}
-
-// minKey is what HS256 needs at least (RFC 7518, section 3.2).
-const minKey = 32
-
-func key(field func(*settings) *secret) func(*settings, string) error {
-	return func(s *settings, text string) error {
-		if len(text) < minKey {
-			return fmt.Errorf("has %d bytes and needs at least %d", len(text), minKey)
+func key(field *secret) func(string) error {
+	return func(value string) error {
+		if len(value) < identity.MinSecretSize {
+			return fmt.Errorf("has %d bytes and needs at least %d: make one with openssl rand -hex 32", len(value), identity.MinSecretSize)
 		}
-		*field(s) = secret(text)
+		*field = secret(value)
 		return nil
 	}
 }
 
-func boolean(field func(*settings) *bool) func(*settings, string) error {
-	return func(s *settings, text string) error {
-		value, err := strconv.ParseBool(text)
-		if err != nil {
+func boolean(field *bool) func(string) error {
+	return func(value string) (err error) {
+		if *field, err = strconv.ParseBool(value); err != nil {
 			return errors.New("must be true or false")
 		}
-		*field(s) = value
 		return nil
 	}
 }
 
-func duration(field func(*settings) *time.Duration) func(*settings, string) error {
-	return func(s *settings, text string) error {
-		value, err := time.ParseDuration(text)
-		if err != nil || value <= 0 {
+func duration(field *time.Duration) func(string) error {
+	return func(value string) (err error) {
+		if *field, err = time.ParseDuration(value); err != nil || *field <= 0 {
 			return errors.New("must be a duration above zero, as in 90s or 15m")
 		}
-		*field(s) = value
 		return nil
 	}
 }
@@ -345,54 +333,82 @@ func duration(field func(*settings) *time.Duration) func(*settings, string) erro
 // mostNumber keeps what is computed from a number within range.
 const mostNumber = 1_000_000
 
-func number(field func(*settings) *int) func(*settings, string) error {
-	return func(s *settings, text string) error {
-		value, err := strconv.Atoi(text)
-		if err != nil || value <= 0 || value > mostNumber {
+func number(field *int) func(string) error {
+	return func(value string) (err error) {
+		if *field, err = strconv.Atoi(value); err != nil || *field <= 0 || *field > mostNumber {
 			return fmt.Errorf("must be a number from 1 to %d", mostNumber)
 		}
-		*field(s) = value
 		return nil
 	}
 }
 
-func address(field func(*settings) *string) func(*settings, string) error {
-	return func(s *settings, text string) error {
-		if _, port, err := net.SplitHostPort(text); err != nil || port == "" {
+func mebibytes(field *int) func(string) error {
+	count := number(field)
+	return func(value string) error {
+		err := count(value)
+		*field <<= 20
+		return err
+	}
+}
+
+// definition reads the name of a definition in SpiceDB's schema.
+func definition(field *string) func(string) error {
+	return func(value string) error {
+		if _, err := authz.NewObjectRef(value, "id"); err != nil {
+			return errors.New("must be the name of a definition, as in user or tenant/user")
+		}
+		*field = value
+		return nil
+	}
+}
+
+func address(field *string) func(string) error {
+	return func(value string) error {
+		if _, port, err := net.SplitHostPort(value); err != nil || port == "" {
 			return errors.New("must be host:port or :port")
 		}
-		*field(s) = text
+		*field = value
 		return nil
 	}
 }
 
 // webURL reads a URL, whose user part may hold a password: no error repeats it.
-func webURL(field func(*settings) *string) func(*settings, string) error {
-	return func(s *settings, text string) error {
-		u, err := url.Parse(text)
+func webURL(field *string) func(string) error {
+	return func(value string) error {
+		u, err := url.Parse(value)
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 			return errors.New("must be a URL that begins with http:// or https://")
 		}
-		*field(s) = text
+		*field = value
 		return nil
 	}
 }
 
-func parseOrigins(s *settings, text string) error {
-	var origins []string
-	for origin := range strings.SplitSeq(text, ",") {
-		if origin = strings.TrimSpace(origin); origin == "" {
-			continue
-		}
-		u, err := url.Parse(origin)
-		if origin != "*" && (err != nil || u.Host == "" || origin != u.Scheme+"://"+u.Host) {
-			return errors.New("must be origins of the form scheme://host[:port], separated by commas, or *")
-		}
-		origins = append(origins, origin)
+// secure reads whether a cookie is Secure into a field that says the opposite.
+func secure(insecure *bool) func(string) error {
+	isSecure := boolean(insecure)
+	return func(value string) error {
+		err := isSecure(value)
+		*insecure = !*insecure
+		return err
 	}
-	if len(origins) > 1 && slices.Contains(origins, "*") {
-		return errors.New("has * beside other origins")
+}
+
+func sameSite(field *http.SameSite) func(string) error {
+	return func(value string) error {
+		sites := map[string]http.SameSite{"strict": http.SameSiteStrictMode, "lax": http.SameSiteLaxMode, "none": http.SameSiteNoneMode}
+		site, ok := sites[strings.ToLower(value)]
+		if !ok {
+			return errors.New("must be strict, lax or none")
+		}
+		*field = site
+		return nil
 	}
-	s.CORSOrigins = origins
-	return nil
+}
+
+func origins(field *[]string) func(string) error {
+	return func(value string) (err error) {
+		*field, err = environ.Origins(value)
+		return err
+	}
 }

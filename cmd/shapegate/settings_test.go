@@ -2,14 +2,22 @@ package main
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/pflag"
+
+	"github.com/shapegate/shapegate/authz/identity"
+	"github.com/shapegate/shapegate/proxy"
+	"github.com/shapegate/shapegate/proxy/feed"
+	"github.com/shapegate/shapegate/proxy/gateway"
 )
 
 // loadSettings loads settings as the root command does.
@@ -32,8 +40,14 @@ func TestDefaults(t *testing.T) {
 	s.raw = nil
 	want := settings{
 		Listen: ":8080", AdminListen: "127.0.0.1:9090", ShapesFile: "schema/shapes.yaml",
-		SubjectClaim: "sub", SubjectType: "user", SessionTTL: 15 * time.Minute, MaxStaleness: 5 * time.Second,
-		MaxWaiting: 50_000, MaxWaitingPerSubject: 500, MaxFeeds: 1000, MaxFeedsPerSubject: 100, FeedMemory: 64,
+		Gateway: gateway.Config{
+			Identity:   identity.Config{SubjectClaim: "sub", SubjectType: "user"},
+			SessionTTL: 15 * time.Minute, MaxStaleness: 5 * time.Second,
+			Proxy: proxy.Config{
+				Waiting: 50_000, WaitingPerSubject: 500,
+				Feeds: feed.Config{Feeds: 1000, PerSubject: 100, Memory: 64 << 20},
+			},
+		},
 	}
 	if fmt.Sprint(*s) != fmt.Sprint(want) {
 		t.Errorf("got %+v, want %+v", *s, want)
@@ -46,12 +60,12 @@ func TestAFlagWinsOverTheEnvironment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Listen != ":2" || s.SessionTTL != time.Hour || s.SpiceDBInsecure || s.SubjectType != "user" ||
-		!slices.Equal(s.CORSOrigins, []string{"https://a.example", "http://localhost:5173"}) {
+	if s.Listen != ":2" || s.Gateway.SessionTTL != time.Hour || s.Gateway.SpiceDB.Insecure || s.Gateway.Identity.SubjectType != "user" ||
+		!slices.Equal(s.Gateway.Proxy.CORSOrigins, []string{"https://a.example", "http://localhost:5173"}) {
 		t.Errorf("got %+v", s)
 	}
-	if s, err = loadSettings(t, nil, "--spicedb-insecure"); err != nil || !s.SpiceDBInsecure {
-		t.Errorf("a flag without a value: %v, %v", s.SpiceDBInsecure, err)
+	if s, err = loadSettings(t, nil, "--spicedb-insecure"); err != nil || !s.Gateway.SpiceDB.Insecure {
+		t.Errorf("a flag without a value: %v, %v", s.Gateway.SpiceDB.Insecure, err)
 	}
 }
 
@@ -70,6 +84,7 @@ func TestBadSettingsAreNamedTogetherAndNotRepeated(t *testing.T) {
 		"SHAPEGATE_FEED_MEMORY":   canary,
 		"SHAPEGATE_JWT_SECRET":    canary,
 		"SHAPEGATE_JWKS_URL":      "http://" + canary + ":x",
+		"SHAPEGATE_SUBJECT_TYPE":  canary + "!",
 	}
 	_, err := loadSettings(t, bad)
 	if err == nil {
@@ -103,9 +118,9 @@ func TestSecretsAreNotSeen(t *testing.T) {
 	const canary = "hunter2-hunter2-hunter2-hunter2-hunter2"
 	env := map[string]string{"SPICEDB_ENDPOINT": "[::1", "SPICEDB_INSECURE": "true"}
 	var args []string
-	for _, v := range variables {
+	for _, v := range new(settings).variables() {
 		if v.secret {
-			args = append(args, "--"+v.flag, "http://user:"+canary+"@host")
+			args = append(args, "--"+v.flag(), "http://user:"+canary+"@host")
 		}
 	}
 	s, err := loadSettings(t, env, args...)
@@ -137,9 +152,9 @@ func TestSecretsAreNotSeen(t *testing.T) {
 
 func TestHelpNamesEveryVariable(t *testing.T) {
 	got := shapegate(t, nil, "", "--help")
-	for _, v := range variables {
-		if !strings.Contains(got.stdout, "--"+v.flag+" ") || !strings.Contains(got.stdout, "("+v.name+")") {
-			t.Errorf("help does not name %s and --%s", v.name, v.flag)
+	for _, v := range new(settings).variables() {
+		if !strings.Contains(got.stdout, "--"+v.flag()+" ") || !strings.Contains(got.stdout, "("+v.name+")") {
+			t.Errorf("help does not name %s and --%s", v.name, v.flag())
 		}
 	}
 }
@@ -154,5 +169,72 @@ func TestRequire(t *testing.T) {
 	}
 	if err := s.require("SPICEDB_TOKEN", "SPICEDB_ENDPOINT"); err == nil || err.Error() != "not set: SPICEDB_ENDPOINT (--spicedb-endpoint), SPICEDB_TOKEN (--spicedb-token)" {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestOneOfTwoIsRequired(t *testing.T) {
+	s, err := loadSettings(t, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "not set: SHAPEGATE_JWT_SECRET (--jwt-secret) or SHAPEGATE_JWKS_URL (--jwks-url)"
+	if err := s.require("SHAPEGATE_JWT_SECRET|SHAPEGATE_JWKS_URL"); err == nil || err.Error() != want {
+		t.Errorf("got %v", err)
+	}
+	if s, err = loadSettings(t, map[string]string{"SHAPEGATE_JWKS_URL": "https://issuer.example/jwks"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.require("SHAPEGATE_JWT_SECRET|SHAPEGATE_JWKS_URL"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestUnknownVariablesAreNamed(t *testing.T) {
+	env := map[string]string{
+		"SHAPEGATE_MAX_STALENES": "1s",
+		"SHAPEGATE_COLOUR":       "hunter2",
+		"SHAPEGATE_LISTEN":       ":1",
+		// What others set.
+		"SHAPEGATE_SERVICE_HOST": "10.0.0.1", "SHAPEGATE_SERVICE_PORT": "8080", "SHAPEGATE_SERVICE_PORT_HTTP": "8080",
+		"SHAPEGATE_PORT": "tcp://10.0.0.1:8080", "SHAPEGATE_PORT_8080_TCP": "tcp://10.0.0.1:8080", "SHAPEGATE_PORT_8080_TCP_ADDR": "10.0.0.1",
+		"SHAPEGATE_TEST_REQUIRE_ALL": "1", "HOME": "/",
+	}
+	got := shapegate(t, env, "", "version")
+	want := "shapegate: warning: SHAPEGATE_COLOUR is set, and is no setting\n" +
+		`shapegate: warning: SHAPEGATE_MAX_STALENES is set, and is no setting, did you mean "SHAPEGATE_MAX_STALENESS"?` + "\n"
+	if got.code != 0 || got.stderr != want {
+		t.Errorf("exit code %d, got\n%swant\n%s", got.code, got.stderr, want)
+	}
+}
+
+var update = flag.Bool("update", false, "write README's list of settings anew")
+
+// README's list is made of the table that the flags are made of.
+func TestREADMEListsEverySetting(t *testing.T) {
+	const path, begin, end = "../../README.md", "<!-- settings: written by go test ./cmd/shapegate -run README -update -->\n", "<!-- end of settings -->\n"
+	var list strings.Builder
+	list.WriteString("\n| variable | default | |\n| --- | --- | --- |\n")
+	for _, v := range new(settings).variables() {
+		def := ""
+		if v.def != "" {
+			def = "`" + v.def + "`"
+		}
+		fmt.Fprintf(&list, "| `%s` | %s | %s |\n", v.name, def, v.usage)
+	}
+	list.WriteString("\n")
+	readme := string(read(t, path))
+	before, rest, ok := strings.Cut(readme, begin)
+	got, after, ended := strings.Cut(rest, end)
+	if !ok || !ended {
+		t.Fatal("README has no place for the list of settings")
+	}
+	if *update {
+		if err := os.WriteFile(path, []byte(before+begin+list.String()+end+after), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if got != list.String() {
+		t.Errorf("README's list of settings is not the table's: run go test ./cmd/shapegate -run README -update\n%s", cmp.Diff(list.String(), got))
 	}
 }

@@ -12,16 +12,6 @@ import (
 // commandTimeout bounds each call of a command to SpiceDB.
 const commandTimeout = 10 * time.Second
 
-// spicedbConfig says where SpiceDB is.
-func (s *settings) spicedbConfig() spicedb.Config {
-	return spicedb.Config{
-		Endpoint: s.SpiceDBEndpoint,
-		Token:    s.SpiceDBToken.reveal(),
-		Insecure: s.SpiceDBInsecure,
-		CAFile:   s.SpiceDBCAFile,
-	}
-}
-
 // withSpiceDB makes a command's body of one that asks SpiceDB.
 func withSpiceDB(s *settings, body func(cmd *cobra.Command, client *spicedb.Client, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {

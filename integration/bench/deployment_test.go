@@ -14,11 +14,11 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/shapegate/shapegate/authz"
+	"github.com/shapegate/shapegate/authz/grantcache"
 	"github.com/shapegate/shapegate/authz/identity"
-	"github.com/shapegate/shapegate/authz/live"
 	"github.com/shapegate/shapegate/authz/spicedb"
 	"github.com/shapegate/shapegate/integration/electrictest"
-	"github.com/shapegate/shapegate/integration/keepertest"
+	"github.com/shapegate/shapegate/integration/grantcachetest"
 	"github.com/shapegate/shapegate/integration/spicedbtest"
 	"github.com/shapegate/shapegate/proxy"
 	"github.com/shapegate/shapegate/proxy/electric"
@@ -77,7 +77,7 @@ func deploy(b *testing.B, rows int) *deployment {
 	client, err := spicedb.Dial(spicedb.Config{Endpoint: "spicedb", Token: engine.Token(), Insecure: true, Dialer: engine.DialContext})
 	check(b, err)
 	b.Cleanup(func() { _ = client.Close() })
-	keeper := keepertest.Start(b, live.Config{Engine: client, Key: authz.NewFingerprintKey(secret)})
+	keeper := grantcachetest.Start(b, grantcache.Config{Engine: client, Key: authz.NewFingerprintKey(secret)})
 	d.proxied = serve(b, keeper, upstream.URL)
 	return d
 }

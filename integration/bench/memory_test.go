@@ -43,7 +43,7 @@ const rowBytes = 2048
 // grantAll permits the one id that all rows of endless have.
 func grantAll() authztest.Always {
 	ids := authz.NewIDs(authz.NewFingerprintKey(secret))
-	return authztest.Always{Decision: authz.Decision{Grants: []*authz.GrantSet{authz.NewGrantSet(ids, slices.Values([]string{endlessID}))}}}
+	return authztest.Always{Decision: authz.Decision{Grants: authz.GrantsOf(authz.NewGrantSet(ids, slices.Values([]string{endlessID})))}}
 }
 
 const endlessID = "00000000-0000-4000-8000-000000000000"

@@ -17,12 +17,12 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/shapegate/shapegate/authz"
+	"github.com/shapegate/shapegate/authz/grantcache"
 	"github.com/shapegate/shapegate/authz/identity"
-	"github.com/shapegate/shapegate/authz/live"
 	"github.com/shapegate/shapegate/authz/session"
 	"github.com/shapegate/shapegate/authz/spicedb"
 	"github.com/shapegate/shapegate/integration/electrictest"
-	"github.com/shapegate/shapegate/integration/keepertest"
+	"github.com/shapegate/shapegate/integration/grantcachetest"
 	"github.com/shapegate/shapegate/integration/spicedbtest"
 	"github.com/shapegate/shapegate/proxy"
 	"github.com/shapegate/shapegate/proxy/electric"
@@ -61,7 +61,7 @@ type world struct {
 	spice  *spicedbtest.Server
 
 	engine   *spicedb.Client
-	keeper   *keepertest.Keeper
+	keeper   *grantcachetest.Cache
 	redis    redis.UniversalClient
 	electric *electric.Client
 
@@ -171,8 +171,8 @@ func (w *world) newHandler() (*proxy.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.keeper, err = keepertest.Run(live.Config{
-		Engine: w.engine, Key: authz.NewFingerprintKey(w.secret), Beat: beat, MaxStaleness: staleness, Logger: quiet(),
+	w.keeper, err = grantcachetest.Run(grantcache.Config{
+		Engine: w.engine, Key: authz.NewFingerprintKey(w.secret), Heartbeat: beat, MaxStaleness: staleness, Logger: quiet(),
 	})
 	if err != nil {
 		return nil, err
@@ -193,7 +193,7 @@ func (w *world) newHandler() (*proxy.Handler, error) {
 
 // told returns once the proxy has heard of whatever was written before.
 func (w *world) told(ctx context.Context) error {
-	s, err := w.keeper.Sentinel(ctx, keepertest.Post{
+	s, err := w.keeper.Sentinel(ctx, grantcachetest.Post{
 		ResourceType: "project", Relation: "lead", Permission: "view_all", Touch: w.spice.Touch,
 	})
 	if err == nil {

@@ -120,7 +120,7 @@ func (c *Client) do(ctx context.Context, method string, query url.Values, body [
 	case status == http.StatusRequestEntityTooLarge, status == http.StatusRequestURITooLong:
 		return nil, ErrTooLarge
 	case status == http.StatusUnauthorized:
-		return nil, protocolErrorf("the secret is not Electric's")
+		return nil, protocolErrorf("it refuses the secret: put ELECTRIC_SECRET right")
 	case status == http.StatusTooManyRequests, status >= 500:
 		return nil, &UnavailableError{Status: status, RetryAfter: retryAfter(resp.Header)}
 	default:

@@ -44,9 +44,13 @@ var Shapes = schema.Example
 
 // RelationshipLines returns the relationships of Relationships, each in the
 // string form of SpiceDB's tools.
-func RelationshipLines() []string {
+func RelationshipLines() []string { return Lines(Relationships) }
+
+// Lines returns the lines of a file of relationships, without empty ones and
+// comments.
+func Lines(text string) []string {
 	var lines []string
-	for line := range strings.Lines(Relationships) {
+	for line := range strings.Lines(text) {
 		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "//") {
 			lines = append(lines, line)
 		}

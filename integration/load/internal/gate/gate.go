@@ -16,10 +16,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/shapegate/shapegate/authz"
+	"github.com/shapegate/shapegate/authz/grantcache"
 	"github.com/shapegate/shapegate/authz/identity"
-	"github.com/shapegate/shapegate/authz/live"
 	"github.com/shapegate/shapegate/authz/spicedb"
-	"github.com/shapegate/shapegate/integration/keepertest"
+	"github.com/shapegate/shapegate/integration/grantcachetest"
 	"github.com/shapegate/shapegate/integration/load/internal/world"
 	"github.com/shapegate/shapegate/proxy"
 	"github.com/shapegate/shapegate/proxy/electric"
@@ -83,14 +83,14 @@ func Run(ctx context.Context, cfg Config) (g *Gate, err error) {
 }
 
 // keep runs what decides, until Close.
-func (g *Gate) keep(ctx context.Context, cfg Config, metrics prometheus.Registerer, logger *slog.Logger) (*keepertest.Keeper, error) {
+func (g *Gate) keep(ctx context.Context, cfg Config, metrics prometheus.Registerer, logger *slog.Logger) (*grantcachetest.Cache, error) {
 	cfg.SpiceDB.Registerer, cfg.SpiceDB.Logger = metrics, logger
 	client, err := spicedb.Dial(cfg.SpiceDB)
 	if err != nil {
 		return nil, err
 	}
 	g.closers = append(g.closers, client.Close)
-	keeper, err := keepertest.Run(live.Config{
+	keeper, err := grantcachetest.Run(grantcache.Config{
 		Engine: client, Key: authz.NewFingerprintKey(cfg.Secret), Logger: logger, Registerer: metrics,
 	})
 	if err != nil {
@@ -99,7 +99,7 @@ func (g *Gate) keep(ctx context.Context, cfg Config, metrics prometheus.Register
 	g.closers = append(g.closers, func() error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
 		defer cancel()
-		return errors.Join(keeper.End(), client.EndBeats(ctx, keeper.Process()))
+		return errors.Join(keeper.End(), client.EndHeartbeats(ctx, keeper.Process()))
 	})
 	return keeper, nil
 }

@@ -1,16 +1,18 @@
-package service_test
+package gateway_test
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,10 +20,10 @@ import (
 
 	"github.com/shapegate/shapegate/authz/identity"
 	"github.com/shapegate/shapegate/authz/spicedb"
-	"github.com/shapegate/shapegate/cmd/internal/service"
 	"github.com/shapegate/shapegate/integration/electrictest"
 	"github.com/shapegate/shapegate/integration/spicedbtest"
 	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/proxy/gateway"
 	"github.com/shapegate/shapegate/schema"
 )
 
@@ -44,7 +46,16 @@ shapes:
 
 var secret = []byte("a secret for tests, at least 32 bytes long")
 
-// running is a service that runs, and its parts.
+const tablesSQL = "CREATE TABLE documents (id text PRIMARY KEY); INSERT INTO documents VALUES ('d1'), ('d2')"
+
+// world is what a gateway stands in front of.
+type world struct {
+	zed, sql, shapes string
+	spicedbAway      bool
+	log              io.Writer // nil: nowhere
+}
+
+// running is a gateway that runs, and its parts.
 type running struct {
 	public, admin string
 	engine        *spicedbtest.Server
@@ -53,52 +64,52 @@ type running struct {
 	done          <-chan error
 }
 
-// start runs a service whose SpiceDB is away, if asked for, or has no schema yet.
-func start(t *testing.T, spicedbAway bool, zed string) *running {
+func (w world) start(t *testing.T) *running {
 	t.Helper()
 	r := &running{tables: electrictest.New(electrictest.Options{})}
 	t.Cleanup(r.tables.Close)
-	if _, err := r.tables.Exec("CREATE TABLE documents (id text PRIMARY KEY); INSERT INTO documents VALUES ('d1'), ('d2')"); err != nil {
+	if _, err := r.tables.Exec(cmp.Or(w.sql, tablesSQL)); err != nil {
 		t.Fatal(err)
 	}
 	upstream := httptest.NewServer(r.tables)
 	t.Cleanup(upstream.Close)
-	r.engine = spicedbtest.Start(t, spicedbtest.Config{Schema: zed, ListenAddr: "127.0.0.1:0"})
-	if spicedbAway {
+	r.engine = spicedbtest.Start(t, spicedbtest.Config{Schema: cmp.Or(w.zed, zed), ListenAddr: "127.0.0.1:0"})
+	if w.spicedbAway {
 		r.engine.Pause()
 	}
-	shapes, err := schema.Parse("shapes.yaml", []byte(shapesYAML))
+	shapes, err := schema.Parse("shapes.yaml", []byte(cmp.Or(w.shapes, shapesYAML)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	public, admin := listen(t), listen(t)
-	ctx, cancel := context.WithCancel(context.Background())
-	s, err := service.New(ctx, service.Config{
+	logger := slog.New(slog.DiscardHandler)
+	if w.log != nil {
+		logger = slog.New(slog.NewJSONHandler(w.log, nil))
+	}
+	g, err := gateway.New(gateway.Config{
 		Shapes:   shapes,
 		SpiceDB:  spicedb.Config{Endpoint: r.engine.Addr(), Token: r.engine.Token(), Insecure: true},
 		Electric: electric.Config{URL: upstream.URL},
 		Identity: identity.Config{Secret: secret},
 		Secret:   secret,
-		Listener: public, AdminListener: admin,
-		Logger: slog.New(slog.DiscardHandler),
+		Logger:   logger,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	public, admin := httptest.NewServer(g.Handler()), httptest.NewServer(g.Admin())
+	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx) }()
-	t.Cleanup(cancel)
-	r.public, r.admin, r.stop, r.done = "http://"+public.Addr().String(), "http://"+admin.Addr().String(), cancel, done
+	go func() { done <- g.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		public.Close()
+		admin.Close()
+		if err := g.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	r.public, r.admin, r.stop, r.done = public.URL, admin.URL, cancel, done
 	return r
-}
-
-func listen(t *testing.T) net.Listener {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
 }
 
 // get makes a request as alice.
@@ -141,7 +152,7 @@ func (r *running) untilReady(t *testing.T) {
 }
 
 func TestSpiceDBBeingAwayAtTheStartDelaysReadiness(t *testing.T) {
-	r := start(t, true, zed)
+	r := world{spicedbAway: true}.start(t)
 	if status, _, _ := r.get(t, r.admin+"/readyz"); status != http.StatusServiceUnavailable {
 		t.Errorf("readyz: %d", status)
 	}
@@ -162,7 +173,7 @@ func TestSpiceDBBeingAwayAtTheStartDelaysReadiness(t *testing.T) {
 }
 
 func TestShapesThatTheSchemaDoesNotKnowAreNotServed(t *testing.T) {
-	r := start(t, false, "definition user {}")
+	r := world{zed: "definition user {}"}.start(t)
 	if status, _, _ := r.get(t, r.admin+"/readyz"); status != http.StatusServiceUnavailable {
 		t.Errorf("readyz: %d", status)
 	}
@@ -172,8 +183,8 @@ func TestShapesThatTheSchemaDoesNotKnowAreNotServed(t *testing.T) {
 	r.untilReady(t)
 }
 
-func TestTheEndAnswersWhoIsWaiting(t *testing.T) {
-	r := start(t, false, zed)
+func TestTheEndOfRunAnswersWaitingRequests(t *testing.T) {
+	r := world{}.start(t)
 	if err := r.engine.Touch(t.Context(), "document:d1#viewer@user:alice"); err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +207,7 @@ func TestTheEndAnswersWhoIsWaiting(t *testing.T) {
 	defer cancel()
 	for waits := false; !waits; {
 		if ctx.Err() != nil {
-			t.Fatal("nobody waits")
+			t.Fatal("no request waits")
 		}
 		_, _, body := r.get(t, r.admin+"/readyz")
 		var ready struct {
@@ -222,7 +233,7 @@ func TestTheEndAnswersWhoIsWaiting(t *testing.T) {
 }
 
 func TestMetricsAreForOperatorsAlone(t *testing.T) {
-	r := start(t, false, zed)
+	r := world{}.start(t)
 	r.untilReady(t)
 	r.get(t, r.public+"/v1/shapes/documents?offset=-1")
 	_, _, body := r.get(t, r.admin+"/metrics")
@@ -240,4 +251,125 @@ func TestMetricsAreForOperatorsAlone(t *testing.T) {
 			t.Errorf("%s is public: %d", path, status)
 		}
 	}
+}
+
+// A shape that its table does not fit is named on /readyz and in the log, and the
+// process is not ready until the table is put right.
+func TestShapesThatDoNotFitTheirTablesAreNamed(t *testing.T) {
+	const shapes = `
+shapes:
+  documents:
+    table: documents
+    columns: [id, tags]
+    authorize:
+      filter:
+        - {resource: document, permission: view, column: %s}
+`
+	for _, test := range []struct {
+		name, sql, filter, mend string
+		want                    []string
+	}{
+		{"no table", "CREATE TABLE other (id text PRIMARY KEY)", "id",
+			"CREATE TABLE documents (id text PRIMARY KEY, tags text[])",
+			[]string{"shapes.documents.table", `"public"."documents"`}},
+		{"no column", "CREATE TABLE documents (id text PRIMARY KEY, tag text[])", "id",
+			"DROP TABLE documents; CREATE TABLE documents (id text PRIMARY KEY, tags text[])",
+			[]string{"shapes.documents.table", "Electric refuses"}},
+		{"the primary key is not among columns", "CREATE TABLE documents (n int PRIMARY KEY, id text, tags text[])", "id",
+			"DROP TABLE documents; CREATE TABLE documents (id text PRIMARY KEY, tags text[])",
+			[]string{"shapes.documents.table", "primary key"}},
+		{"a column that holds no ids", "CREATE TABLE documents (id text PRIMARY KEY, tags text[])", "tags",
+			"", []string{"shapes.documents.authorize.filter[0].column", "text[]", "uuid, text"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			log := &lockedBuffer{}
+			r := world{sql: test.sql, shapes: fmt.Sprintf(shapes, test.filter), log: log}.start(t)
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			body := r.untilReadyzSays(ctx, t, test.want[0])
+			for _, text := range test.want {
+				if !strings.Contains(body, strings.ReplaceAll(text, `"`, `\"`)) {
+					t.Errorf("readyz does not say %s: %s", text, body)
+				}
+			}
+			for _, text := range []string{`"shape":"documents"`, `"column":`, `"reason":`, `"level":"ERROR"`} {
+				if !strings.Contains(log.String(), text) {
+					t.Errorf("the log does not say %s: %s", text, log)
+				}
+			}
+			if test.mend == "" {
+				return
+			}
+			if _, err := r.tables.Exec(test.mend); err != nil {
+				t.Fatal(err)
+			}
+			r.untilReady(t)
+		})
+	}
+}
+
+// The values of params are not known at the start; the table is checked all the same.
+func TestAShapeWithParamsIsCheckedToo(t *testing.T) {
+	const shapes = `
+shapes:
+  documents:
+    table: documents
+    columns: [id, %s]
+    params: {of: {}}
+    where: "id = $of"
+    authorize:
+      gate: {resource: "document:$of", permission: view}
+`
+	r := world{shapes: fmt.Sprintf(shapes, "title"), sql: "CREATE TABLE documents (id text PRIMARY KEY, title text)"}.start(t)
+	r.untilReady(t)
+	r = world{shapes: fmt.Sprintf(shapes, "titel"), sql: "CREATE TABLE documents (id text PRIMARY KEY, title text)"}.start(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	r.untilReadyzSays(ctx, t, "shapes.documents.table")
+}
+
+// What keeps the process from being ready names the setting, and no address.
+func TestReadyzNamesTheSetting(t *testing.T) {
+	r := world{spicedbAway: true}.start(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if body := r.untilReadyzSays(ctx, t, "SPICEDB_ENDPOINT"); strings.Contains(body, "127.0.0.1") {
+		t.Errorf("readyz names an address: %s", body)
+	}
+}
+
+// untilReadyzSays asks until the process says that it is not ready, for this reason.
+func (r *running) untilReadyzSays(ctx context.Context, t *testing.T, reason string) string {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		status, _, body := r.get(t, r.admin+"/readyz")
+		if status == http.StatusServiceUnavailable && strings.Contains(body, reason) {
+			return body
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("readyz: %d %s", status, body)
+		case <-tick.C:
+		}
+	}
+}
+
+// lockedBuffer is a log that is read while it is written.
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
 }

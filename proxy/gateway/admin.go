@@ -1,0 +1,74 @@
+package gateway
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/shapegate/shapegate/proxy/feed"
+)
+
+// Admin serves operators: /metrics, /healthz and /readyz. It asks for no
+// credentials.
+func (g *Gateway) Admin() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(g.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, map[string]string{"status": "alive"})
+	})
+	mux.HandleFunc("GET /readyz", g.serveReady)
+	return mux
+}
+
+func (g *Gateway) serveReady(w http.ResponseWriter, r *http.Request) {
+	status, body := http.StatusOK, readyBody{Status: "ready", Feeds: feedBodies(g.proxy.Feeds())}
+	if err := g.Ready(r.Context()); err != nil {
+		g.log.Warn("not ready", "cause", err)
+		status, body.Status, body.Reasons = http.StatusServiceUnavailable, "not ready", reasons(err)
+	}
+	writeJSON(w, status, body)
+}
+
+// readyBody says whether requests can be served, why not, and how the feeds are.
+type readyBody struct {
+	Status  string     `json:"status"`
+	Reasons []string   `json:"reasons,omitempty"`
+	Feeds   []feedBody `json:"feeds"`
+}
+
+// feedBody is feed.Status in JSON.
+type feedBody struct {
+	Shape       string  `json:"shape"`
+	Feed        string  `json:"feed"`
+	Position    string  `json:"position"`
+	LagSeconds  float64 `json:"lag_seconds"`
+	Readers     int     `json:"readers"`
+	Waiting     int     `json:"waiting"`
+	WindowBytes int     `json:"window_bytes"`
+	Restarts    int     `json:"restarts"`
+}
+
+func feedBodies(all []feed.Status) []feedBody {
+	bodies := make([]feedBody, len(all))
+	for i, s := range all {
+		bodies[i] = feedBody{s.Shape, s.Name, s.Position, s.Lag.Seconds(), s.Readers, s.Waiting, s.WindowBytes, s.Restarts}
+	}
+	return bodies
+}
+
+// reasons says what keeps the gateway from being ready. The causes of failed calls,
+// which may name addresses, are left to the log.
+func reasons(err error) []string {
+	var all []string
+	for _, e := range parts(err) {
+		all = append(all, reason(e))
+	}
+	return all
+}
+
+func writeJSON(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body)
+}

@@ -1,0 +1,40 @@
+// Package gateway puts a shapegate together from its parts: the client of
+// SpiceDB, the cache of grants, the client of Electric, the verifier of tokens,
+// sessions in Redis, and the HTTP handler in front of them. Both binaries run what
+// it builds, and so can a Go server of yours.
+//
+//	g, err := gateway.New(gateway.Config{
+//		Shapes:   shapes, // of schema.Load
+//		SpiceDB:  spicedb.Config{Endpoint: "spicedb:50051", Token: presharedKey},
+//		Electric: electric.Config{URL: "http://electric:3000", Secret: electricSecret},
+//		Identity: identity.Config{JWKSURL: "https://issuer.example/jwks.json"},
+//		Secret:   handleSecret,
+//	})
+//	if err != nil {
+//		return err // the configuration cannot work
+//	}
+//	defer g.Close()
+//	go g.Run(ctx)
+//	mux.Handle("/sync/", http.StripPrefix("/sync", g.Handler()))
+//
+// # Life
+//
+// [New] connects to nobody. A part that is away delays readiness, and does not
+// fail New.
+//
+// [Gateway.Run] watches SpiceDB, so that grants stay current, and checks the shape
+// definitions against SpiceDB's schema and Electric's tables until they fit.
+// Without Run, shapes are answered with 503. When its context ends, Run has every
+// request that waits for a change answered, and returns. A server then shuts down
+// as usual, and at last calls [Gateway.Close].
+//
+// # Handlers
+//
+// [Gateway.Handler] is for clients: /v1/shapes, /v1/shape and /v1/session.
+// [Gateway.Admin] is for operators: /metrics, /healthz and /readyz. Admin asks for
+// no credentials and says which tables there are: serve it on an address that
+// clients cannot reach.
+//
+// The server that mounts Handler must let a request wait for a minute: no
+// WriteTimeout, and an IdleTimeout longer than that of the load balancer in front.
+package gateway
