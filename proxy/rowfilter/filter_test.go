@@ -144,7 +144,7 @@ func TestTheFateOfAMessage(t *testing.T) {
 		{"a row that may have gone comes", "a", "a", []string{"b"}, "", none, 110, "", "a", nothing},
 		{"a row that may have gone changes", "a", "a", []string{"b"}, "", none, 110, "a", "a", byKey},
 		{"a row that may have gone, of everything", "*", "*", []string{"a"}, "", none, 110, "a", "a", byKey},
-		{"late: a row that may have come ends", "a", "a", []string{"ab"}, "", gained, 90, "b", "", ask},
+		{"late: a row that may have come ends: before it may have come", "a", "a", []string{"ab"}, "", gained, 90, "b", "", nothing},
 
 		// The message is late: a snapshot has seen it.
 		{"late: a kept row comes", "ab", "ab", nil, "", gained, 90, "", "a", send},
@@ -171,7 +171,8 @@ func TestTheFateOfAMessage(t *testing.T) {
 		{"not late: a gained row ends", "ab", "ab", nil, "", gained, 110, "b", "", send},
 		{"not late: a row that was lost before the snapshot ends", "a", "a", nil, "", lost, 110, "c", "", nothing},
 		{"late for the second snapshot alone: gained by the first", "ab", "ab", nil, "", []rowfilter.Step{step(100, "a", "a"), step(200, "ab", "ab")}, 110, "b", "b", send},
-		{"late for both: gained by the first", "ab", "ab", nil, "", []rowfilter.Step{step(100, "a", "a"), step(200, "ab", "ab")}, 90, "b", "x", ask},
+		{"late for both: gained by the first", "ab", "ab", nil, "", []rowfilter.Step{step(100, "a", "a"), step(200, "ab", "ab")}, 90, "b", "x", nothing},
+		{"late for both: held before the first", "b", "b", nil, "", []rowfilter.Step{step(100, "a", "a"), step(200, "b", "ab")}, 90, "a", "x", ask},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var pending []authz.Grants
