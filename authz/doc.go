@@ -5,7 +5,7 @@
 // decision means for rows is package proxy's business. Its adapters are named
 // for their technology and live below it: authz/spicedb asks a SpiceDB server
 // over gRPC, authz/identity reads JSON Web Tokens, authz/session keeps sessions
-// in Redis. Package authz/live decides, and keeps what it decided current.
+// in Redis. Package authz/grantcache decides, and keeps what it decided current.
 //
 // Everything here fails closed: an answer that did not come, came in part, or
 // came with a condition that could not be evaluated, permits nothing.

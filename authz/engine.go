@@ -17,33 +17,74 @@ type Check struct {
 	Context    map[string]any // caveat context; not modified
 }
 
+// CheckResult is the answer to one Check. With an Err there is no answer, and Held is
+// false. An Unanswerable one stays as it is until the data or the schema change.
+type CheckResult struct {
+	Held bool
+	Err  error
+}
+
+// Lookup asks which objects of ResourceType a subject holds a permission on.
+type Lookup struct {
+	Subject      ObjectRef
+	ResourceType string
+	Permission   string
+	Context      map[string]any // caveat context; not modified
+	At           ZedToken       // exactly this revision; empty: full consistency
+}
+
+// SubjectFound is one subject that LookupSubjects found.
+type SubjectFound struct {
+	// ID is Wildcard where everybody of the type holds the permission, but those in
+	// Excluded.
+	ID          string
+	Conditional bool // it depends on caveat context, which the lookup has none of
+
+	// Excluded are the ids that a wildcard does not stand for: surely, or (true)
+	// depending on caveat context.
+	Excluded map[string]bool
+}
+
 // Engine answers single questions about permissions, and says what changes.
 // Package authz/spicedb has the one that asks a SpiceDB server. Its errors are
-// Unavailable, Invalid or Internal, or a cancelled context's.
+// Unavailable, Unanswerable, Invalid or Internal, or a cancelled context's.
 //
-// Every answer is fully consistent: it has seen whatever was written before it was
-// asked for. SpiceDB's minimize_latency may be as old as the revision
-// quantization, 5 s by default, and at_least_as_fresh as a watch event's revision
-// is not enough: on Postgres, where revisions overlap, such an answer may lack
-// what the watch has already told.
+// Answers are fully consistent unless a revision is named: they have seen what was
+// written before, but for what was written in the same few milliseconds (calls that
+// come together share one look at the head revision). SpiceDB's minimize_latency may
+// be as old as the revision quantization, 5 s by default, and at_least_as_fresh as a
+// watch event's revision is not enough: on Postgres, where revisions overlap, such an
+// answer may lack what the watch has already told.
+//
+// A value of the caveat context that a caveat cannot take counts as missing.
 type Engine interface {
-	// CheckPermissions answers several checks at one revision, in their order. A
-	// conditional result is false. It answers all or none.
-	CheckPermissions(ctx context.Context, checks []Check) ([]bool, error)
+	// CheckPermissions answers several checks at one revision, in their order, item
+	// by item. A conditional result is not held. An error is of the whole call.
+	CheckPermissions(ctx context.Context, checks []Check) ([]CheckResult, ZedToken, error)
 
-	// LookupResources calls yield with every id of resourceType on which
-	// subject holds permission, each at least once, in no order. Conditional
-	// results are left out. If it returns an error, what was yielded is a part
-	// of the answer and must not be used.
-	LookupResources(ctx context.Context, subject ObjectRef, resourceType, permission string, caveatContext map[string]any, yield func(id string)) error
+	// LookupResources calls yield with every id of the lookup's answer, each at
+	// least once, in no order. Conditional results are left out. The token is the
+	// revision of the answer, empty if SpiceDB named none, as it does for an empty
+	// answer. If it returns an error, what was yielded is a part of the answer and
+	// must not be used. The error is Invalid if the lookup's revision is not to be had.
+	LookupResources(ctx context.Context, l Lookup, yield func(id string)) (ZedToken, error)
+
+	// LookupSubjects calls yield with every subject of a type that holds a permission
+	// on an object, without any caveat context. A subject that is not yielded, and not
+	// behind a wildcard, does not hold it, whatever its context.
+	LookupSubjects(ctx context.Context, resource ObjectRef, permission, subjectType string, yield func(SubjectFound)) (ZedToken, error)
+
+	// Reach returns when SpiceDB has reached the revision of a token. It is Invalid if
+	// SpiceDB refuses the token.
+	Reach(ctx context.Context, token ZedToken) error
 
 	// Head returns the newest revision, and whether the schema at it has a canary
-	// (see Beat).
+	// (see Heartbeat).
 	Head(ctx context.Context) (at ZedToken, canary bool, err error)
 
 	// Dependencies returns what a permission, or a relation that is used as one,
 	// rests on in the newest schema. A permission that the schema does not have
-	// is Internal.
+	// is Unanswerable.
 	Dependencies(ctx context.Context, definition, permission string) (Dependencies, error)
 
 	// Watch calls yield with everything that is written after a revision, in the
@@ -52,11 +93,10 @@ type Engine interface {
 	// ErrRevisionGone says that the revision cannot be watched from any more.
 	Watch(ctx context.Context, after ZedToken, yield func(WatchEvent)) error
 
-	// Beat writes the canary relationship of one process: that its n-th beat has
-	// been written, and the one before it has not. The watch brings it back, see
-	// WatchEvent. An error that is not Unavailable means that this SpiceDB takes
-	// no beats from us, and will not.
-	Beat(ctx context.Context, process string, n uint64) error
+	// Heartbeat writes the canary relationship of one process: that its n-th heartbeat
+	// has been written, and the one before it has not. The watch brings it back, see
+	// WatchEvent.
+	Heartbeat(ctx context.Context, process string, n uint64) error
 }
 
 // ErrRevisionGone says that SpiceDB has forgotten the revision that it was asked
@@ -78,9 +118,9 @@ type WatchEvent struct {
 	// Engine.
 	Through ZedToken
 
-	// Beats are the canary beats in the revision, the last one of each process.
-	// They are not among Updates.
-	Beats map[string]uint64
+	// Heartbeats are those in the revision, the last one of each process. They are
+	// not among Updates.
+	Heartbeats map[string]uint64
 }
 
 // RelationshipUpdate is one relationship that was written, whether it existed

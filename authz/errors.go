@@ -17,9 +17,10 @@ const (
 	Unauthenticated             // no credentials, or none that hold
 	Denied                      // the credentials hold, the permission does not
 	Unavailable                 // SpiceDB, Redis or the key server did not answer
+	Unanswerable                // SpiceDB cannot evaluate the permission: a cycle, too many levels, not in the schema
 )
 
-var kindNames = [...]string{"internal", "invalid", "unauthenticated", "denied", "unavailable"}
+var kindNames = [...]string{"internal", "invalid", "unauthenticated", "denied", "unavailable", "unanswerable"}
 
 // String returns the kind's name, for logs and metrics.
 func (k Kind) String() string {

@@ -27,8 +27,8 @@ func TestFingerprintsStayTheSameOverVersions(t *testing.T) {
 		{"empty set", setOf().Fingerprint(), "KzXDE127Nu8nLt2ZwUYyVA"},
 		{"set", setOf("a", "b").Fingerprint(), "mHJ9ZuM3hVR-Fv29ZQLyXw"},
 		{"combination", CombineFingerprints(testKey, "label", setOf("a").Fingerprint()), "WW8_OwKBKms7e6AeoITbvg"},
-		{"decision", Decision{Grants: []*GrantSet{setOf("a"), setOf()}}.Fingerprint(testKey), "rXj1eGnHXGCjXHz_FtUvcA"},
-		{"unrestricted", Decision{Unrestricted: true}.Fingerprint(testKey), "YruBk9C9V6JDVEusVzIm-g"},
+		{"grants", GrantsOf(setOf("a"), setOf()).Fingerprint(testKey, "label"), "8bXJGYAOnDFszDeiLgUZ7Q"},
+		{"everything", Everything().Fingerprint(testKey, "label"), "-Oeoebuv4WPkS5E_7sg7LA"},
 	} {
 		if got := tt.got.String(); got != tt.want {
 			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
@@ -47,34 +47,32 @@ func TestAnotherKeyGivesAnotherFingerprint(t *testing.T) {
 	}
 }
 
-func TestDecisionsAreToldApart(t *testing.T) {
+func TestGrantsAreToldApart(t *testing.T) {
 	a, b, none := setOf("a"), setOf("b"), setOf()
-	decisions := map[string]Decision{
-		"unrestricted":         {Unrestricted: true},
-		"no filter":            {},
-		"a":                    {Grants: []*GrantSet{a}},
-		"b":                    {Grants: []*GrantSet{b}},
-		"nothing":              {Grants: []*GrantSet{none}},
-		"a by the first of 2":  {Grants: []*GrantSet{a, none}},
-		"a by the second of 2": {Grants: []*GrantSet{none, a}},
-		"a, b":                 {Grants: []*GrantSet{a, b}},
-		"b, a":                 {Grants: []*GrantSet{b, a}},
-		"a ∪ b":                {Grants: []*GrantSet{a.Union(b)}},
+	grants := map[string]Grants{
+		"everything":           Everything(),
+		"no filter":            GrantsOf(),
+		"a":                    GrantsOf(a),
+		"b":                    GrantsOf(b),
+		"nothing":              GrantsOf(none),
+		"a by the first of 2":  GrantsOf(a, none),
+		"a by the second of 2": GrantsOf(none, a),
+		"a, b":                 GrantsOf(a, b),
+		"b, a":                 GrantsOf(b, a),
+		"a ∪ b":                GrantsOf(a.Union(b)),
 	}
 	seen := make(map[Fingerprint]string)
-	for name, d := range decisions {
-		f := d.Fingerprint(testKey)
-		if other, ok := seen[f]; ok {
-			t.Errorf("%q and %q have the same fingerprint", name, other)
+	for name, g := range grants {
+		for _, label := range []string{"label", "other"} {
+			f := g.Fingerprint(testKey, label)
+			if other, ok := seen[f]; ok {
+				t.Errorf("%q by %q and %q have the same fingerprint", name, label, other)
+			}
+			seen[f] = name + " by " + label
 		}
-		seen[f] = name
 	}
-	if (Decision{Grants: []*GrantSet{nil}}).Fingerprint(testKey) != decisions["nothing"].Fingerprint(testKey) {
+	if GrantsOf(nil).Fingerprint(testKey, "label") != grants["nothing"].Fingerprint(testKey, "label") {
 		t.Error("a set that was never looked up is not the empty set")
-	}
-	// What Grants holds besides does not matter to who sees every row.
-	if (Decision{Unrestricted: true, Grants: []*GrantSet{a}}).Fingerprint(testKey) != decisions["unrestricted"].Fingerprint(testKey) {
-		t.Error("unrestricted has two fingerprints")
 	}
 }
 

@@ -112,5 +112,20 @@ func (g Grants) Fingerprint(key FingerprintKey, label string) Fingerprint {
 		}
 		parts[i] = s.Fingerprint()
 	}
+	return ofSets(key, label, parts)
+}
+
+func ofSets(key FingerprintKey, label string, parts []Fingerprint) Fingerprint {
 	return CombineFingerprints(key, label, CombineFingerprints(key, "grants/sets", parts...))
+}
+
+// Tables returns the tables that the sets were made with.
+func (g Grants) Tables() []*IDs {
+	var all []*IDs
+	for _, s := range g.sets {
+		if s != nil && !slices.Contains(all, s.ids) {
+			all = append(all, s.ids)
+		}
+	}
+	return all
 }

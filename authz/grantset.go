@@ -125,7 +125,7 @@ func (s *GrantSet) Union(t *GrantSet) *GrantSet {
 	if t.Len() == 0 {
 		return s
 	}
-	t = t.in(s.ids)
+	t = t.In(s.ids)
 	if s.Len() < t.Len() {
 		s, t = t, s
 	}
@@ -145,8 +145,11 @@ func (s *GrantSet) Difference(t *GrantSet) *GrantSet {
 	if s.Len() == 0 || t.Len() == 0 {
 		return s
 	}
-	t = t.in(s.ids)
+	t = t.In(s.ids)
 	d := &GrantSet{ids: s.ids, numbers: roaring.AndNot(s.numbers, t.numbers)}
+	if d.numbers.GetCardinality() == s.numbers.GetCardinality() {
+		return s
+	}
 	// Sum up what stays or what goes, whichever is less.
 	if stay := d.numbers.GetCardinality(); 2*stay <= s.numbers.GetCardinality() {
 		d.sum = s.ids.sumOf(d.numbers)
@@ -154,6 +157,30 @@ func (s *GrantSet) Difference(t *GrantSet) *GrantSet {
 		d.sum = s.sum.minus(s.ids.sumOf(roaring.And(s.numbers, t.numbers)))
 	}
 	return d
+}
+
+// With returns the set with one more id.
+func (s *GrantSet) With(id string) *GrantSet {
+	if s.Has(id) {
+		return s
+	}
+	b := s.ids.NewBuilder()
+	b.Add(id)
+	e := b.entries[0]
+	numbers := s.numbers.Clone()
+	numbers.Add(e.number)
+	return &GrantSet{ids: s.ids, numbers: numbers, sum: s.sum.plus(e.element)}
+}
+
+// Without returns the set without an id.
+func (s *GrantSet) Without(id string) *GrantSet {
+	n, ok := s.ids.Lookup(id)
+	if !ok || !s.numbers.Contains(n) {
+		return s
+	}
+	numbers := s.numbers.Clone()
+	numbers.Remove(n)
+	return &GrantSet{ids: s.ids, numbers: numbers, sum: s.sum.minus(s.ids.all()[n].element)}
 }
 
 // Intersection returns the ids that are in both s and t.
@@ -190,9 +217,9 @@ func (s *GrantSet) Fingerprint() Fingerprint {
 	return s.ids.key.ofSet(s.sum, s.numbers.GetCardinality())
 }
 
-// in returns the set with the numbers of another table.
-func (s *GrantSet) in(ids *IDs) *GrantSet {
-	if s.ids == ids {
+// In returns the set with the numbers of another table of the same key.
+func (s *GrantSet) In(ids *IDs) *GrantSet {
+	if s == nil || s.ids == ids {
 		return s
 	}
 	return NewGrantSet(ids, s.All())

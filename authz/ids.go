@@ -31,6 +31,7 @@ type IDs struct {
 
 	mu      sync.Mutex
 	entries []*idEntry // by number; only ever appended to, under mu
+	size    int        // in bytes, about
 }
 
 type idEntry struct {
@@ -61,6 +62,13 @@ func (ids *IDs) Len() int {
 	ids.mu.Lock()
 	defer ids.mu.Unlock()
 	return len(ids.entries)
+}
+
+// Size returns how much memory the table takes, in bytes, about.
+func (ids *IDs) Size() int {
+	ids.mu.Lock()
+	defer ids.mu.Unlock()
+	return ids.size
 }
 
 // Lookup returns the number of an id, if it has one.
@@ -103,6 +111,8 @@ func (ids *IDs) intern(id string, h *elementHasher) *idEntry {
 		t.put(e)
 	}
 	ids.entries = append(ids.entries, e)
+	const overhead = 96 // the entry, its pointers and its slots
+	ids.size += overhead + len(id)
 	return e
 }
 

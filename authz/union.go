@@ -29,5 +29,13 @@ func (u *Union) Add(s *GrantSet) {
 	u.numbers.Or(s.numbers)
 }
 
+// Len returns how many ids the sets hold together.
+func (u *Union) Len() int {
+	if u.numbers == nil {
+		return 0
+	}
+	return int(u.numbers.GetCardinality())
+}
+
 // HasNumber reports whether any of the sets holds the id with a number.
 func (u *Union) HasNumber(n uint32) bool { return u.numbers != nil && u.numbers.Contains(n) }

@@ -11,6 +11,7 @@ import (
 type access struct {
 	h       *Handler
 	creds   credentials
+	place   *admission // among the subject's requests
 	subject authz.Subject
 	sub     authz.Subscription
 	strict  bool           // the shape's decisions are made at full consistency
@@ -46,7 +47,7 @@ func (a *access) reauthorizeLog(ctx context.Context) (authz.Decision, error) {
 }
 
 func (a *access) identify(ctx context.Context) error {
-	subject, _, err := a.h.identify(ctx, a.creds)
+	subject, _, err := a.h.identify(ctx, &a.creds)
 	if err != nil {
 		return err
 	}
@@ -57,6 +58,7 @@ func (a *access) identify(ctx context.Context) error {
 }
 
 func (a *access) release() {
+	a.place.leave()
 	if a.sub != nil {
 		a.sub.Release()
 	}

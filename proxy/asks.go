@@ -47,7 +47,7 @@ func (l *logPart) ask(ctx context.Context, keys []string, send func([]byte) erro
 	if err := l.guard.renew(ctx); err != nil {
 		return err
 	}
-	l.filter = l.filter.Now(l.guard.permitted)
+	l.filter = l.filter.Narrowed(l.guard.permitted)
 	for {
 		m, err := snapshot.Next()
 		if errors.Is(err, io.EOF) {
@@ -88,6 +88,9 @@ func (l *logPart) present(row *electric.Message, late []byte, send func([]byte) 
 	out, err := l.filter.Present(nil, row, &m)
 	if err != nil {
 		return err
+	}
+	if len(out) == 0 {
+		return nil
 	}
 	return send(out)
 }

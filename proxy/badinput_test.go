@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -112,7 +113,7 @@ func TestABadQueryIsRefusedByField(t *testing.T) {
 		{"offset=0_0&handle=", "handle"},
 		{"offset=0_0&handle=a%0D%0Ab", "handle"},
 		{"offset=0_0&handle=%22%3E", "handle"},
-		{"offset=0_0&handle=" + strings.Repeat("a", 600), "handle"},
+		{"offset=0_0&handle=" + strings.Repeat("a", 5000), "handle"},
 		{"offset=-1&live=true", "live"},
 		{"offset=now&live=true", "live"},
 		{"live=maybe&" + at, "live"},
@@ -157,12 +158,11 @@ func TestAHandleThatIsNotOursOpensNothing(t *testing.T) {
 	d := deploy(t)
 	alice := d.as("alice")
 	first := alice.get("/v1/shapes/documents?offset=-1")
-	upstream, _, _ := strings.Cut(first.handle(), "~")
 	d.upstream.forget()
 	for _, handle := range []string{
-		"x", "1-1", upstream, upstream + "~", upstream + "~~", upstream + "~a~b", first.handle() + "A", first.handle()[1:],
-		strings.Replace(first.handle(), upstream, "1-1", 1), first.handle()[:len(first.handle())-1], first.handle() + "~x",
-		upstream + "~AAAAAAAAAAAAAAAAAAAAAA~0_0.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "-1", "now", strings.Repeat("~", 100),
+		"x", "1-1", "3297964-1795463878298592", "-1", "now", strings.Repeat("~", 100), strings.Repeat("A", 200),
+		first.handle() + "A", first.handle()[1:], first.handle()[:len(first.handle())-1], first.handle() + "~x",
+		first.handle() + first.handle(), strings.ToLower(first.handle()),
 	} {
 		for _, live := range []string{"", "live=true&", sse} {
 			alice.get("/v1/shapes/documents?" + live + "handle=" + handle + "&offset=" + first.offset()).mustRefetch(first)
@@ -183,9 +183,9 @@ func TestAnOffsetThatIsNotOursOpensNothing(t *testing.T) {
 	alice.get("/v1/shapes/documents?live=true&handle=" + first.handle() + "&offset=999999999999_0").mustRefetch(first)
 }
 
-func TestABodyOverOneMegabyteIsTooLarge(t *testing.T) {
+func TestABodyOverEightMegabytesIsTooLarge(t *testing.T) {
 	d := deploy(t)
-	body := `{"where":"true","x":"` + strings.Repeat("x", 2<<20) + `"}`
+	body := `{"where":"true","x":"` + strings.Repeat("x", 8_000_000) + `"}`
 	d.as("alice").post("/v1/shapes/documents?offset=now", body).refused(http.StatusRequestEntityTooLarge, "body")
 	if asked := d.upstream.byReaders(); len(asked) > 0 {
 		t.Errorf("Electric was asked %v", asked[0].query)
@@ -201,12 +201,59 @@ func TestOtherMethodsAreNotAllowed(t *testing.T) {
 		}
 	}
 	alice.do("PUT", "/v1/session", "").refused(http.StatusMethodNotAllowed, "")
-	if a := alice.do("HEAD", "/v1/shapes/documents?offset=-1", ""); a.status != http.StatusMethodNotAllowed || a.handle() != "" {
-		t.Errorf("HEAD: status %d, headers %v", a.status, a.header)
+	if asked := d.upstream.byReaders(); len(asked) > 0 {
+		t.Errorf("Electric was asked %v", asked[0].query)
+	}
+}
+
+func TestHEADIsGETWithoutABody(t *testing.T) {
+	d := deploy(t)
+	alice := d.as("alice")
+	get := alice.get("/v1/shapes/documents?offset=-1").is(http.StatusOK)
+	for _, path := range []string{"/v1/shapes/documents?offset=-1", "/v1/shape?table=documents&offset=-1", "/v1/shapes/documents/?offset=-1"} {
+		head := alice.do("HEAD", path, "").is(http.StatusOK)
+		if len(head.body) > 0 || head.offset() != get.offset() || head.header.Get("Electric-Schema") != get.header.Get("Electric-Schema") || !head.upToDate() {
+			t.Errorf("%s: headers %v", path, head.header)
+		}
+	}
+	alice.do("HEAD", "/v1/shapes/documents?offset=x", "").is(http.StatusBadRequest)
+	d.anybody().do("HEAD", "/v1/shapes/documents?offset=-1", "").is(http.StatusUnauthorized)
+	cookie := alice.login()
+	d.anybody().with("Cookie", cookie).do("HEAD", "/v1/session", "").is(http.StatusOK)
+	// A client has read such an answer when it has its headers: none may go on.
+	alice.do("HEAD", "/v1/shapes/documents?"+sse+get.onward(), "").is(http.StatusBadRequest)
+}
+
+func TestAnUnknownKeyIsRefusedByItsName(t *testing.T) {
+	d := deploy(t)
+	alice := d.as("alice")
+	at := alice.get("/v1/shapes/documents?offset=-1").onward()
+	d.upstream.forget()
+	for _, key := range []string{
+		"wehre", "Where", "colunms", "secret", "api_secret", "queryable_columns", "project", "subset", "subset__nonsense", "subset__where[1]",
+		"params[0]", "params[x]", "params[01]", "params[1", "params[-1]", "where[1]", "offset[1]", "_", "params[1][2]",
+	} {
+		for _, path := range []string{"/v1/shapes/documents?" + at, "/v1/shape?table=documents&" + at, "/v1/shapes/documents?offset=-1"} {
+			a := alice.get(path + "&" + url.QueryEscape(key) + "=1")
+			a.refused(http.StatusBadRequest, key)
+		}
+		alice.post("/v1/shapes/documents?offset=now&"+url.QueryEscape(key)+"=1", `{"where":"true"}`).refused(http.StatusBadRequest, key)
 	}
 	if asked := d.upstream.byReaders(); len(asked) > 0 {
 		t.Errorf("Electric was asked %v", asked[0].query)
 	}
+	// A shape's own param is known to that shape.
+	alice.get("/v1/shapes/project_tasks?offset=-1&project=p1").is(http.StatusOK)
+	// Without credentials, nobody is told what a shape knows.
+	d.anybody().get("/v1/shapes/documents?offset=-1&nonsense=1").refused(http.StatusUnauthorized, "")
+}
+
+func TestACacheBusterMayStandThereTwice(t *testing.T) {
+	d := deploy(t)
+	alice := d.as("alice")
+	alice.get("/v1/shapes/documents?offset=-1&cache-buster=1&cache-buster=2&expired_handle=1-1&expired_handle=1-2").holds("d1", "d2")
+	alice.get("/v1/shapes/documents?offset=-1&cache-buster=1&cache-buster=%FF").refused(http.StatusBadRequest, "cache-buster")
+	alice.get("/v1/shapes/documents?offset=-1&cursor=1&cursor=2").refused(http.StatusBadRequest, "cursor")
 }
 
 func TestWhatIsNotThereIsNotFound(t *testing.T) {
@@ -228,7 +275,7 @@ func TestWhatIsNotThereIsNotFound(t *testing.T) {
 func TestAPathWithTwoReadingsIsNotFound(t *testing.T) {
 	d := deploy(t)
 	for _, target := range []string{
-		"//v1/shapes/documents", "/v1//shapes/documents", "/v1/shapes//documents", "/v1/shapes/documents/",
+		"//v1/shapes/documents", "/v1//shapes/documents", "/v1/shapes//documents", "/v1/shapes/documents//", "/v1/shapes/documents/./",
 		"/v1/./shapes/documents", "/v1/shapes/./documents", "/v1/x/../shapes/documents", "/v1/shapes/payroll/../documents",
 		"/v1/shapes/%64ocuments", "/v1/%73hapes/documents", "/v1/shapes%2Fdocuments", "/v1%2fshapes%2fdocuments",
 		"/v1/%2e/shapes/documents", "/v1/x/%2e%2e/shapes/documents", "/v1/shapes/documents%00", "/v1/shapes/documents%20",
@@ -239,7 +286,7 @@ func TestAPathWithTwoReadingsIsNotFound(t *testing.T) {
 			t.Errorf("%s: status %d", target, status)
 		}
 	}
-	for _, target := range []string{"/v1/shapes/documents", "http://elsewhere.example/v1/shapes/documents", "/v1/shape"} {
+	for _, target := range []string{"/v1/shapes/documents", "http://elsewhere.example/v1/shapes/documents", "/v1/shape", "/v1/shapes/documents/", "/v1/shape/"} {
 		if status := d.raw("GET " + target + "?offset=-1&table=documents HTTP/1.1"); status != http.StatusOK {
 			t.Errorf("%s: status %d", target, status)
 		}

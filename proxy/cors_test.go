@@ -38,6 +38,20 @@ func TestAnyOriginMayCallWithoutCookies(t *testing.T) {
 	}
 }
 
+// The package that answers takes an empty list for all origins.
+func TestWithoutOriginsNoOtherMayCall(t *testing.T) {
+	d := deploy(t)
+	for _, method := range []string{http.MethodGet, http.MethodOptions} {
+		a := d.as("alice").with("Origin", "https://anywhere.example").with("Access-Control-Request-Method", "GET").
+			do(method, "/v1/shapes/documents?offset=-1", "")
+		for name := range a.header {
+			if strings.HasPrefix(name, "Access-Control-") {
+				t.Errorf("%s: %s: %s", method, name, a.header.Get(name))
+			}
+		}
+	}
+}
+
 func TestScriptsMayReadWhatTheClientNeeds(t *testing.T) {
 	d := deploy(t, origins("https://app.example"))
 	page := d.as("alice").with("Origin", "https://app.example")
@@ -63,20 +77,32 @@ func TestScriptsMayReadWhatTheClientNeeds(t *testing.T) {
 func TestAPreflightNeedsNoCredentials(t *testing.T) {
 	d := deploy(t, origins("https://app.example"))
 	page := d.anybody().with("Origin", "https://app.example").with("Access-Control-Request-Method", "POST").
-		with("Access-Control-Request-Headers", "authorization,content-type")
+		with("Access-Control-Request-Headers", "authorization,content-type,traceparent,x-app-version")
 	for _, path := range []string{"/v1/shapes/documents", "/v1/shape?table=documents", "/v1/session", "/v1/shapes/payroll"} {
 		a := page.do(http.MethodOptions, path, "").is(http.StatusNoContent)
 		allowed := strings.ToLower(a.header.Get("Access-Control-Allow-Headers"))
 		if a.header.Get("Access-Control-Allow-Origin") != "https://app.example" ||
 			!strings.Contains(a.header.Get("Access-Control-Allow-Methods"), "POST") ||
-			!strings.Contains(allowed, "authorization") || !strings.Contains(allowed, "content-type") ||
+			allowed != "authorization,content-type,traceparent,x-app-version" ||
 			a.header.Get("Access-Control-Max-Age") == "" || len(a.body) > 0 {
 			t.Errorf("%s: headers %v", path, a.header)
 		}
 	}
-	a := d.anybody().with("Origin", "https://evil.example").do(http.MethodOptions, "/v1/shapes/documents", "").is(http.StatusNoContent)
-	if a.header.Get("Access-Control-Allow-Methods") != "" || a.header.Get("Access-Control-Allow-Origin") != "" {
-		t.Errorf("headers %v", a.header)
+	for _, evil := range []reader{
+		d.anybody().with("Origin", "https://evil.example"),
+		d.anybody().with("Origin", "https://evil.example").with("Access-Control-Request-Method", "POST").with("Access-Control-Request-Headers", "authorization"),
+		d.anybody().with("Origin", "HTTPS://APP.EXAMPLE").with("Access-Control-Request-Method", "POST"),
+		d.anybody().with("Origin", "https://app.example").with("Access-Control-Request-Method", "PUT"),
+	} {
+		a := evil.do(http.MethodOptions, "/v1/shapes/documents", "").is(http.StatusNoContent)
+		for _, name := range []string{"Methods", "Headers", "Credentials"} {
+			if got := a.header.Get("Access-Control-Allow-" + name); got != "" && name != "Credentials" {
+				t.Errorf("%v is allowed the %s %s", evil.header, name, got)
+			}
+		}
+	}
+	if vary := page.do(http.MethodOptions, "/v1/session", "").header.Values("Vary"); len(vary) != 1 {
+		t.Errorf("Vary: %q", vary)
 	}
 	if asked := d.upstream.byReaders(); len(asked) > 0 {
 		t.Errorf("Electric was asked %v", asked[0].query)

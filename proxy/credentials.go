@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/authz/identity"
@@ -23,6 +24,10 @@ type Sessions interface {
 	Create(ctx context.Context, who identity.Identity, at authz.ZedToken) (token string, s session.Session, err error)
 	Get(ctx context.Context, token string) (session.Session, error)
 	Delete(ctx context.Context, token string) error
+
+	// Watch has ended called once, when the session of a token has been ended by
+	// this process or another, unless stop is called before. ended does not block.
+	Watch(token string, ended func()) (stop func())
 }
 
 const sessionCookie = "shapegate_session"
@@ -32,8 +37,13 @@ const sessionCookie = "shapegate_session"
 // a request that waited for a minute may have outlived them.
 type credentials struct {
 	token   string
-	session bool // the token is a session's, not a JWT
+	session bool      // the token is a session's, not a JWT
+	expires time.Time // set when they are verified
 }
+
+// Expires returns when the credentials cease to hold by themselves: the end of the
+// JWT or of the session. They must have been verified.
+func (c credentials) Expires() time.Time { return c.expires }
 
 var (
 	errNoCredentials = errors.New("neither a bearer token nor a session cookie")
@@ -62,15 +72,26 @@ func credentialsOf(r *http.Request) (credentials, error) {
 }
 
 // identify verifies the credentials. It returns whose they are and, of a session,
-// the revision that its decisions must have seen.
-func (h *Handler) identify(ctx context.Context, c credentials) (authz.Subject, authz.ZedToken, error) {
+// the revision that its decisions must have seen. It notes when they expire.
+func (h *Handler) identify(ctx context.Context, c *credentials) (authz.Subject, authz.ZedToken, error) {
 	if !c.session {
 		who, err := h.tokens.Verify(ctx, c.token)
+		c.expires = who.Expires
 		return who.Subject, "", err
 	}
 	if h.sessions == nil {
 		return authz.Subject{}, "", authz.E(authz.Unauthenticated, "read session", errNoSessions)
 	}
 	s, err := h.sessions.Get(ctx, c.token)
+	c.expires = s.Expires
 	return s.Subject, s.ZedToken, err
+}
+
+// watchCredentials returns a channel that is closed as soon as verified credentials
+// have ceased to hold: when they expire, at once when their session is ended here,
+// and within about a second when it is ended by another process. A held request
+// that sees it closed verifies its credentials again, which says why they do not
+// hold. The caller calls stop.
+func (h *Handler) watchCredentials(c credentials) (ended <-chan struct{}, stop func()) {
+	return h.watches.watch(c, h.sessions, h.now())
 }

@@ -27,7 +27,7 @@ func (x *exchange) deliver(ctx context.Context, p *feed.Part, d authz.Decision, 
 		}
 		return true, x.deliverShared(p, d, answer)
 	}
-	filter, err := x.filter(ctx, d, d.Grants, x.mayBeLate(p))
+	filter, err := x.filter(ctx, d, x.mayBeLate(p))
 	if err != nil {
 		return false, err
 	}
@@ -133,7 +133,7 @@ func (l *logPart) write(ctx context.Context, send func(message []byte) error) er
 			return err
 		}
 		if renewed {
-			l.filter = l.filter.Now(l.guard.permitted)
+			l.filter = l.filter.Narrowed(l.guard.permitted)
 		}
 		if buf, err = l.message(buf[:0], m, l.filter, send); err != nil {
 			return err

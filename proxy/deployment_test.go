@@ -19,12 +19,12 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/shapegate/shapegate/authz"
+	"github.com/shapegate/shapegate/authz/grantcache"
 	"github.com/shapegate/shapegate/authz/identity"
-	"github.com/shapegate/shapegate/authz/live"
 	"github.com/shapegate/shapegate/authz/session"
 	"github.com/shapegate/shapegate/authz/spicedb"
 	"github.com/shapegate/shapegate/integration/electrictest"
-	"github.com/shapegate/shapegate/integration/keepertest"
+	"github.com/shapegate/shapegate/integration/grantcachetest"
 	"github.com/shapegate/shapegate/integration/spicedbtest"
 	"github.com/shapegate/shapegate/proxy"
 	"github.com/shapegate/shapegate/proxy/electric"
@@ -62,8 +62,8 @@ type deployment struct {
 	t        *testing.T
 	spicedb  *spicedbtest.Server
 	engine   *spicedb.Client
-	keeper   *keepertest.Keeper
-	sentinel *keepertest.Sentinel
+	keeper   *grantcachetest.Cache
+	sentinel *grantcachetest.Sentinel
 	electric *electrictest.Server
 	upstream *upstream
 	redis    *miniredis.Miniredis
@@ -89,7 +89,7 @@ type setup struct {
 	withoutEngine bool
 	engine        spicedbtest.Config
 	callTimeout   time.Duration
-	keeper        func(*live.Config)
+	keeper        func(*grantcache.Config)
 }
 
 type option func(*setup)
@@ -108,7 +108,7 @@ func deciding(a proxy.Authorizer) option {
 }
 
 // keeping changes how the keeper of decisions works.
-func keeping(change func(*live.Config)) option { return func(s *setup) { s.keeper = change } }
+func keeping(change func(*grantcache.Config)) option { return func(s *setup) { s.keeper = change } }
 
 // standIn changes how the Electric stand-in works.
 func standIn(change func(*electrictest.Options)) option {
@@ -226,19 +226,19 @@ func (d *deployment) startEngine(s *setup) {
 }
 
 // keep runs a keeper of decisions, as one process has it.
-func (d *deployment) keep(change func(*live.Config)) *keepertest.Keeper {
+func (d *deployment) keep(change func(*grantcache.Config)) *grantcachetest.Cache {
 	d.t.Helper()
-	c := live.Config{
-		Engine: d.engine, Key: authz.NewFingerprintKey(handleSecret), Beat: 50 * time.Millisecond,
+	c := grantcache.Config{
+		Engine: d.engine, Key: authz.NewFingerprintKey(handleSecret), Heartbeat: 50 * time.Millisecond,
 		Logger: slog.New(slog.DiscardHandler),
 	}
 	if change != nil {
 		change(&c)
 	}
-	keeper, err := keepertest.Run(c)
+	keeper, err := grantcachetest.Run(c)
 	d.check(err)
 	d.end(func() { d.check(keeper.End()) })
-	d.sentinel, err = keeper.Sentinel(d.context(), keepertest.Post{
+	d.sentinel, err = keeper.Sentinel(d.context(), grantcachetest.Post{
 		ResourceType: "note", Relation: "viewer", Permission: "view", Touch: d.spicedb.Touch, Patient: true,
 	})
 	d.check(err)
@@ -261,11 +261,14 @@ func (d *deployment) configure(c proxy.Config) {
 	if c.Secret == nil {
 		c.Secret = handleSecret
 	}
+	if c.Limits.Rate == 0 {
+		c.Limits.Rate, c.Limits.Burst = 1e6, 1e6 // tests ask again and again
+	}
 	c.Tokens, err = identity.New(d.t.Context(), identity.Config{Secret: jwtSecret, Now: d.clock.Now})
 	d.check(err)
 	c.Electric, err = electric.NewClient(electric.Config{URL: d.electricURL, Secret: electricSecret, Transport: d.transport()})
 	d.check(err)
-	store, err := session.Dial("redis://" + d.redis.Addr())
+	store, err := session.Dial(session.RedisConfig{URL: "redis://" + d.redis.Addr()})
 	d.check(err)
 	d.end(func() { _ = store.Close() })
 	c.Sessions = session.NewManager(session.NewRedis(store, ""), sessionTTL, session.WithClock(d.clock.Now))

@@ -35,6 +35,8 @@ type events struct {
 	until    time.Time  // the stream ends
 	silent   time.Time  // when something was last sent
 	resynced time.Time  // when the resync began that the stream begins with
+
+	ended <-chan struct{} // closed when the credentials do not hold any more
 }
 
 // burstTime is how long changes of grants are gathered after a resync, so that a burst of
@@ -72,16 +74,20 @@ func (x *exchange) serveEvents(ctx context.Context) error {
 	if s == nil {
 		return err
 	}
+	var stop func()
+	s.ended, stop = x.h.watchCredentials(x.access.creds)
+	defer stop()
 	for err == nil && (served || s.mark > 0) {
 		err = s.next(ctx)
 	}
 	return s.end(ctx, err)
 }
 
-// openEvents opens a stream with the part of the log that is there. The client was served
-// what it may see, or the part does not reach the end of the log. Nothing is written before the part is known to be readable.
+// openEvents opens a stream with the part of the log that is there. The client has what it
+// may see, or the part does not reach the end of the log: then the log has to be read up
+// to there first.
 func (x *exchange) openEvents(ctx context.Context, p *feed.Part, d authz.Decision, served bool) (*events, error) {
-	filter, err := x.filter(ctx, d, d.Grants, x.mayBeLate(p))
+	filter, err := x.filterFor(ctx, d, p, served)
 	if err != nil {
 		return nil, err
 	}
@@ -104,10 +110,6 @@ func (x *exchange) openWithResync(ctx context.Context, p *feed.Part, d authz.Dec
 		return nil, err
 	}
 	defer r.Close()
-	filter, err := x.filter(ctx, d, r.guard.permitted, len(x.client.cursor.Steps) > 0)
-	if err != nil {
-		return nil, err
-	}
 	r.of.Mark = electric.Marked(p.End.Offset.LSN())
 	offered, ok := x.client.cursor.Offered(r.of)
 	if !ok {
@@ -117,7 +119,7 @@ func (x *exchange) openWithResync(ctx context.Context, p *feed.Part, d authz.Dec
 	x.become(offered, true)
 	s := x.openStream()
 	s.resynced = x.h.now()
-	part := &logPart{x: x, part: p, filter: filter, guard: r.guard}
+	part := &logPart{x: x, part: p, filter: r.filter, guard: r.guard}
 	if err := r.writeAll(ctx, part, s.event); err != nil {
 		return s, err
 	}
@@ -183,7 +185,7 @@ func (s *events) next(ctx context.Context) error {
 	}
 	interest := feed.Interest{Cohort: x.source.join(f, d)}
 	interest.Newest, interest.Late = x.newestStep()
-	p, err := f.Wait(ctx, s.at, interest, feed.Until{Changed: changed, Drained: x.h.draining.Done(), Timer: timer.C})
+	p, err := f.Wait(ctx, s.at, interest, feed.Until{Changed: changed, Drained: x.h.draining.Done(), Ended: s.ended, Timer: timer.C})
 	switch {
 	case errors.Is(err, feed.ErrChanged):
 		return nil // the next decision says what has changed
@@ -222,7 +224,7 @@ func (s *events) take(ctx context.Context, p *feed.Part) error {
 		return err
 	}
 	if !ok {
-		filter, err := s.x.filter(ctx, d, d.Grants, s.x.mayBeLate(p))
+		filter, err := s.x.filter(ctx, d, s.x.mayBeLate(p))
 		if err != nil {
 			return err
 		}

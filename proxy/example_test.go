@@ -9,8 +9,8 @@ import (
 	"net/http/httptest"
 
 	"github.com/shapegate/shapegate/authz"
+	"github.com/shapegate/shapegate/authz/grantcache"
 	"github.com/shapegate/shapegate/authz/identity"
-	"github.com/shapegate/shapegate/authz/live"
 	"github.com/shapegate/shapegate/authz/spicedb"
 	"github.com/shapegate/shapegate/proxy"
 	"github.com/shapegate/shapegate/proxy/electric"
@@ -63,7 +63,7 @@ shapes:
 	if err != nil {
 		return nil, err
 	}
-	keeper, err := live.New(live.Config{Engine: engine, Key: authz.NewFingerprintKey(secret)})
+	keeper, err := grantcache.New(grantcache.Config{Engine: engine, Key: authz.NewFingerprintKey(secret)})
 	if err != nil {
 		return nil, err
 	}

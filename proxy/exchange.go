@@ -12,17 +12,19 @@ import (
 	"github.com/shapegate/shapegate/proxy/electric"
 	"github.com/shapegate/shapegate/proxy/feed"
 	"github.com/shapegate/shapegate/proxy/rowfilter"
+	"github.com/shapegate/shapegate/proxy/subset"
 )
 
 // exchange is one request for a shape, and its answer.
 type exchange struct {
-	h      *Handler
-	shape  *shape
-	req    request
-	access *access
-	source *source
-	client client
-	w      http.ResponseWriter
+	h        *Handler
+	shape    *shape
+	req      request
+	narrowed *subset.Narrowing // nil: the whole shape
+	access   *access
+	source   *source
+	client   client
+	w        http.ResponseWriter
 }
 
 // client is what the client of a request holds, by the handle that it came with.
@@ -44,6 +46,9 @@ func (x *exchange) scope() cursor.Scope {
 	s := cursor.Scope{Shape: x.shape.def.Name, Subject: x.access.subject.String()}
 	for _, name := range x.shape.def.Params {
 		s.Params = append(s.Params, x.req.params[name])
+	}
+	if x.narrowed != nil {
+		s.Params = append(s.Params, x.narrowed.Key())
 	}
 	return s
 }
@@ -164,29 +169,32 @@ func (x *exchange) mayBeLate(p *feed.Part) bool {
 	return any && (!p.InMemory() || p.TellsOf(newest))
 }
 
-// filter returns the filter of a part of the log. permitted are the client's grants of
-// today, and d is the decision that they are of.
-func (x *exchange) filter(ctx context.Context, d authz.Decision, permitted authz.Grants, late bool) (*rowfilter.Filter, error) {
-	c := &x.client.cursor
-	rule := x.shape.rule()
-	lost, err := x.interrupted()
+// filter returns the filter of a part of the log for a client whose grants are those that
+// it was served.
+func (x *exchange) filter(ctx context.Context, d authz.Decision, late bool) (*rowfilter.Filter, error) {
+	if !late {
+		return rowfilter.Steady(x.shape.rule(), d.Grants), nil
+	}
+	steps, err := x.steps(ctx, d, d.Grants)
 	if err != nil {
 		return nil, err
 	}
-	if !late && len(c.Pending) == 0 && c.Served.Fingerprint == d.Fingerprint && lost.And(d.Grants).IsEmpty() {
-		return rowfilter.Steady(rule, permitted), nil
-	}
-	all, err := x.recallAll(ctx, d, c.MayHold())
+	return rowfilter.New(x.shape.rule(), d.Grants, d.Grants, nil, steps), nil
+}
+
+// filterOfResync returns the filter of a part of the log for a client whose grants have
+// changed. lost are ids that were taken away for a while: what was written meanwhile is
+// not for the client, though it may hold their rows.
+func (x *exchange) filterOfResync(ctx context.Context, d authz.Decision, lost authz.Grants) (*rowfilter.Filter, error) {
+	all, err := x.recallAll(ctx, d, x.client.cursor.MayHold())
 	if err != nil {
 		return nil, err
 	}
-	var steps []rowfilter.Step
-	if late {
-		if steps, err = x.steps(ctx, d, all[0]); err != nil {
-			return nil, err
-		}
+	steps, err := x.steps(ctx, d, all[0])
+	if err != nil {
+		return nil, err
 	}
-	return rowfilter.New(rule, permitted, all[0], all[1:], steps).Interrupted(lost), nil
+	return rowfilter.New(x.shape.rule(), d.Grants, all[0], all[1:], steps).Interrupted(lost), nil
 }
 
 // steps recalls the grants of the cursor's steps.
@@ -215,6 +223,12 @@ func (x *exchange) steps(ctx context.Context, d authz.Decision, served authz.Gra
 // explain tells a client whose param was refused so. Where a shape has params, their
 // values are all that can be wrong with a request that was otherwise built here.
 func (x *exchange) explain(err error) error {
+	if errors.Is(err, electric.ErrRefused) && x.req.where != "" {
+		return &problem{
+			kind: badRequest, field: "where", cause: err,
+			message: "Electric does not take this: a value may not be of its column's type",
+		}
+	}
 	if errors.Is(err, electric.ErrRefused) && len(x.shape.def.Params) > 0 {
 		return &problem{
 			kind: badRequest, field: strings.Join(x.shape.def.Params, ","), cause: err,

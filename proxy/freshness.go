@@ -11,6 +11,9 @@ import (
 // so that whoever grants something can read it at once.
 const freshnessHeader = "Shapegate-At-Least-As-Fresh"
 
+// freshnessField is the header in the errors of this package.
+const freshnessField = "shapegate-at-least-as-fresh"
+
 // maxZedToken is in bytes. SpiceDB's own tokens are under 100.
 const maxZedToken = 1024
 
@@ -23,11 +26,11 @@ func freshness(r *http.Request) (authz.ZedToken, error) {
 		return "", nil
 	}
 	if len(tokens) > 1 {
-		return "", invalid("shapegate-at-least-as-fresh", "given more than once")
+		return "", invalid(freshnessField, "given more than once")
 	}
 	token := tokens[0]
 	if _, err := base64.StdEncoding.DecodeString(token); err != nil || token == "" || len(token) > maxZedToken {
-		return "", invalid("shapegate-at-least-as-fresh", "not a ZedToken")
+		return "", invalid(freshnessField, "not a ZedToken")
 	}
 	return authz.ZedToken(token), nil
 }

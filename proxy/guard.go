@@ -38,6 +38,13 @@ func (g *guard) renew(ctx context.Context) error {
 	if d.Fingerprint != g.named.Fingerprint {
 		g.permitted = g.named.Grants.And(d.Grants)
 	}
+	lost, ok := g.access.sub.Interrupted(g.named.At)
+	if !ok {
+		return errStaleHandle
+	}
+	if !lost.IsEmpty() {
+		g.permitted = g.permitted.Minus(lost)
+	}
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/cors"
 
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/proxy/cursor"
@@ -46,8 +47,17 @@ type Config struct {
 	// WaitingPerSubject how many of one subject; 0: 50,000 and 500.
 	Waiting, WaitingPerSubject int
 
+	// Limits bound what else one subject may ask for at the same time.
+	Limits Limits
+
+	// BodyTime is how long a client may take to send its body; 0: 30 s.
+	BodyTime time.Duration
+
 	// Sessions serves /v1/session; nil: there are none.
 	Sessions Sessions
+
+	// Cookie is how browsers are told to keep a session's cookie.
+	Cookie Cookie
 
 	// Ready says whether shapes may be served yet; while it returns false, they are
 	// answered with 503. Nil: they always may.
@@ -77,8 +87,10 @@ type Handler struct {
 	sessions   Sessions
 	electric   *electric.Client
 	feeds      *feed.Feeds
-	waits      waits
-	cors       cors
+	limiter    *limiter
+	watches    watches
+	cors       *cors.Cors
+	cookie     Cookie
 	ready      func() bool
 
 	key      cursor.Key
@@ -94,8 +106,8 @@ type Handler struct {
 	drain    context.CancelFunc
 }
 
-// timeouts bound how long a held request lasts.
-type timeouts struct{ longPoll, stream, keepAlive time.Duration }
+// timeouts bound how long a held request lasts, and how long a body may take.
+type timeouts struct{ longPoll, stream, keepAlive, body time.Duration }
 
 // minSecret is the least length of Config.Secret, in bytes.
 const minSecret = 16
@@ -123,12 +135,12 @@ func New(cfg Config) (*Handler, error) {
 			longPoll:  orDefault(cfg.LongPollTimeout, 20*time.Second),
 			stream:    orDefault(cfg.StreamTimeout, 60*time.Second),
 			keepAlive: orDefault(cfg.KeepAlive, 21*time.Second),
+			body:      orDefault(cfg.BodyTime, 30*time.Second),
 		},
 		ready: cfg.Ready,
 		log:   cfg.Logger,
 		now:   time.Now,
 	}
-	h.waits.most, h.waits.perSubject = orDefault(cfg.Waiting, 50_000), orDefault(cfg.WaitingPerSubject, 500)
 	if h.log == nil {
 		h.log = slog.Default()
 	}
@@ -146,6 +158,12 @@ func New(cfg Config) (*Handler, error) {
 	}
 	shareColumns(h.shapes)
 	if h.cors, err = newCORS(cfg.CORSOrigins); err != nil {
+		return nil, fmt.Errorf("proxy: %w", err)
+	}
+	if h.cookie, err = cfg.Cookie.withDefaults(); err != nil {
+		return nil, fmt.Errorf("proxy: %w", err)
+	}
+	if h.limiter, err = newLimiter(cfg.Limits, cfg.Waiting, cfg.WaitingPerSubject, cfg.Registerer); err != nil {
 		return nil, fmt.Errorf("proxy: %w", err)
 	}
 	cfg.Feeds.Upstream, cfg.Feeds.Logger, cfg.Feeds.Registerer = cfg.Electric, h.log, cfg.Registerer

@@ -46,7 +46,7 @@ func TestMoreIdsThanFitIntoOneRequest(t *testing.T) {
 			}
 		}
 	})
-	d := deploy(t, deciding(authztest.Always{Decision: authz.Decision{Grants: []*authz.GrantSet{set}}}))
+	d := deploy(t, deciding(authztest.Always{Decision: authz.Decision{Grants: authz.GrantsOf(set)}}))
 	const every = 2_500 // of the ids has a row
 	_, err := d.electric.Tx(func(tx *electrictest.Tx) error {
 		for i := 0; i < manyIDs; i += every {

@@ -33,7 +33,9 @@ func (x *exchange) newLongPoll() *longPoll {
 func (p *longPoll) wait(ctx context.Context) error {
 	timer := time.NewTimer(p.deadline.Sub(p.x.h.now()))
 	defer timer.Stop()
-	p.until = feed.Until{Drained: p.x.h.draining.Done(), Timer: timer.C}
+	ended, stop := p.x.h.watchCredentials(p.x.access.creds)
+	defer stop()
+	p.until = feed.Until{Drained: p.x.h.draining.Done(), Ended: ended, Timer: timer.C}
 	for {
 		if done, err := p.begin(ctx); done || err != nil {
 			return err

@@ -5,6 +5,22 @@ import (
 	"strings"
 )
 
+// noPath is a path that nothing is at.
+const noPath = "/-"
+
+// onlyReading returns the path of a request, or noPath where it has two readings.
+// One slash at its end is no part of it: applications put it there, and it names the
+// same resource to every server.
+func onlyReading(r *http.Request) string {
+	if !hasOneReading(r) {
+		return noPath
+	}
+	if p := strings.TrimSuffix(r.URL.Path, "/"); p != "" {
+		return p
+	}
+	return r.URL.Path
+}
+
 // hasOneReading reports whether a request's path can only be read as it is
 // written: no encoded characters, no empty, "." or ".." segment, nothing that a
 // server in front or behind might fold into another path. Whatever else it names
@@ -17,7 +33,7 @@ func hasOneReading(r *http.Request) bool {
 	if p == "/" {
 		return true
 	}
-	for segment := range strings.SplitSeq(p[1:], "/") {
+	for segment := range strings.SplitSeq(strings.TrimSuffix(p[1:], "/"), "/") {
 		if segment == "" || segment == "." || segment == ".." || !plainSegment(segment) {
 			return false
 		}

@@ -28,6 +28,13 @@ func (x *exchange) plan(asked *subset.Request, g authz.Grants) ([]electric.Subse
 	for i, name := range rule.Filters {
 		filters[i] = x.h.literals.of(x.shape, name, g.Set(i))
 	}
+	return planFor(asked, filters, func(i int) []string { return x.shape.validIDs(rule.Filters[i], g.Set(i)) })
+}
+
+// planFor returns the subset requests that together ask for the rows that any of the
+// filters reaches. ids returns the ids of a filter, which are needed where one request is
+// not enough.
+func planFor(asked *subset.Request, filters []filterArray, ids func(filter int) []string) ([]electric.Subset, error) {
 	if one := combine(asked, filters...); bodySize(one) <= electric.MaxBody {
 		return []electric.Subset{one}, nil
 	}
@@ -37,11 +44,32 @@ func (x *exchange) plan(asked *subset.Request, g authz.Grants) ([]electric.Subse
 			message: "too many permitted ids for one ordered request: drop order_by, limit and offset, or use a shape that is scoped by a param",
 		}
 	}
+	if tooManyParts(asked, filters) {
+		return nil, &problem{
+			kind: unprocessable, field: "params",
+			message: "the params and the permitted ids are too long together: ask for less at once, or use a shape that is scoped by a param",
+		}
+	}
 	var plan []electric.Subset
-	for i, name := range rule.Filters {
-		plan = append(plan, split(asked, name, x.shape.validIDs(name, g.Set(i)))...)
+	for i, f := range filters {
+		plan = append(plan, split(asked, f.column, ids(i))...)
 	}
 	return plan, nil
+}
+
+// maxParts bounds the requests at Electric that one of a client may become.
+const maxParts = 32
+
+// tooManyParts reports whether the filters' ids would be split into more requests than
+// maxParts: what the client asks for is sent again with each of them.
+func tooManyParts(asked *subset.Request, filters []filterArray) bool {
+	room := electric.MaxBody - bodySize(combine(asked))
+	ids := 0
+	for _, f := range filters {
+		ids += bodySize(combine(&subset.Request{}, f))
+	}
+	// Halving makes up to twice as many parts as there have to be.
+	return room <= 0 || 2*(ids/room) > maxParts
 }
 
 // split halves a filter until each part fits into one request.

@@ -19,31 +19,35 @@ import (
 type kind string
 
 const (
-	badRequest       kind = "bad_request"
-	unauthenticated  kind = "unauthenticated"
-	forbidden        kind = "forbidden"
-	notFound         kind = "not_found"
-	methodNotAllowed kind = "method_not_allowed"
-	tooLarge         kind = "too_large"
-	unprocessable    kind = "unprocessable"
-	tooMany          kind = "too_many_requests"
-	internal         kind = "internal"
-	badUpstream      kind = "bad_upstream"
-	unavailable      kind = "unavailable"
+	badRequest         kind = "bad_request"
+	unauthenticated    kind = "unauthenticated"
+	forbidden          kind = "forbidden"
+	unanswerable       kind = "permission_unanswerable"
+	notFound           kind = "not_found"
+	methodNotAllowed   kind = "method_not_allowed"
+	tooLarge           kind = "too_large"
+	unprocessable      kind = "unprocessable"
+	tooMany            kind = "too_many_requests"
+	internal           kind = "internal"
+	badUpstream        kind = "bad_upstream"
+	shapeMisconfigured kind = "shape_misconfigured"
+	unavailable        kind = "unavailable"
 )
 
 var statuses = map[kind]int{
-	badRequest:       http.StatusBadRequest,
-	unauthenticated:  http.StatusUnauthorized,
-	forbidden:        http.StatusForbidden,
-	notFound:         http.StatusNotFound,
-	methodNotAllowed: http.StatusMethodNotAllowed,
-	tooLarge:         http.StatusRequestEntityTooLarge,
-	unprocessable:    http.StatusUnprocessableEntity,
-	tooMany:          http.StatusTooManyRequests,
-	internal:         http.StatusInternalServerError,
-	badUpstream:      http.StatusBadGateway,
-	unavailable:      http.StatusServiceUnavailable,
+	badRequest:         http.StatusBadRequest,
+	unauthenticated:    http.StatusUnauthorized,
+	forbidden:          http.StatusForbidden,
+	unanswerable:       http.StatusForbidden,
+	notFound:           http.StatusNotFound,
+	methodNotAllowed:   http.StatusMethodNotAllowed,
+	tooLarge:           http.StatusRequestEntityTooLarge,
+	unprocessable:      http.StatusUnprocessableEntity,
+	tooMany:            http.StatusTooManyRequests,
+	internal:           http.StatusInternalServerError,
+	badUpstream:        http.StatusBadGateway,
+	shapeMisconfigured: http.StatusBadGateway,
+	unavailable:        http.StatusServiceUnavailable,
 }
 
 // problem is a failure as the client is told of it. Its message is written here
@@ -148,6 +152,11 @@ func authProblem(err error) *problem {
 		return &problem{kind: unauthenticated, message: "the credentials are missing, or do not hold", cause: err}
 	case authz.Denied:
 		return &problem{kind: forbidden, message: "not permitted", cause: err}
+	case authz.Unanswerable:
+		return &problem{kind: unanswerable, message: "whether you are permitted cannot be told", cause: err}
+	case authz.Invalid:
+		// What is asked of SpiceDB is built here, but for the revision.
+		return &problem{kind: badRequest, field: freshnessField, message: "not a ZedToken of this SpiceDB, or one that is too old", cause: err}
 	case authz.Unavailable:
 		return &problem{kind: unavailable, message: "permissions cannot be checked now", cause: err}
 	default:

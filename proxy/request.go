@@ -20,12 +20,12 @@ type logRequest struct {
 	cursor    string
 	log       electric.LogMode
 	replica   electric.Replica
+	narrowing
 }
 
 // parseQuery reads the query of a shape request strictly: a key that stands there
-// twice has two readings, and what is not text has none. Keys that nobody asked
-// for (table, columns, where, secret and any other) are left where they are: no
-// part of a client's query is ever sent on.
+// twice has two readings, unless it says nothing, and what is not text has none. No
+// part of a client's query is ever sent on. See checkKeys for unknown keys.
 func parseQuery(raw string) (url.Values, error) {
 	q, err := url.ParseQuery(raw)
 	if err != nil {
@@ -35,11 +35,13 @@ func parseQuery(raw string) (url.Values, error) {
 		if !utf8.ValidString(key) {
 			return nil, invalid("query", "the query is not UTF-8")
 		}
-		if len(values) > 1 {
+		if len(values) > 1 && protocolKeys[key] != cacheBuster {
 			return nil, invalid(safeField(key), "given more than once")
 		}
-		if !utf8.ValidString(values[0]) || strings.ContainsRune(values[0], 0) {
-			return nil, invalid(safeField(key), "not UTF-8 text")
+		for _, v := range values {
+			if !utf8.ValidString(v) || strings.ContainsRune(v, 0) {
+				return nil, invalid(safeField(key), "not UTF-8 text")
+			}
 		}
 	}
 	return q, nil
@@ -94,7 +96,8 @@ func parseLogRequest(q url.Values) (r logRequest, err error) {
 	default:
 		return r, invalid("replica", `want "default" or "full"`)
 	}
-	return r, nil
+	r.narrowing, err = parseNarrowing(q)
+	return r, err
 }
 
 func value(q url.Values, key string) (string, bool) {

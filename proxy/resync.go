@@ -21,6 +21,8 @@ type resync struct {
 	rows  *rows // nil: there are none to ask for
 	of    cursor.Resync
 	guard *guard
+
+	filter *rowfilter.Filter // of the log up to the resync
 }
 
 // newResync compares the client's grants with a decision and asks Electric for the rows in
@@ -33,8 +35,8 @@ func (x *exchange) newResync(ctx context.Context, d authz.Decision) (*resync, er
 		return nil, err
 	}
 	for _, g := range append(held, d.Grants) {
-		if g.IsEverything() != d.Grants.IsEverything() || g.IsEverything() && !g.Equal(held[0]) {
-			return nil, errStaleHandle
+		if g.IsEverything() {
+			return nil, errStaleHandle // to or from every row: there are no ids to compare
 		}
 	}
 	lost, err := x.interrupted()
@@ -46,12 +48,18 @@ func (x *exchange) newResync(ctx context.Context, d authz.Decision) (*resync, er
 	if err := r.keep(ctx, held[0]); err != nil {
 		return nil, err
 	}
+	if r.filter, err = x.filterOfResync(ctx, d, lost); err != nil {
+		return nil, err
+	}
 	if err := r.ask(ctx); err != nil {
 		return nil, err
 	}
 	if r.guard, err = newGuard(ctx, x.access, d); err != nil {
 		r.Close()
 		return nil, err
+	}
+	if r.guard.isNarrowed() {
+		r.filter = r.filter.Narrowed(r.guard.permitted)
 	}
 	return r, nil
 }
@@ -162,10 +170,6 @@ func (x *exchange) serveResync(ctx context.Context, p *feed.Part, d authz.Decisi
 		return err
 	}
 	defer r.Close()
-	filter, err := x.filter(ctx, d, r.guard.permitted, len(x.client.cursor.Steps) > 0)
-	if err != nil {
-		return err
-	}
 	next, ok := x.client.cursor.Resynced(r.of)
 	if !ok {
 		return errStaleHandle
@@ -173,7 +177,7 @@ func (x *exchange) serveResync(ctx context.Context, p *feed.Part, d authz.Decisi
 	x.become(next, true)
 	x.passed(p, d)
 	out := beginArray(x.w, x.headOf(p))
-	part := &logPart{x: x, part: p, filter: filter, guard: r.guard}
+	part := &logPart{x: x, part: p, filter: r.filter, guard: r.guard}
 	if err := r.writeAll(ctx, part, out.add); err != nil {
 		return aborted(err)
 	}
@@ -191,7 +195,7 @@ func (r *resync) writeAll(ctx context.Context, part *logPart, send func(message 
 		return err
 	}
 	// The handle names the grants of today.
-	part.filter = rowfilter.Steady(r.x.shape.rule(), r.d.Grants).Now(r.guard.permitted)
+	part.filter = rowfilter.Steady(r.x.shape.rule(), r.d.Grants).Narrowed(r.guard.permitted)
 	return part.askAgain(ctx, send)
 }
 
@@ -207,7 +211,7 @@ func (x *exchange) onward(d authz.Decision) error {
 
 // servePart answers with a part of the log that does not reach its end.
 func (x *exchange) servePart(ctx context.Context, p *feed.Part, d authz.Decision) error {
-	filter, err := x.filter(ctx, d, d.Grants, len(x.client.cursor.Steps) > 0)
+	filter, err := x.filterFor(ctx, d, p, false)
 	if err != nil {
 		return err
 	}
@@ -224,4 +228,17 @@ func (x *exchange) servePart(ctx context.Context, p *feed.Part, d authz.Decision
 		return aborted(err)
 	}
 	return out.end()
+}
+
+// filterFor returns the filter of a part of the log, whether or not the client has what it
+// may see.
+func (x *exchange) filterFor(ctx context.Context, d authz.Decision, p *feed.Part, served bool) (*rowfilter.Filter, error) {
+	if served {
+		return x.filter(ctx, d, x.mayBeLate(p))
+	}
+	lost, err := x.interrupted()
+	if err != nil {
+		return nil, err
+	}
+	return x.filterOfResync(ctx, d, lost)
 }

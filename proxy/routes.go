@@ -25,32 +25,37 @@ func (h *Handler) newRoutes() http.Handler {
 	e.RedirectFixedPath = false
 	e.ForwardedByClientIP = false
 
-	e.Use(h.observe, h.recover, h.common)
+	e.Use(h.observe, h.recover, h.common, h.boundBody)
 	e.NoRoute(func(c *gin.Context) { h.fail(c, &problem{kind: notFound, message: "no such path"}) })
 	e.NoMethod(func(c *gin.Context) { h.fail(c, &problem{kind: methodNotAllowed, message: "no such method here"}) })
 
 	named := h.serveShape(func(c *gin.Context) string { return c.Param("name") })
-	e.GET("/v1/shapes/:name", named)
-	e.POST("/v1/shapes/:name", named)
 	byTable := h.serveShape(func(c *gin.Context) string { return c.Query("table") })
-	e.GET("/v1/shape", byTable)
-	e.POST("/v1/shape", byTable)
+	// The server leaves the body out of an answer to HEAD.
+	reads := []string{http.MethodGet, http.MethodHead, http.MethodPost}
+	e.Match(reads, "/v1/shapes/:name", named)
+	e.Match(reads, "/v1/shape", byTable)
 
 	paths := []string{"/v1/shapes/:name", "/v1/shape"}
 	if h.sessions != nil {
 		e.POST("/v1/session", h.createSession)
-		e.GET("/v1/session", h.showSession)
+		e.Match([]string{http.MethodGet, http.MethodHead}, "/v1/session", h.showSession)
 		e.DELETE("/v1/session", h.deleteSession)
 		paths = append(paths, "/v1/session")
 	}
 	for _, p := range paths {
-		e.OPTIONS(p, func(c *gin.Context) { h.cors.preflight(c.Writer) })
+		e.OPTIONS(p, func(c *gin.Context) {
+			c.Header("Allow", "GET, HEAD, POST, DELETE, OPTIONS")
+			c.Status(http.StatusNoContent)
+		})
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !hasOneReading(r) {
-			// The router must not see it: it would clean the path, and route it.
+		// The router sees the one reading of the path, or a path that nothing is at:
+		// it would clean another, and route it.
+		path := onlyReading(r)
+		if path != r.URL.Path {
 			r = r.Clone(r.Context())
-			r.URL.Path, r.URL.RawPath = "/-", ""
+			r.URL.Path, r.URL.RawPath = path, ""
 		}
 		e.ServeHTTP(w, r)
 	})
@@ -58,11 +63,11 @@ func (h *Handler) newRoutes() http.Handler {
 
 // common sets what every answer has: that nobody may keep it for anybody else.
 func (h *Handler) common(c *gin.Context) {
+	h.cors.HandlerFunc(c.Writer, c.Request)
 	head := c.Writer.Header()
 	head.Set("Cache-Control", "private, no-store")
 	head.Set("Vary", "Authorization, Cookie, Origin, Accept-Encoding")
 	head.Set("X-Content-Type-Options", "nosniff")
-	h.cors.write(head, c.Request)
 	// A deadline that an earlier answer on this connection left behind.
 	_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Time{})
 }
@@ -116,7 +121,7 @@ func (h *Handler) recover(c *gin.Context) {
 // fail answers a request that could not be served, or cuts its connection where
 // the answer had begun.
 func (h *Handler) fail(c *gin.Context, err error) {
-	if c.Request.Context().Err() != nil {
+	if c.Request.Context().Err() != nil && !bodyOf(c).isFailed() {
 		// Nobody is there to be answered; or somebody is, and the server gave up.
 		// Then the headers may be out, and a body that just ends would pass for all
 		// that there is.
@@ -137,6 +142,7 @@ func (h *Handler) fail(c *gin.Context, err error) {
 	case unavailable, tooMany:
 		head.Set("Retry-After", p.retryHeader())
 	}
+	bodyOf(c).abandon()
 	c.AbortWithStatusJSON(p.status(), p.body())
 }
 

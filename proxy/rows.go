@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync"
 
 	"github.com/shapegate/shapegate/proxy/electric"
 )
@@ -22,17 +23,24 @@ type rows struct {
 	metadata *electric.Metadata
 	peeked   *electric.Message // the first row, if it was read for the metadata
 	err      error             // of that
+
+	leave func() // gives back the place among the snapshots that are under way
 }
 
 // openRows asks for the first snapshot, so that its failure can still be answered with a
 // status. The caller closes the rows.
 func openRows(ctx context.Context, s *source, plan []electric.Subset) (*rows, error) {
-	first, err := s.snapshot(ctx, plan[0])
+	leave, err := s.limiter.read(ctx)
 	if err != nil {
 		return nil, err
 	}
+	first, err := s.snapshot(ctx, plan[0])
+	if err != nil {
+		leave()
+		return nil, err
+	}
 	s.shape.learn(first.Schema)
-	return &rows{ctx: ctx, source: s, todo: plan[1:], open: first, first: first}, nil
+	return &rows{ctx: ctx, source: s, todo: plan[1:], open: first, first: first, leave: sync.OnceFunc(leave)}, nil
 }
 
 // Fence returns the fence of the first snapshot. Electric writes it before the rows, so
@@ -71,7 +79,11 @@ func (r *rows) read() (*electric.Message, error) {
 		if r.metadata == nil {
 			r.metadata = r.open.Metadata()
 		}
-		if !errors.Is(err, io.EOF) || len(r.todo) == 0 {
+		if !errors.Is(err, io.EOF) {
+			return m, err
+		}
+		if len(r.todo) == 0 {
+			r.leave()
 			return m, err
 		}
 		if err := r.open.Close(); err != nil {
@@ -86,7 +98,10 @@ func (r *rows) read() (*electric.Message, error) {
 }
 
 // Close ends the snapshot that is being read.
-func (r *rows) Close() { _ = r.open.Close() }
+func (r *rows) Close() {
+	_ = r.open.Close()
+	r.leave()
+}
 
 // writeRows writes the rows that are permitted. The query asked for no others: a row that
 // comes all the same is withheld and, unless grants have changed since, it is a defect.

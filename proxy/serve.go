@@ -3,11 +3,8 @@ package proxy
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
 	"net/http"
-	"os"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -16,12 +13,6 @@ import (
 	"github.com/shapegate/shapegate/proxy/electric"
 	"github.com/shapegate/shapegate/proxy/subset"
 )
-
-// maxBody is the largest body that a client may send, in bytes.
-const maxBody = 1 << 20
-
-// bodyTime is how long a client may take to send its body.
-const bodyTime = 30 * time.Second
 
 // request is what a client asks of a shape, parsed.
 type request struct {
@@ -34,9 +25,12 @@ type request struct {
 // serveShape answers requests for the shape that name finds in them.
 func (h *Handler) serveShape(name func(*gin.Context) string) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		x, err := h.newExchange(c, name)
+		x, err := h.newExchange(c)
 		if err == nil {
 			defer x.release()
+			err = x.parse(c, name(c))
+		}
+		if err == nil {
 			err = x.serve(c)
 		}
 		if err != nil {
@@ -45,8 +39,9 @@ func (h *Handler) serveShape(name func(*gin.Context) string) gin.HandlerFunc {
 	}
 }
 
-// newExchange authenticates a request and reads everything of it but its body.
-func (h *Handler) newExchange(c *gin.Context, name func(*gin.Context) string) (*exchange, error) {
+// newExchange authenticates a request, and admits it within its subject's limits. Without
+// credentials that hold, nothing is told of what there is.
+func (h *Handler) newExchange(c *gin.Context) (*exchange, error) {
 	if h.ready != nil && !h.ready() {
 		return nil, &problem{kind: unavailable, message: "starting"}
 	}
@@ -54,33 +49,49 @@ func (h *Handler) newExchange(c *gin.Context, name func(*gin.Context) string) (*
 	if err != nil {
 		return nil, err
 	}
-	// Without credentials that hold, nothing is told of what there is.
-	subject, at, err := h.identify(c.Request.Context(), creds)
+	subject, fresh, err := h.identify(c.Request.Context(), &creds)
 	if err != nil {
 		return nil, err
 	}
+	place, err := h.limiter.admit(c.Request.Context(), subject.String())
+	if err != nil {
+		return nil, err
+	}
+	return &exchange{
+		h: h, w: c.Writer,
+		access: &access{h: h, creds: creds, subject: subject, place: place, fresh: fresh},
+	}, nil
+}
+
+// parse reads everything of a request but its body.
+func (x *exchange) parse(c *gin.Context, name string) error {
 	q, err := parseQuery(c.Request.URL.RawQuery)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	shape, ok := h.shapes[name(c)]
-	if !ok {
-		return nil, &problem{kind: notFound, message: "no such shape", field: "table"}
+	var ok bool
+	if x.shape, ok = x.h.shapes[name]; !ok {
+		return &problem{kind: notFound, message: "no such shape", field: "table"}
 	}
-	x := &exchange{h: h, shape: shape, w: c.Writer}
-	x.access = &access{h: h, creds: creds, subject: subject, strict: shape.isStrict()}
-	if x.access.fresh, err = freshness(c.Request); err != nil {
-		return nil, err
+	x.access.strict = x.shape.isStrict()
+	fresh, err := freshness(c.Request)
+	if err != nil {
+		return err
 	}
-	if x.access.fresh == "" {
-		x.access.fresh = at
+	if fresh != "" {
+		x.access.fresh = fresh
 	}
 	x.req.gzip = acceptsGzip(c.Request.Header)
 	if x.req.logRequest, err = parseLogRequest(q); err != nil {
-		return nil, err
+		return err
 	}
-	x.req.params, err = shapeParams(shape.def, q)
-	return x, err
+	if x.req.sse && c.Request.Method == http.MethodHead {
+		return invalid("live_sse", "an answer to HEAD has no stream")
+	}
+	if x.req.params, err = shapeParams(x.shape.def, q); err != nil {
+		return err
+	}
+	return checkKeys(q, x.shape.def)
 }
 
 // contextOf gathers what of a request may enter the caveat context.
@@ -121,7 +132,7 @@ func (x *exchange) refetchHandle() string {
 // serveNow authorizes the request and answers it, unless it is one to be held, which it
 // returns.
 func (x *exchange) serveNow(ctx context.Context, c *gin.Context) (held, error) {
-	body, err := readBody(c)
+	body, err := x.h.readBody(c)
 	if err != nil {
 		return nil, err
 	}
@@ -176,30 +187,13 @@ func (x *exchange) serveLog(ctx context.Context, d authz.Decision) (held, error)
 
 // hold holds a request, unless too many are.
 func (x *exchange) hold(ctx context.Context, waiting held) error {
-	end, err := x.h.waits.begin(x.access.subject.String())
-	if err != nil {
+	if err := x.access.place.hold(); err != nil {
 		return err
 	}
-	defer end()
 	gauge := x.h.metrics.held.WithLabelValues(x.shape.def.Name)
 	gauge.Inc()
 	defer gauge.Dec()
 	return waiting.wait(ctx)
-}
-
-func readBody(c *gin.Context) ([]byte, error) {
-	if c.Request.Method != http.MethodPost {
-		return nil, nil
-	}
-	// A body is short: a client that takes long to send it holds a connection for nothing.
-	control := http.NewResponseController(c.Writer)
-	_ = control.SetReadDeadline(time.Now().Add(bodyTime))
-	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxBody))
-	_ = control.SetReadDeadline(time.Time{})
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return nil, invalid("body", "did not arrive in time")
-	}
-	return body, err
 }
 
 // openSource finds the log to read. What the table looks like decides which one that is,
@@ -221,6 +215,9 @@ func (x *exchange) openSource(ctx context.Context, d authz.Decision) error {
 	if err := x.shape.checkFilterTypes(); err != nil {
 		return err
 	}
-	x.source = &source{feeds: x.h.feeds, electric: x.h.electric, shape: x.shape, spec: spec(), subject: x.access.subject.String()}
+	if err := x.narrow(); err != nil {
+		return err
+	}
+	x.source = &source{feeds: x.h.feeds, electric: x.h.electric, limiter: x.h.limiter, shape: x.shape, spec: narrowSpec(spec(), x.narrowed), subject: x.access.subject.String()}
 	return nil
 }

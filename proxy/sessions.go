@@ -31,17 +31,31 @@ func (h *Handler) createSession(c *gin.Context) {
 		h.fail(c, err)
 		return
 	}
+	place, err := h.limiter.admit(ctx, who.Subject.String())
+	if err != nil {
+		h.fail(c, err)
+		return
+	}
+	defer place.leave()
+	// A client may send a body along, and it says nothing.
+	if _, err := h.readBody(c); err != nil {
+		h.fail(c, err)
+		return
+	}
 	at, err := freshness(c.Request)
 	if err != nil {
 		h.fail(c, err)
 		return
 	}
 	token, s, err := h.sessions.Create(ctx, who, at)
+	if authz.KindOf(err) == authz.Invalid {
+		err = &problem{kind: badRequest, field: "authorization", message: "the token's claims are too large for a session", cause: err}
+	}
 	if err != nil {
 		h.fail(c, err)
 		return
 	}
-	http.SetCookie(c.Writer, newCookie(token, s.Expires, h.now()))
+	http.SetCookie(c.Writer, h.cookie.session(token, s.Expires, h.now()))
 	body := sessionBody(s)
 	body["token"] = token
 	c.JSON(http.StatusCreated, body)
@@ -50,6 +64,9 @@ func (h *Handler) createSession(c *gin.Context) {
 // showSession tells a session whose it is, and for how long.
 func (h *Handler) showSession(c *gin.Context) {
 	s, err := h.sessionOf(c.Request.Context(), c.Request)
+	if err == nil {
+		_, err = h.readBody(c)
+	}
 	if err != nil {
 		h.fail(c, err)
 		return
@@ -71,7 +88,7 @@ func (h *Handler) deleteSession(c *gin.Context) {
 		h.fail(c, err)
 		return
 	}
-	http.SetCookie(c.Writer, newCookie("", time.Unix(0, 0), h.now()))
+	http.SetCookie(c.Writer, h.cookie.session("", time.Unix(0, 0), h.now()))
 	c.Status(http.StatusNoContent)
 	c.Writer.WriteHeaderNow()
 }
@@ -93,9 +110,33 @@ func sessionBody(s session.Session) gin.H {
 	return gin.H{"subject": s.Subject.String(), "expires_at": s.Expires.UTC().Format(time.RFC3339)}
 }
 
-// newCookie returns the session cookie; an expiry in the past deletes it. Lax
-// keeps it out of requests that other sites' pages send.
-func newCookie(token string, expires, now time.Time) *http.Cookie {
+// Cookie is how browsers are told to keep a session's cookie. Scripts never see it.
+type Cookie struct {
+	// SameSite says which requests of other sites' pages carry the cookie. Lax, the
+	// default, keeps it out of all but links that are followed. None is for an
+	// application on another site than shapegate: whose pages may use the cookie is
+	// then what CORSOrigins says. Strict keeps it out of everything.
+	SameSite http.SameSite
+
+	// Insecure leaves out Secure, so that the cookie goes over plain HTTP, too. It is
+	// for development on another host than localhost. SameSite None forbids it.
+	Insecure bool
+}
+
+var errCookie = errors.New("a session cookie with SameSite=None has to be Secure")
+
+func (k Cookie) withDefaults() (Cookie, error) {
+	if k.SameSite == 0 || k.SameSite == http.SameSiteDefaultMode {
+		k.SameSite = http.SameSiteLaxMode
+	}
+	if k.SameSite == http.SameSiteNoneMode && k.Insecure {
+		return k, errCookie
+	}
+	return k, nil
+}
+
+// session returns the session cookie; an expiry in the past deletes it.
+func (k Cookie) session(token string, expires, now time.Time) *http.Cookie {
 	maxAge := int(expires.Sub(now) / time.Second)
 	if maxAge <= 0 {
 		maxAge = -1
@@ -103,6 +144,6 @@ func newCookie(token string, expires, now time.Time) *http.Cookie {
 	return &http.Cookie{
 		Name: sessionCookie, Value: token, Path: "/",
 		Expires: expires, MaxAge: maxAge,
-		HttpOnly: true, Secure: true, SameSite: http.SameSiteLaxMode,
+		HttpOnly: true, Secure: !k.Insecure, SameSite: k.SameSite,
 	}
 }

@@ -1,7 +1,9 @@
 package proxy_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -130,17 +132,17 @@ func TestRedisHoldsNothingThatOpensASession(t *testing.T) {
 	d := deploy(t)
 	token := d.as("alice").post("/v1/session", "").is(http.StatusCreated).session().Token
 	d.as("alice").get("/v1/shapes/documents?offset=-1").holds("d1", "d2")
-	keys := d.redis.Keys()
-	if len(keys) != 1 {
-		t.Fatalf("Redis holds %q", keys)
-	}
-	value, err := d.redis.Get(keys[0])
-	d.check(err)
-	if strings.Contains(keys[0]+value, strings.TrimPrefix(token, "sgs_")) {
+	if dump := d.redis.Dump(); strings.Contains(dump, strings.TrimPrefix(token, "sgs_")) {
 		t.Error("Redis holds the token")
 	}
-	if d.redis.TTL(keys[0]) <= 0 || d.redis.TTL(keys[0]) > sessionTTL {
-		t.Errorf("Redis keeps it for %v", d.redis.TTL(keys[0]))
+	keys := d.redis.Keys() // the session, and the list of alice's sessions
+	if len(keys) != 2 {
+		t.Errorf("Redis holds %q", keys)
+	}
+	for _, key := range keys {
+		if d.redis.TTL(key) <= 0 || d.redis.TTL(key) > sessionTTL {
+			t.Errorf("Redis keeps %s for %v", key, d.redis.TTL(key))
+		}
 	}
 }
 
@@ -151,4 +153,44 @@ func TestWithoutSessionsThereAreNone(t *testing.T) {
 	d.as("alice").post("/v1/session", "").refused(http.StatusNotFound, "")
 	d.anybody().with("Cookie", cookie).get("/v1/shapes/documents?offset=-1").refused(http.StatusUnauthorized, "")
 	d.as("alice").get("/v1/shapes/documents?offset=-1").holds("d1", "d2")
+}
+
+func TestTheCookieIsAsItIsConfigured(t *testing.T) {
+	for _, tt := range []struct {
+		cookie proxy.Cookie
+		want   http.SameSite
+	}{
+		{proxy.Cookie{}, http.SameSiteLaxMode},
+		{proxy.Cookie{SameSite: http.SameSiteDefaultMode}, http.SameSiteLaxMode},
+		{proxy.Cookie{SameSite: http.SameSiteStrictMode, Insecure: true}, http.SameSiteStrictMode},
+		{proxy.Cookie{SameSite: http.SameSiteNoneMode}, http.SameSiteNoneMode},
+	} {
+		d := deploy(t, configured(func(c *proxy.Config) { c.Cookie = tt.cookie }))
+		a := d.as("alice").post("/v1/session", "").is(http.StatusCreated)
+		gone := d.anybody().with("Cookie", "shapegate_session="+a.session().Token).do(http.MethodDelete, "/v1/session", "").is(http.StatusNoContent)
+		// A browser deletes a cookie only if told so with the same attributes.
+		for _, cookie := range []*http.Cookie{a.cookie(), gone.cookie()} {
+			if cookie.SameSite != tt.want || cookie.Secure == tt.cookie.Insecure || !cookie.HttpOnly {
+				t.Errorf("%+v: the cookie is %v", tt.cookie, cookie)
+			}
+		}
+	}
+	c := deploy(t).config
+	c.Registerer, c.Cookie = nil, proxy.Cookie{SameSite: http.SameSiteNoneMode, Insecure: true}
+	if _, err := proxy.New(c); err == nil {
+		t.Error("a cookie that no browser takes is taken")
+	}
+}
+
+func TestClaimsThatASessionCannotHoldAreABadRequest(t *testing.T) {
+	d := deploy(t)
+	// The store's JSON writes < as six characters, and so holds more than the token.
+	part := base64.RawURLEncoding.EncodeToString
+	signed := part([]byte(`{"alg":"HS256"}`)) + "." +
+		part(fmt.Appendf(nil, `{"sub":"alice","exp":%d,"x":%q}`, d.clock.Now().Add(time.Hour).Unix(), strings.Repeat("<", 4000)))
+	signature, err := jwt.SigningMethodHS256.Sign(signed, jwtSecret)
+	d.check(err)
+	alice := d.anybody().with("Authorization", "Bearer "+signed+"."+part(signature))
+	alice.get("/v1/shapes/documents?offset=-1").is(http.StatusOK)
+	alice.post("/v1/session", "").refused(http.StatusBadRequest, "authorization")
 }

@@ -110,7 +110,7 @@ func (s *shape) newLogSpec(params map[string]string, replica electric.Replica) *
 }
 
 // readsStored reports whether first reads are answered with Electric's stored log.
-func (s *shape) readsStored() bool { return false }
+func (s *shape) readsStored() bool { return s.def.FirstRead == schema.Stored }
 
 // needsFullReplica reports whether a change has to carry the whole row for its
 // visibility to be told: where a filter's column is not of the primary key, it

@@ -42,9 +42,11 @@ func (x *exchange) serveSubset(ctx context.Context, d authz.Decision) error {
 		return x.explainSubset(err)
 	}
 	defer rows.Close()
-	fence, err := rows.Fence()
-	if err != nil {
-		return err
+	var fence electric.Fence
+	if !continues {
+		if fence, err = rows.Fence(); err != nil {
+			return err
+		}
 	}
 	g, err := newGuard(ctx, x.access, d)
 	if err != nil {
@@ -102,7 +104,7 @@ func (x *exchange) writeSnapshot(ctx context.Context, rows *rows, g *guard) erro
 // parseSubset reads what subset the client asks for, if it asks for one: in its body, or
 // in its query.
 func (x *exchange) parseSubset(body []byte, query map[string][]string) (*subset.Request, error) {
-	columns := x.shape.clientColumns()
+	columns := x.clientColumns()
 	inBody, isInBody, err := subset.ParseBody(body, columns)
 	if err != nil {
 		return nil, err

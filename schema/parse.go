@@ -62,7 +62,7 @@ func (d *document) shape(e entry) Shape {
 	if !shapeName.MatchString(e.name) {
 		d.fail(e.key, e.at, "is no name for a shape: it must match %s", shapeName)
 	}
-	f, ok := d.fields(e.value, e.at, "table", "columns", "params", "where", "authorize", "consistency")
+	f, ok := d.fields(e.value, e.at, "table", "columns", "params", "where", "authorize", "consistency", "first_read")
 	if !ok {
 		return shape
 	}
@@ -81,6 +81,9 @@ func (d *document) shape(e entry) Shape {
 	}
 	if v, ok := f.entries["consistency"]; ok {
 		shape.Consistency = d.consistency(v.value)
+	}
+	if v, ok := f.entries["first_read"]; ok {
+		shape.FirstRead = d.firstRead(v, shape.Authorize)
 	}
 	shape.Params = params.finish(d)
 	return shape
@@ -122,4 +125,21 @@ func (d *document) consistency(v value) Consistency {
 	}
 	d.failAt(v, "%q is not a consistency%s", text, cmp.Or(didYouMean(text, []string{"bounded", "strict"}), ": bounded or strict"))
 	return Bounded
+}
+
+func (d *document) firstRead(e entry, rule Authorize) FirstRead {
+	text, ok := d.text(e.value)
+	switch {
+	case !ok:
+	case text == "snapshot":
+	case text != "stored":
+		d.failAt(e.value, "%q is not a first read%s", text, cmp.Or(didYouMean(text, []string{"snapshot", "stored"}), ": snapshot or stored"))
+	case len(rule.Filter) > 0:
+		d.failAt(e.value, "stored is not possible with a filter: Electric's stored log holds every row, and its past")
+	case rule.Unrestricted != nil:
+		d.failAt(e.value, "stored is not possible with unrestricted: Electric's stored log holds every row, and its past")
+	default:
+		return Stored
+	}
+	return Snapshot
 }

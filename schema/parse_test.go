@@ -278,3 +278,38 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestFirstRead(t *testing.T) {
+	for _, test := range []struct {
+		shape string
+		want  schema.FirstRead
+		err   string
+	}{
+		{`authorize: {gate: {resource: "workspace:main", permission: sync}}`, schema.Snapshot, ""},
+		{`authorize: {gate: {resource: "workspace:main", permission: sync}}, first_read: snapshot`, schema.Snapshot, ""},
+		{`authorize: {gate: {resource: "workspace:main", permission: sync}}, first_read: stored`, schema.Stored, ""},
+		{`authorize: {filter: [{resource: document, permission: view, column: id}]}, first_read: snapshot`, schema.Snapshot, ""},
+		{`authorize: {gate: {resource: "workspace:main", permission: sync}}, first_read: storred`, 0,
+			`shapes.a.first_read: "storred" is not a first read, did you mean "stored"?`},
+		{`authorize: {gate: {resource: "workspace:main", permission: sync}}, first_read: log`, 0,
+			`shapes.a.first_read: "log" is not a first read: snapshot or stored`},
+		{`authorize: {gate: {resource: "workspace:main", permission: sync}}, first_read: true`, 0,
+			`shapes.a.first_read: must be a string, is a boolean`},
+		{`first_read: stored, authorize: {filter: [{resource: document, permission: view, column: id}]}`, 0,
+			`shapes.a.first_read: stored is not possible with a filter: Electric's stored log holds every row, and its past`},
+		{`authorize: {unrestricted: {resource: "workspace:main", permission: admin}, filter: [{resource: document, permission: view, column: id}]}, first_read: stored`, 0,
+			`shapes.a.first_read: stored is not possible with a filter: Electric's stored log holds every row, and its past`},
+		{`authorize: {gate: {resource: "workspace:main", permission: sync}, unrestricted: {resource: "workspace:main", permission: admin}}, first_read: stored`, 0,
+			`shapes.a.first_read: stored is not possible with unrestricted: Electric's stored log holds every row, and its past`},
+	} {
+		shapes, err := schema.Parse("shapes.yaml", []byte("shapes: {a: {table: t, columns: [id], "+test.shape+"}}"))
+		switch {
+		case test.err == "" && err != nil:
+			t.Errorf("%s: %v", test.shape, err)
+		case test.err == "" && shapes[0].FirstRead != test.want:
+			t.Errorf("%s: got %d, want %d", test.shape, shapes[0].FirstRead, test.want)
+		case test.err != "" && (err == nil || !strings.Contains(err.Error(), test.err)):
+			t.Errorf("%s: got %v, want %s", test.shape, err, test.err)
+		}
+	}
+}

@@ -14,6 +14,7 @@ type Shape struct {
 
 	Authorize   Authorize
 	Consistency Consistency
+	FirstRead   FirstRead
 
 	// origin is where the shape was read from, for the errors of Validate; nil
 	// for a Shape that was not parsed.
@@ -91,4 +92,17 @@ type Consistency uint8
 const (
 	Bounded Consistency = iota
 	Strict
+)
+
+// FirstRead is where a client that has nothing yet gets its rows from.
+type FirstRead uint8
+
+// The first reads of shapes.yaml; Snapshot is the default.
+const (
+	// Snapshot asks Postgres for the rows as they are.
+	Snapshot FirstRead = iota
+	// Stored takes Electric's stored log, which costs Postgres nothing. It holds the
+	// past too: rows that are deleted, and what was in them before. So only a shape
+	// whose readers all see every row may have it.
+	Stored
 )

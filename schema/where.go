@@ -55,7 +55,7 @@ func compileWhere(text string) (*Where, []error) {
 	if len(allowed.errs) > 0 {
 		return where, allowed.errs
 	}
-	where.SQL, err = conjunct(tree)
+	where.SQL, err = predicate.Conjunct(tree)
 	if err != nil {
 		return where, []error{err}
 	}
@@ -99,67 +99,6 @@ func numberParams(text string) (string, []string, error) {
 	}
 	numbered.WriteString(text[end:])
 	return numbered.String(), names, nil
-}
-
-// conjunct prints tree so that it stays whole when more is put behind it.
-//
-// Electric 1.7.12 prints the where of a shape from its tree, which loses outer
-// parentheses, and makes a subset's query of it as
-//
-//	WHERE <where> AND (<subset's where>)
-//
-// without parentheses around the first. With an OR at the top of it, every row
-// that matches its left side would be in every subset, whatever ids the subset
-// asks for: a leak past all grants. So a where that is an OR becomes
-// (<where>) AND true, whose parentheses the tree needs and the printer keeps.
-func conjunct(tree *pg.Node) (string, error) {
-	sql, err := predicate.Print(tree)
-	if err != nil {
-		return "", err
-	}
-	if isBool(tree, pg.BoolExprType_OR_EXPR) {
-		sql = "(" + sql + ") AND true"
-	}
-	if err := checkConjunct(sql); err != nil {
-		return "", err
-	}
-	return sql, nil
-}
-
-// checkConjunct does to sql what Electric does: print it from its tree, and glue
-// a condition behind it. The whole must then be an AND that ends with this
-// condition and has nothing but sql in front of it.
-func checkConjunct(sql string) error {
-	tree, err := predicate.Parse(sql)
-	if err != nil {
-		return err
-	}
-	printed, err := predicate.Print(tree)
-	if err != nil {
-		return err
-	}
-	glued, err := predicate.Parse(printed + " AND (shapegate_subset)")
-	if err != nil {
-		return err
-	}
-	and := glued.GetBoolExpr()
-	if !isBool(glued, pg.BoolExprType_AND_EXPR) || columnOf(and.Args[len(and.Args)-1]) != "shapegate_subset" {
-		return errors.New("the expression does not stay whole when a condition is put behind it; put it in parentheses")
-	}
-	front := and.Args[0]
-	if len(and.Args) > 2 {
-		and.Args = and.Args[:len(and.Args)-1]
-		front = glued
-	}
-	if !predicate.Equal(front, tree) {
-		return errors.New("the expression changes when a condition is put behind it; put it in parentheses")
-	}
-	return nil
-}
-
-func isBool(node *pg.Node, op pg.BoolExprType) bool {
-	expression := node.GetBoolExpr()
-	return expression != nil && expression.Boolop == op
 }
 
 // columnOf returns the name of an unqualified column, or nothing.

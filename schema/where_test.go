@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/shapegate/shapegate/schema/predicate"
 )
 
 func TestWhere(t *testing.T) {
@@ -72,25 +74,6 @@ func TestWhereWithOrStaysWholeInASubset(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, where.SQL); diff != "" {
 			t.Errorf("%s:\n%s", text, diff)
-		}
-	}
-}
-
-func TestCheckConjunct(t *testing.T) {
-	for sql, whole := range map[string]bool{
-		"a":                     true,
-		"a AND b":               true,
-		"(a OR b) AND true":     true,
-		"NOT a":                 true,
-		"a BETWEEN b AND c":     true,
-		"a OR b":                false,
-		"(a OR b)":              false, // the tree has no parentheses
-		"a AND b OR c":          false,
-		"(a OR b) IS NULL":      false, // the printer forgets the parentheses
-		"c BETWEEN d AND a = b": true,  // reads as (c BETWEEN d AND a) = b
-	} {
-		if err := checkConjunct(sql); (err == nil) != whole {
-			t.Errorf("checkConjunct(%s) = %v, want whole: %v", sql, err, whole)
 		}
 	}
 }
@@ -168,7 +151,7 @@ func FuzzWhere(f *testing.F) {
 		if len(errs) > 0 {
 			return
 		}
-		if err := checkConjunct(where.SQL); err != nil {
+		if err := predicate.CheckConjunct(where.SQL); err != nil {
 			t.Fatalf("%q became %q: %v", text, where.SQL, err)
 		}
 	})

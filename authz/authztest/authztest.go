@@ -4,15 +4,16 @@ package authztest
 
 import (
 	"context"
+	"time"
 
 	"github.com/shapegate/shapegate/authz"
 )
 
-// Always is an authorizer that decides the same for everybody, at any time.
+// Always decides the same for everybody, at any time.
 type Always struct{ Decision authz.Decision }
 
-// Open returns a lease that never changes.
-func (a Always) Open(authz.Question) (authz.Lease, error) { return fixed{a.Decision}, nil }
+// Subscribe returns a subscription that never changes.
+func (a Always) Subscribe(authz.Question) (authz.Subscription, error) { return fixed{a.Decision}, nil }
 
 type fixed struct{ decision authz.Decision }
 
@@ -22,12 +23,17 @@ func (f fixed) Decide(context.Context, authz.Consistency, authz.ZedToken) (authz
 
 func (f fixed) Changed() <-chan struct{} { return nil }
 
-func (f fixed) Since(now authz.Decision, _ authz.Mark, name authz.Fingerprint) (authz.Change, bool) {
-	return now.Unchanged(), name == now.Name
+func (f fixed) Recall(_ context.Context, name authz.Fingerprint, _ []authz.ZedToken) (authz.Grants, error) {
+	if name != f.decision.Fingerprint {
+		return authz.Grants{}, authz.ErrForgotten
+	}
+	return f.decision.Grants, nil
 }
 
-func (f fixed) Confirm(_ context.Context, d authz.Decision, _ [][]string) (authz.Decision, error) {
-	return d, nil
+func (f fixed) Interrupted(time.Time) (authz.Grants, bool) { return authz.Grants{}, true }
+
+func (f fixed) Confirm(_ context.Context, g authz.Grants, _ [][]string) (authz.Grants, error) {
+	return g, nil
 }
 
 func (f fixed) Release() {}

@@ -36,12 +36,15 @@ type verificationKey struct {
 	public     crypto.PublicKey
 }
 
-var errNoKeysMember = errors.New(`the answer is JSON without "keys"`)
+var (
+	errNoKeysMember = errors.New(`the answer is JSON without "keys"`)
+	errNoUsableKey  = errors.New("the key set has no key that can verify a signature")
+)
 
 // parseKeySet reads a JWK Set (RFC 7517, section 5). Keys of unknown types, for
 // other uses, too weak or malformed are left out, one by one: an issuer may add
-// what it likes without locking its users out. An empty set is a set; a document
-// without "keys" is none.
+// what it likes without locking its users out. A set of which nothing is left is
+// an error, since it would lock everybody out.
 func parseKeySet(document []byte) (keySet, error) {
 	var raw struct {
 		Keys *[]json.RawMessage `json:"keys"`
@@ -57,6 +60,9 @@ func parseKeySet(document []byte) (keySet, error) {
 		if key, ok := parseKey(one); ok {
 			set = append(set, key)
 		}
+	}
+	if len(set) == 0 {
+		return nil, errNoUsableKey
 	}
 	return set, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+	"golang.org/x/time/rate"
 
 	"github.com/shapegate/shapegate/authz"
 )
@@ -20,7 +22,8 @@ import (
 const (
 	fetchTimeout   = 10 * time.Second // for one fetch of the key set
 	askWait        = 2 * time.Second  // how long one token waits for a fetch
-	askInterval    = 10 * time.Second // between two fetches that tokens ask for
+	askInterval    = 10 * time.Second // between two fetches that tokens ask for, in the mean
+	askBurst       = 4                // of those, how many may follow each other at once
 	firstRetry     = time.Second      // after a failed fetch; doubles
 	lastRetry      = 30 * time.Second // where it stops doubling
 	maxKeySetBytes = 256 << 10        // of a key server's answer
@@ -28,11 +31,12 @@ const (
 
 // remoteKeys keeps an issuer's key set. One goroutine fetches it: at start, at
 // intervals, sooner after a failure, and when a token names a key that is not in
-// it, which happens when the issuer rotates its keys. Since anybody can name a
-// key that does not exist, tokens can ask for one fetch in askInterval only, and
-// share it.
+// it, which happens when the issuer rotates its keys. Anybody can name a key that
+// does not exist. So tokens share fetches, ask for no key again within askInterval
+// of a fetch that did not bring it, and for askBurst others at most.
 //
-// A failed fetch changes nothing: the last keys stay in use.
+// A failed fetch changes nothing: the last keys stay in use. One that brought no
+// usable key has failed.
 type remoteKeys struct {
 	url     string
 	every   time.Duration
@@ -47,7 +51,11 @@ type remoteKeys struct {
 	err     error         // of the last fetch
 	pending bool          // a fetch is under way, or has been asked for
 	done    chan struct{} // closed when the pending fetch, or the next, is over
-	nextAsk time.Time     // when tokens may ask again
+	asks    *rate.Limiter // of fetches that tokens ask for
+
+	// missed has the key ids that a fetch was asked for and did not bring, with the
+	// time when they may be asked for again. The limiter bounds how many there are.
+	missed map[string]time.Time
 }
 
 func startRemoteKeys(ctx context.Context, cfg Config) *remoteKeys {
@@ -60,6 +68,8 @@ func startRemoteKeys(ctx context.Context, cfg Config) *remoteKeys {
 		wake:    make(chan struct{}, 1),
 		pending: true, // so that the first tokens wait for the first fetch
 		done:    make(chan struct{}),
+		asks:    rate.NewLimiter(rate.Every(askInterval), askBurst),
+		missed:  make(map[string]time.Time),
 	}
 	go k.run(ctx)
 	return k
@@ -83,7 +93,7 @@ func (k *remoteKeys) find(ctx context.Context, token *jwt.Token) (any, error) {
 	if !errors.Is(err, errUnknownKeyID) {
 		return keys, err
 	}
-	heard := k.ask(ctx)
+	heard := k.ask(ctx, id)
 	set, fetchErr := k.current()
 	keys, err = set.match(id, token.Method.Alg())
 	switch {
@@ -112,19 +122,17 @@ func (k *remoteKeys) current() (keySet, error) {
 	return k.set, k.err
 }
 
-// ask has the key set fetched and waits for it. It returns at once where tokens
-// have asked too often or nobody fetches any more; false means that a fetch is
-// under way and its outcome not known.
-func (k *remoteKeys) ask(ctx context.Context) (heard bool) {
+// ask has the key set fetched, for a key that is not in it, and waits for it. It
+// returns at once where tokens have asked too often or nobody fetches any more;
+// false means that a fetch is under way and its outcome not known.
+func (k *remoteKeys) ask(ctx context.Context, id string) (heard bool) {
 	k.mu.Lock()
 	done := k.done
 	if !k.pending {
-		now := time.Now()
-		if now.Before(k.nextAsk) {
+		if !k.mayAsk(id) {
 			k.mu.Unlock()
 			return true
 		}
-		k.nextAsk = now.Add(askInterval)
 		k.pending = true
 		k.wake <- struct{}{}
 	}
@@ -141,6 +149,18 @@ func (k *remoteKeys) ask(ctx context.Context) (heard bool) {
 	case <-timeout.C:
 	}
 	return false
+}
+
+// mayAsk reports whether a fetch may be asked for a key id, and counts it. The
+// caller holds the lock.
+func (k *remoteKeys) mayAsk(id string) bool {
+	now := time.Now()
+	maps.DeleteFunc(k.missed, func(_ string, until time.Time) bool { return !now.Before(until) })
+	if _, ok := k.missed[id]; ok || !k.asks.AllowN(now, 1) {
+		return false
+	}
+	k.missed[id] = now.Add(askInterval)
+	return true
 }
 
 func (k *remoteKeys) run(ctx context.Context) {

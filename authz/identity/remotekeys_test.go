@@ -3,6 +3,7 @@ package identity_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -123,6 +124,10 @@ func TestLastKeysStayWhileTheKeyServerIsAway(t *testing.T) {
 		"no JSON":      func(s *keyServer) { s.publishDocument([]byte("<html>maintenance</html>")) },
 		"not a set":    func(s *keyServer) { s.publishDocument([]byte(`{"error":"try later"}`)) },
 		"keys is null": func(s *keyServer) { s.publishDocument([]byte(`{"keys":null}`)) },
+		"no keys":      func(s *keyServer) { s.publishDocument([]byte(`{"keys":[]}`)) },
+		"no usable key": func(s *keyServer) {
+			s.publishDocument([]byte(`{"keys":[{"kty":"oct","k":"c2VjcmV0","kid":"2025"},{"kty":"new"}]}`))
+		},
 		"endless": func(s *keyServer) {
 			s.publishDocument(append([]byte(`{"keys":[]`), bytes.Repeat([]byte(" "), 256<<10)...))
 		},
@@ -153,26 +158,71 @@ func TestLastKeysStayWhileTheKeyServerIsAway(t *testing.T) {
 }
 
 func TestWithdrawnKeysAreForgotten(t *testing.T) {
-	for name, left := range map[string][]key{"one left": {newKey()}, "none left": {}} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				keys := newKeyServer(t, oldKey(), newKey())
-				cfg := remoteConfig(keys)
-				cfg.JWKSRefresh = time.Minute
-				v := newVerifier(t, cfg)
-				synctest.Wait()
-				token := oldKey().sign(t, good(nil))
-				if _, err := v.Verify(t.Context(), token); err != nil {
-					t.Fatal(err)
-				}
-				keys.publish(t, left...)
-				time.Sleep(time.Minute + time.Minute/10 + time.Second)
+	synctest.Test(t, func(t *testing.T) {
+		keys := newKeyServer(t, oldKey(), newKey())
+		cfg := remoteConfig(keys)
+		cfg.JWKSRefresh = time.Minute
+		v := newVerifier(t, cfg)
+		synctest.Wait()
+		token := oldKey().sign(t, good(nil))
+		if _, err := v.Verify(t.Context(), token); err != nil {
+			t.Fatal(err)
+		}
+		keys.publish(t, newKey())
+		time.Sleep(time.Minute + time.Minute/10 + time.Second)
 
-				_, err := v.Verify(t.Context(), token)
-				assertRefused(t, err, token, "no such key")
-			})
-		})
-	}
+		_, err := v.Verify(t.Context(), token)
+		assertRefused(t, err, token, "no such key")
+	})
+}
+
+func TestKeysMayRotateTwiceInAMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		keys := newKeyServer(t, oldKey())
+		v := newVerifier(t, remoteConfig(keys))
+		synctest.Wait()
+		for _, k := range []key{newKey(), {"2027", jwt.SigningMethodES384, p384Key()}} {
+			time.Sleep(4 * time.Second)
+			keys.publish(t, k)
+			if _, err := v.Verify(t.Context(), k.sign(t, good(nil))); err != nil {
+				t.Errorf("the key %s: %v", k.id, err)
+			}
+		}
+	})
+}
+
+func TestManyUnknownKeyIDsCannotFloodTheKeyServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		keys := newKeyServer(t, oldKey())
+		v := newVerifier(t, remoteConfig(keys))
+		synctest.Wait()
+		for i := range 1000 {
+			k := key{fmt.Sprint("made up ", i), jwt.SigningMethodES256, p256Key()}
+			if _, err := v.Verify(t.Context(), k.sign(t, good(nil))); authz.KindOf(err) != authz.Unauthenticated {
+				t.Fatalf("error = %v, want an Unauthenticated one", err)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		if got := keys.fetches.Load(); got > 1+4+10 {
+			t.Errorf("%d fetches in 100 s", got)
+		}
+	})
+}
+
+// A key server that is away, or that publishes nothing of use, is no reason to
+// doubt a key that is known, nor to wait for it.
+func TestAKnownKeyDoesNotWaitForTheKeyServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		keys := newKeyServer(t, oldKey())
+		v := newVerifier(t, remoteConfig(keys))
+		synctest.Wait()
+		keys.goAway()
+		time.Sleep(time.Hour)
+		started := time.Now()
+		if _, err := v.Verify(t.Context(), oldKey().sign(t, good(nil))); err != nil || time.Since(started) != 0 {
+			t.Errorf("error = %v after %v", err, time.Since(started))
+		}
+	})
 }
 
 func TestUnknownKeyIDsCannotFloodTheKeyServer(t *testing.T) {

@@ -56,8 +56,9 @@ func New(ctx context.Context, cfg Config) (*Verifier, error) {
 		return nil, err
 	}
 	v := &Verifier{
-		subject: subjectRule{typ: cfg.SubjectType, claim: cfg.SubjectClaim},
-		now:     cfg.Now,
+		subject:  subjectRule{typ: cfg.SubjectType, claim: cfg.SubjectClaim},
+		now:      cfg.Now,
+		verified: newVerified(),
 	}
 	if cfg.JWKSURL == "" {
 		v.algorithms, v.keys = []string{jwt.SigningMethodHS256.Alg()}, sharedSecret(cfg.Secret)

@@ -394,7 +394,10 @@ func TestVerifyRefusesForgeries(t *testing.T) {
 	})
 	t.Run("the curve belongs to the algorithm", func(t *testing.T) {
 		server := &keyServer{}
-		server.publishMembers(key{"es", nil, p384Key()}.published(t, map[string]any{"alg": "ES256"}))
+		server.publishMembers(
+			key{"es", nil, p384Key()}.published(t, map[string]any{"alg": "ES256"}),
+			key{"another", nil, p384Key()}.published(t, map[string]any{"alg": "ES384"}),
+		)
 		token := es.sign(t, good(nil))
 		_, err := newVerifier(t, remoteConfig(server)).Verify(t.Context(), token)
 		assertRefused(t, err, token, "no such key")

@@ -26,11 +26,17 @@ type Session struct {
 	ZedToken authz.ZedToken
 }
 
+// DefaultPerSubject is how many sessions one subject may have if nothing else is
+// said.
+const DefaultPerSubject = 100
+
 // Manager makes, reads and ends sessions. It is safe for concurrent use.
 type Manager struct {
-	store Store
-	ttl   time.Duration
-	now   func() time.Time
+	store      Store
+	ttl        time.Duration
+	perSubject int
+	now        func() time.Time
+	cache      *cache
 }
 
 // Option changes a Manager.
@@ -39,16 +45,21 @@ type Option func(*Manager)
 // WithClock has sessions timed by now instead of time.Now.
 func WithClock(now func() time.Time) Option { return func(m *Manager) { m.now = now } }
 
+// WithPerSubject has a subject keep at most n sessions: the next one ends the
+// oldest.
+func WithPerSubject(n int) Option { return func(m *Manager) { m.perSubject = n } }
+
 // NewManager returns a manager of the sessions in store, which last for ttl, or
 // for DefaultTTL if ttl is not positive.
 func NewManager(store Store, ttl time.Duration, opts ...Option) *Manager {
 	if ttl <= 0 {
 		ttl = DefaultTTL
 	}
-	m := &Manager{store: store, ttl: ttl, now: time.Now}
+	m := &Manager{store: store, ttl: ttl, perSubject: DefaultPerSubject, now: time.Now}
 	for _, o := range opts {
 		o(m)
 	}
+	m.cache = newCache(store, m.now)
 	return m
 }
 
@@ -67,7 +78,8 @@ var (
 
 // Create makes a session for a verified identity and returns its token, which
 // exists nowhere else. It lasts for the manager's TTL, but never longer than the
-// identity. at is the session's ZedToken, or empty.
+// identity. at is the session's ZedToken, or empty. The subject's oldest sessions
+// end where it would have too many.
 //
 // Errors are Unauthenticated if the identity is expired, Invalid if its subject
 // is none or its claims are larger than MaxClaims, and Unavailable if the store
@@ -92,33 +104,29 @@ func (m *Manager) Create(ctx context.Context, id identity.Identity, at authz.Zed
 	if err != nil {
 		return "", Session{}, authz.E(authz.Invalid, opCreate, err)
 	}
-	token = newToken()
-	key, _ := tokenID(token)
-	if err := m.store.Put(ctx, key, data, expires.Sub(created)); err != nil {
+	token = newToken(id.Subject.ObjectRef)
+	key, _ := keyOf(token)
+	if err := m.store.Put(ctx, key, data, expires.Sub(created), m.perSubject); err != nil {
 		return "", Session{}, storeError(opCreate, err)
 	}
 	return token, s, nil
 }
 
-// Get returns the session that a token stands for.
+// Get returns the session that a token stands for. The store is asked for each
+// session at most once a second: one that was ended by another process is returned
+// for up to that long, and while the store does not answer for up to five seconds.
+// The subject's claims are shared: nobody may change them.
 //
 // Errors are Unauthenticated if the token is malformed, unknown or expired, and
 // Unavailable if the store is away.
 func (m *Manager) Get(ctx context.Context, token string) (Session, error) {
-	key, ok := tokenID(token)
+	key, ok := keyOf(token)
 	if !ok {
 		return Session{}, authz.E(authz.Unauthenticated, opGet, errMalformed)
 	}
-	data, err := m.store.Get(ctx, key)
-	if errors.Is(err, ErrNotFound) {
-		return Session{}, authz.E(authz.Unauthenticated, opGet, errUnknown)
-	}
+	s, err := m.cache.get(ctx, key)
 	if err != nil {
-		return Session{}, storeError(opGet, err)
-	}
-	s, err := decode(data)
-	if err != nil {
-		return Session{}, authz.E(authz.Unauthenticated, opGet, err)
+		return Session{}, err
 	}
 	if !m.now().Before(s.Expires) {
 		return Session{}, authz.E(authz.Unauthenticated, opGet, errExpired)
@@ -126,17 +134,31 @@ func (m *Manager) Get(ctx context.Context, token string) (Session, error) {
 	return s, nil
 }
 
+// Watch has ended called once, as soon as it is known that the session of a token
+// has been ended: at once if by this process, within about a second if by another.
+// That its time is over is the caller's to know. ended must not block. The caller
+// calls stop when it need not know any more.
+func (m *Manager) Watch(token string, ended func()) (stop func()) {
+	key, ok := keyOf(token)
+	if !ok {
+		ended()
+		return func() {}
+	}
+	return m.cache.watch(key, ended)
+}
+
 // Delete ends the session that a token stands for. It is no error if there is
 // none, or never can have been. Errors are Unavailable: the session may then
 // still exist.
 func (m *Manager) Delete(ctx context.Context, token string) error {
-	key, ok := tokenID(token)
+	key, ok := keyOf(token)
 	if !ok {
 		return nil
 	}
 	if err := m.store.Delete(ctx, key); err != nil {
 		return storeError(opDelete, err)
 	}
+	m.cache.delete(key)
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"math"
@@ -40,8 +41,9 @@ func alice(expires time.Time) identity.Identity {
 }
 
 func redisKey(token string) string {
+	raw, _ := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(token, "sgs_"))
 	hash := sha256.Sum256([]byte(token))
-	return session.DefaultPrefix + hex.EncodeToString(hash[:])
+	return session.DefaultPrefix + "{" + hex.EncodeToString(raw[:8]) + "}:" + hex.EncodeToString(hash[:])
 }
 
 // clock is a time that tests set.
@@ -54,26 +56,34 @@ func (c *clock) in(d time.Duration) time.Time { return c.now.Add(d) }
 
 // memory is a store that never forgets, whatever the TTL.
 type memory struct {
-	data map[[sha256.Size]byte][]byte
+	data map[session.Key][]byte
 	ttl  time.Duration // of the last Put
 }
 
-func newMemory() *memory { return &memory{data: make(map[[sha256.Size]byte][]byte)} }
+func newMemory() *memory { return &memory{data: make(map[session.Key][]byte)} }
 
-func (m *memory) Put(_ context.Context, id [sha256.Size]byte, data []byte, ttl time.Duration) error {
-	m.data[id], m.ttl = bytes.Clone(data), ttl
+func (m *memory) Put(_ context.Context, key session.Key, data []byte, ttl time.Duration, _ int) error {
+	m.data[key], m.ttl = bytes.Clone(data), ttl
 	return nil
 }
 
-func (m *memory) Get(_ context.Context, id [sha256.Size]byte) ([]byte, error) {
-	if data, ok := m.data[id]; ok {
+func (m *memory) Get(_ context.Context, key session.Key) ([]byte, error) {
+	if data, ok := m.data[key]; ok {
 		return data, nil
 	}
 	return nil, session.ErrNotFound
 }
 
-func (m *memory) Delete(_ context.Context, id [sha256.Size]byte) error {
-	delete(m.data, id)
+func (m *memory) Has(_ context.Context, keys []session.Key) ([]bool, error) {
+	held := make([]bool, len(keys))
+	for i, key := range keys {
+		_, held[i] = m.data[key]
+	}
+	return held, nil
+}
+
+func (m *memory) Delete(_ context.Context, key session.Key) error {
+	delete(m.data, key)
 	return nil
 }
 
@@ -350,9 +360,10 @@ func TestStoredForm(t *testing.T) {
 // broken is a store that fails in its own way.
 type broken struct{ err error }
 
-func (b broken) Put(context.Context, [sha256.Size]byte, []byte, time.Duration) error { return b.err }
-func (b broken) Get(context.Context, [sha256.Size]byte) ([]byte, error)              { return nil, b.err }
-func (b broken) Delete(context.Context, [sha256.Size]byte) error                     { return b.err }
+func (b broken) Put(context.Context, session.Key, []byte, time.Duration, int) error { return b.err }
+func (b broken) Get(context.Context, session.Key) ([]byte, error)                   { return nil, b.err }
+func (b broken) Has(context.Context, []session.Key) ([]bool, error)                 { return nil, b.err }
+func (b broken) Delete(context.Context, session.Key) error                          { return b.err }
 
 func TestAnyFailureOfTheStoreIsUnavailable(t *testing.T) {
 	const token = "sgs_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"

@@ -52,8 +52,8 @@ func TestRedisHoldsNothingButHashedKeysWithATTL(t *testing.T) {
 			_, _ = m.Get(t.Context(), "sgs_"+strings.Repeat("A", 43))
 
 			everything, keys := readAll(t, client, ttl)
-			if keys != len(tokens) {
-				t.Errorf("%d keys, want %d", keys, len(tokens))
+			if keys != len(tokens)+1 {
+				t.Errorf("%d keys, want %d and an index", keys, len(tokens))
 			}
 			for _, token := range tokens {
 				random, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(token, "sgs_"))
@@ -84,22 +84,30 @@ func TestRedisHoldsNothingButHashedKeysWithATTL(t *testing.T) {
 	}
 }
 
-var sessionKey = regexp.MustCompile(`^shapegate:session:[0-9a-f]{64}$`)
+var (
+	sessionKey = regexp.MustCompile(`^shapegate:session:\{[0-9a-f]{16}\}:[0-9a-f]{64}$`)
+	indexKey   = regexp.MustCompile(`^shapegate:session:\{[0-9a-f]{16}\}$`)
+)
 
-// readAll returns all keys and values, and checks that each is a session that
-// ends.
+// readAll returns all keys and values, and checks that each is a session, or a
+// subject's index of sessions, and ends.
 func readAll(t *testing.T, client redis.UniversalClient, ttl time.Duration) (everything []byte, keys int) {
 	t.Helper()
 	scan := client.Scan(t.Context(), 0, "*", 0).Iterator()
 	for scan.Next(t.Context()) {
 		key := scan.Val()
 		keys++
-		if !sessionKey.MatchString(key) {
-			t.Errorf("key %q is no session's", key)
-		}
 		left, err := client.PTTL(t.Context(), key).Result()
 		if err != nil || left <= 0 || left > ttl {
 			t.Errorf("TTL of %q = %v, %v, want at most %v", key, left, err, ttl)
+		}
+		if indexKey.MatchString(key) {
+			members := strings.Join(client.ZRange(t.Context(), key, 0, -1).Val(), " ")
+			everything = append(append(everything, key...), members...)
+			continue
+		}
+		if !sessionKey.MatchString(key) {
+			t.Errorf("key %q is no session's", key)
 		}
 		value, err := client.Get(t.Context(), key).Bytes()
 		if err != nil {
@@ -117,14 +125,20 @@ func TestRedisUsesThePrefixItWasGiven(t *testing.T) {
 	b := startMiniredis(t)
 	client := dial(t, b.url)
 	here, there := session.NewRedis(client, "here:"), session.NewRedis(client, "there:")
-	if err := here.Put(t.Context(), [32]byte{1}, []byte("x"), time.Minute); err != nil {
+	if err := here.Put(t.Context(), session.Key{Subject: [8]byte{1}}, []byte("x"), time.Minute, 1); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := there.Get(t.Context(), [32]byte{1}); !errors.Is(err, session.ErrNotFound) {
+	if _, err := there.Get(t.Context(), session.Key{Subject: [8]byte{1}}); !errors.Is(err, session.ErrNotFound) {
 		t.Errorf("error = %v, want ErrNotFound", err)
 	}
-	if keys := client.Keys(t.Context(), "*").Val(); len(keys) != 1 || !strings.HasPrefix(keys[0], "here:01") {
-		t.Errorf("keys = %q", keys)
+	keys := client.Keys(t.Context(), "*").Val()
+	for _, key := range keys {
+		if !strings.HasPrefix(key, "here:{01") {
+			t.Errorf("key %q", key)
+		}
+	}
+	if len(keys) == 0 {
+		t.Error("no keys")
 	}
 }
 
@@ -238,7 +252,7 @@ func TestDialRefusesWhatItCannotUse(t *testing.T) {
 		"redis://user:s3cret@localhost?s3cret=1",
 		"redis://user:%zzs3cret@localhost",
 	} {
-		_, err := session.Dial(url)
+		_, err := session.Dial(session.RedisConfig{URL: url})
 		if authz.KindOf(err) != authz.Invalid || err == nil {
 			t.Errorf("Dial(%q): error = %v, want an Invalid one", url, err)
 		} else if strings.Contains(err.Error(), "s3c") {

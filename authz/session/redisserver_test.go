@@ -44,9 +44,9 @@ func startMiniredis(t *testing.T) backend {
 	}
 }
 
-// startRedisServer starts a redis-server of its own on a unix socket. Without
-// one on PATH the test is skipped, or fails where nothing may be skipped.
-func startRedisServer(t *testing.T) backend {
+// redisProgram returns the path of redis-server. Without one on PATH the test is
+// skipped, or fails where nothing may be skipped.
+func redisProgram(t *testing.T) string {
 	t.Helper()
 	program, err := exec.LookPath("redis-server")
 	if err != nil {
@@ -55,6 +55,13 @@ func startRedisServer(t *testing.T) backend {
 		}
 		t.Skip("redis-server is not on PATH")
 	}
+	return program
+}
+
+// startRedisServer starts a redis-server of its own on a unix socket.
+func startRedisServer(t *testing.T) backend {
+	t.Helper()
+	program := redisProgram(t)
 	// A socket's path may have about a hundred characters, and t.TempDir's has
 	// the test's name in it.
 	dir, err := os.MkdirTemp("", "redis") //nolint:usetesting // too long, see above
@@ -114,7 +121,7 @@ func eventually(t *testing.T, try func() error) {
 
 func dial(t *testing.T, url string) redis.UniversalClient {
 	t.Helper()
-	client, err := session.Dial(url)
+	client, err := session.Dial(session.RedisConfig{URL: url})
 	if err != nil {
 		t.Fatalf("Dial: %v", err)
 	}

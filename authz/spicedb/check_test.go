@@ -104,15 +104,18 @@ func TestBadQuestionsAreRefusedBeforeAnyCall(t *testing.T) {
 	}
 }
 
-func TestWhatTheSchemaLacksIsInternal(t *testing.T) {
+func TestWhatTheSchemaLacksIsUnanswerable(t *testing.T) {
 	s := startServer(t, "", testRelationships)
 	c := dial(t, testConfig(s))
-	for _, permission := range []string{"veiw", "Not A Name"} {
-		_, err := c.CheckPermission(t.Context(), user("alice"), document("direct"), permission, nil)
-		wantKind(t, err, authz.Internal)
-		err = c.LookupResources(t.Context(), user("alice").ObjectRef, "document", permission, nil, func(string) { t.Error("an id") })
-		wantKind(t, err, authz.Internal)
+	lookup := func(resourceType, permission string) error {
+		_, err := c.LookupResources(t.Context(), authz.Lookup{Subject: user("alice").ObjectRef, ResourceType: resourceType, Permission: permission},
+			func(string) { t.Error("an id") })
+		return err
 	}
-	err := c.LookupResources(t.Context(), user("alice").ObjectRef, "folder", "view", nil, func(string) { t.Error("an id") })
-	wantKind(t, err, authz.Internal)
+	for permission, want := range map[string]authz.Kind{"veiw": authz.Unanswerable, "Not A Name": authz.Internal} {
+		_, err := c.CheckPermission(t.Context(), user("alice"), document("direct"), permission, nil)
+		wantKind(t, err, want)
+		wantKind(t, lookup("document", permission), want)
+	}
+	wantKind(t, lookup("folder", "view"), authz.Unanswerable)
 }

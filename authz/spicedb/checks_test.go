@@ -49,10 +49,13 @@ func TestSeveralChecksAreAnsweredInTheirOrder(t *testing.T) {
 		checks = append(checks, tt.check)
 		want = append(want, tt.want)
 	}
-	got, err := c.CheckPermissions(t.Context(), checks)
+	got, token, err := c.CheckPermissions(t.Context(), checks)
 	must(t, err)
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, held(t, got)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if token == "" {
+		t.Error("no ZedToken")
 	}
 	if n := s.Calls("CheckBulkPermissions"); n != 1 {
 		t.Errorf("%d calls", n)
@@ -61,15 +64,26 @@ func TestSeveralChecksAreAnsweredInTheirOrder(t *testing.T) {
 
 func TestNoChecksAreNoCall(t *testing.T) {
 	s := startServer(t, "", testRelationships)
-	got, err := dial(t, testConfig(s)).CheckPermissions(t.Context(), nil)
+	got, _, err := dial(t, testConfig(s)).CheckPermissions(t.Context(), nil)
 	must(t, err)
 	if n := s.Calls("CheckBulkPermissions"); n != 0 || len(got) != 0 {
 		t.Errorf("%d calls, %d answers", n, len(got))
 	}
 }
 
-func TestOneCheckThatFailsFailsAll(t *testing.T) {
-	s := startServer(t, "", testRelationships)
+// held makes sure that every check was answered.
+func held(tb testing.TB, results []authz.CheckResult) (all []bool) {
+	tb.Helper()
+	for _, r := range results {
+		must(tb, r.Err)
+		all = append(all, r.Held)
+	}
+	return all
+}
+
+func TestOneCheckThatFailsFailsNoOther(t *testing.T) {
+	s := startServer(t, "", append(testRelationships,
+		"group:loop#member@group:loop#member", "document:loop#viewer@group:loop#member"))
 	c := dial(t, testConfig(s))
 	good := checkOf("alice", "direct", nil)
 	unknown, unnamed, anybody, context := good, good, good, good
@@ -81,19 +95,21 @@ func TestOneCheckThatFailsFailsAll(t *testing.T) {
 		check authz.Check
 		want  authz.Kind
 	}{
-		{unknown, authz.Internal},
+		{unknown, authz.Unanswerable},
+		{checkOf("alice", "loop", nil), authz.Unanswerable},
 		{unnamed, authz.Invalid},
 		{anybody, authz.Invalid},
 		{context, authz.Invalid},
 	} {
-		got, err := c.CheckPermissions(t.Context(), []authz.Check{good, tt.check, good})
-		wantKind(t, err, tt.want)
-		if got != nil {
-			t.Error("there is an answer")
+		got, _, err := c.CheckPermissions(t.Context(), []authz.Check{good, tt.check, good})
+		must(t, err)
+		wantKind(t, got[1].Err, tt.want)
+		if got[1].Held || !slices.Equal(held(t, []authz.CheckResult{got[0], got[2]}), []bool{true, true}) {
+			t.Errorf("%v: %v", tt.check, got)
 		}
 	}
 	s.Pause()
-	_, err := c.CheckPermissions(t.Context(), []authz.Check{good})
+	_, _, err := c.CheckPermissions(t.Context(), []authz.Check{good})
 	wantKind(t, err, authz.Unavailable)
 }
 
@@ -130,9 +146,9 @@ func TestManyChecksAreAnsweredAtOneRevision(t *testing.T) {
 	for i, id := range ids {
 		checks[i] = checkOf("alice", id, nil)
 	}
-	got, err := withPermissions(c, watched).CheckPermissions(t.Context(), checks)
+	results, _, err := withPermissions(c, watched).CheckPermissions(t.Context(), checks)
 	must(t, err)
-	if len(got) != len(ids) || slices.Contains(got, false) {
+	if got := held(t, results); len(got) != len(ids) || slices.Contains(got, false) {
 		t.Error("what was revoked after the first call was missed in a later one")
 	}
 	if n := watched.calls.Load(); n != 3 {
@@ -146,7 +162,7 @@ func TestACheckThatMayPassIsTriedAgain(t *testing.T) {
 	fail := func(code codes.Code, times int) *bulkWatcher {
 		return &bulkWatcher{PermissionsServiceClient: c.permissions, after: func(call int, res *authzedv1.CheckBulkPermissionsResponse) {
 			if call < times {
-				res.Pairs[1].Response = &authzedv1.CheckBulkPermissionsPair_Error{Error: &spb.Status{Code: int32(code)}}
+				res.Pairs[len(res.Pairs)-1].Response = &authzedv1.CheckBulkPermissionsPair_Error{Error: &spb.Status{Code: int32(code)}}
 			}
 		}}
 	}
@@ -155,23 +171,23 @@ func TestACheckThatMayPassIsTriedAgain(t *testing.T) {
 		code  codes.Code
 		times int
 		calls int64
-		kind  authz.Kind // Internal also where it is answered
+		kind  authz.Kind
 		ok    bool
 	}{
-		{codes.Unavailable, 1, 2, authz.Internal, true},
-		{codes.DeadlineExceeded, 3, 4, authz.Internal, true},
+		{codes.Unavailable, 1, 2, 0, true},
+		{codes.DeadlineExceeded, 3, 4, 0, true},
 		{codes.ResourceExhausted, 9, maxAttempts, authz.Unavailable, false},
-		{codes.InvalidArgument, 9, 1, authz.Internal, false},
+		{codes.InvalidArgument, 9, 2, authz.Internal, false}, // once more, apart from the other
+		{codes.Internal, 9, 2, authz.Unanswerable, false},    // this check's own
 	} {
 		failing := fail(tt.code, tt.times)
-		got, err := withPermissions(c, failing).CheckPermissions(t.Context(), checks)
-		if tt.ok {
-			must(t, err)
-			if !slices.Equal(got, []bool{true, true}) {
-				t.Errorf("%s: %v", tt.code, got)
-			}
-		} else {
-			wantKind(t, err, tt.kind)
+		got, _, err := withPermissions(c, failing).CheckPermissions(t.Context(), checks)
+		must(t, err)
+		if !got[0].Held || got[1].Held != tt.ok {
+			t.Errorf("%s: %v", tt.code, got)
+		}
+		if !tt.ok {
+			wantKind(t, got[1].Err, tt.kind)
 		}
 		if n := failing.calls.Load(); n != tt.calls {
 			t.Errorf("%s: %d calls, want %d", tt.code, n, tt.calls)
@@ -185,7 +201,7 @@ func TestAnAnswerOfAnotherLengthIsNone(t *testing.T) {
 	short := &bulkWatcher{PermissionsServiceClient: c.permissions, after: func(_ int, res *authzedv1.CheckBulkPermissionsResponse) {
 		res.Pairs = res.Pairs[1:]
 	}}
-	_, err := withPermissions(c, short).CheckPermissions(t.Context(),
+	_, _, err := withPermissions(c, short).CheckPermissions(t.Context(),
 		[]authz.Check{checkOf("alice", "direct", nil), checkOf("alice", "public", nil)})
 	wantKind(t, err, authz.Internal)
 }
@@ -204,7 +220,9 @@ func TestCallsAreBoundedInNumberAndSize(t *testing.T) {
 		{2, maxChecksSize + 1, 1},
 		{1, maxChecksSize + 1, 1},
 	} {
-		if got := fitting(slices.Repeat([]*authzedv1.CheckBulkPermissionsRequestItem{item(tt.size)}, tt.items)); got != tt.want {
+		b := &bulk{items: slices.Repeat([]*authzedv1.CheckBulkPermissionsRequestItem{item(tt.size)}, tt.items)}
+		left := make([]int, tt.items)
+		if got := b.fitting(left); got != tt.want {
 			t.Errorf("%d of %d bytes: %d in a call, want %d", tt.items, tt.size, got, tt.want)
 		}
 	}
@@ -219,13 +237,13 @@ func TestAnswersAreAtLeastAsFreshAsTheToken(t *testing.T) {
 		op := []Operation{Touch, Delete}[i%2]
 		_, err := c.WriteRelationships(t.Context(), Update{op, rel})
 		must(t, err)
-		held, err := c.CheckPermissions(t.Context(), []authz.Check{checkOf("alice", "readme", nil)})
+		held, err := c.CheckPermission(t.Context(), user("alice"), document("readme"), "view", nil)
 		must(t, err)
 		ids := 0
-		err = c.LookupResources(t.Context(), user("alice").ObjectRef, "document", "view", nil, func(string) { ids++ })
+		_, err = c.LookupResources(t.Context(), lookupOf(user("alice"), nil), func(string) { ids++ })
 		must(t, err)
-		if want := op == Touch; held[0] != want || (ids == 1) != want {
-			t.Fatalf("write %d was not seen: %v, %d ids", i, held[0], ids)
+		if want := op == Touch; held != want || (ids == 1) != want {
+			t.Fatalf("write %d was not seen: %v, %d ids", i, held, ids)
 		}
 	}
 }

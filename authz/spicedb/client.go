@@ -15,9 +15,9 @@ import (
 // for concurrent use.
 //
 // Its errors are an *authz.Error, except that a cancelled context comes back as
-// context.Canceled. Unavailable is whatever may pass: a server that is away,
-// slow, overloaded, or that refuses the preshared key. Internal is what will
-// not: a definition or permission that the schema does not have.
+// context.Canceled. Unavailable is whatever may pass: a server that is away, slow,
+// overloaded, whose database restarts, or that refuses the preshared key. Unanswerable
+// is what will not: a definition or permission that the schema does not have, a cycle.
 type Client struct {
 	conn        *grpc.ClientConn
 	permissions authzedv1.PermissionsServiceClient
@@ -59,30 +59,13 @@ func (c *Client) Ready(ctx context.Context) error {
 // CheckPermission reports whether a subject holds a permission on one object, at
 // full consistency.
 func (c *Client) CheckPermission(ctx context.Context, subject authz.Subject, resource authz.ObjectRef, permission string, caveatContext map[string]any) (bool, error) {
-	const op = "check permission"
-	if err := validRefs(subject.ObjectRef, resource); err != nil {
-		return false, err
-	}
-	values, err := asStruct(caveatContext)
-	if err != nil {
-		return false, authz.E(authz.Invalid, op, err)
-	}
-	req := &authzedv1.CheckPermissionRequest{
-		Consistency: fullyConsistent(),
-		Resource:    objectReference(resource),
-		Permission:  permission,
-		Subject:     &authzedv1.SubjectReference{Object: objectReference(subject.ObjectRef)},
-		Context:     values,
-	}
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
-	defer cancel()
-	res, err := retry(ctx, c.cfg.Timeout/2, func(ctx context.Context) (*authzedv1.CheckPermissionResponse, error) {
-		return c.permissions.CheckPermission(ctx, req)
+	results, _, err := c.CheckPermissions(ctx, []authz.Check{
+		{Subject: subject.ObjectRef, Resource: resource, Permission: permission, Context: caveatContext},
 	})
 	if err != nil {
-		return false, c.failed(ctx, op, err)
+		return false, err
 	}
-	return permitted(res.GetPermissionship()), nil
+	return results[0].Held, results[0].Err
 }
 
 // validRefs refuses what SpiceDB would read differently from what is meant, "*"

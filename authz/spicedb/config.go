@@ -42,7 +42,7 @@ type Config struct {
 	CAFile string
 
 	// Timeout bounds a check, or some hundreds in one call, the question for the
-	// newest revision and a beat of the canary, retries included, within what the
+	// newest revision and a heartbeat, retries included, within what the
 	// caller's context allows. A single attempt may take half of it. 3 s by
 	// default.
 	Timeout time.Duration
@@ -119,6 +119,9 @@ func Dial(cfg Config) (*Client, error) {
 	options := append(append(security, metrics...),
 		grpc.WithStatsHandler(otelgrpc.NewClientHandler(traces...)),
 		grpc.WithDefaultServiceConfig(serviceConfig),
+		// The resolver must not ask DNS for a service config: where DNS does not
+		// answer, that alone takes 8 s, and nobody may set one but us.
+		grpc.WithDisableServiceConfig(),
 		grpc.WithConnectParams(reconnect),
 		grpc.WithKeepaliveParams(keepAlive))
 	target := cfg.Endpoint

@@ -23,7 +23,7 @@ func (c *Client) Dependencies(ctx context.Context, definition, permission string
 	s := newSchemaParts(res)
 	asked := authz.Relation{Definition: definition, Name: permission}
 	if !s.has(asked) {
-		return authz.Dependencies{}, authz.E(authz.Internal, op, &unknownRelationError{asked})
+		return authz.Dependencies{}, authz.E(authz.Unanswerable, op, &unknownRelationError{asked})
 	}
 	w := newWalk(c, s, asked)
 	if err := w.run(ctx); err != nil {

@@ -182,11 +182,11 @@ func TestDependenciesOfWhatIsNotThere(t *testing.T) {
 		{Definition: "document", Name: "veiw"}, {Definition: "folder", Name: "view"}, {Definition: "document"}, {},
 	} {
 		_, err := c.Dependencies(t.Context(), r.Definition, r.Name)
-		wantKind(t, err, authz.Internal)
+		wantKind(t, err, authz.Unanswerable)
 	}
 	empty := dial(t, testConfig(spicedbtest.Start(t, spicedbtest.Config{})))
 	_, err := empty.Dependencies(t.Context(), "document", "view")
-	wantKind(t, err, authz.Internal)
+	wantKind(t, err, authz.Unanswerable)
 	s.Pause()
 	_, err = c.Dependencies(t.Context(), "document", "view")
 	wantKind(t, err, authz.Unavailable)

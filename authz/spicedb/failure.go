@@ -29,21 +29,29 @@ func (c *Client) failed(ctx context.Context, op string, err error) error {
 	return authz.E(kindOf(code), op, err)
 }
 
-// kindOf says whether a failure may pass. Codes that nobody foresaw are the
-// server's trouble, not the question's, and come from proxies on the way too:
-// Unknown is what SpiceDB answers where its datastore failed in a way it does
-// not know.
+// kindOf says whether a failure may pass. Codes that nobody foresaw are the server's
+// trouble, not the question's, and come from proxies on the way too: Internal and
+// Unknown are what SpiceDB answers while its datastore restarts.
 func kindOf(code codes.Code) authz.Kind {
 	switch code {
-	case codes.Unavailable, codes.DeadlineExceeded, codes.ResourceExhausted, // away, slow, overloaded
-		codes.Unauthenticated, codes.PermissionDenied, // our preshared key, not the client's credentials
-		codes.Canceled,   // by the server: our own cancellation is dealt with before
-		codes.OutOfRange, // a revision that SpiceDB has forgotten meanwhile
-		codes.Aborted,    // a write that lost to another
-		codes.Unknown:
-		return authz.Unavailable
-	default:
+	case codes.InvalidArgument, codes.Unimplemented, codes.AlreadyExists:
 		return authz.Internal
+	case codes.FailedPrecondition, // a cycle, too many levels, a permission that the schema does not have
+		codes.NotFound: // no schema at all
+		return authz.Unanswerable
+	default:
+		return authz.Unavailable
+	}
+}
+
+// refused gives an error of a write or of a token its kind: what SpiceDB refuses to
+// take is the caller's mistake.
+func (c *Client) refused(ctx context.Context, op string, err error) error {
+	switch status.Code(err) {
+	case codes.InvalidArgument, codes.FailedPrecondition, codes.OutOfRange, codes.AlreadyExists:
+		return authz.E(authz.Invalid, op, err)
+	default:
+		return c.failed(ctx, op, err)
 	}
 }
 

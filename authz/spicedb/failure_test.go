@@ -127,7 +127,7 @@ func TestACancelledContextIsPassedThrough(t *testing.T) {
 	c = dial(t, testConfig(s))
 	ctx, cancel = context.WithCancel(t.Context())
 	defer cancel()
-	err = c.LookupResources(ctx, user("alice").ObjectRef, "document", "view", nil, func(string) { cancel() })
+	_, err = c.LookupResources(ctx, lookupOf(user("alice"), nil), func(string) { cancel() })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("lookup under way: %v", err)
 	}
@@ -166,11 +166,11 @@ func TestKindsByCode(t *testing.T) {
 		codes.Canceled:           authz.Unavailable,
 		codes.Aborted:            authz.Unavailable,
 		codes.Unknown:            authz.Unavailable,
-		codes.FailedPrecondition: authz.Internal,
+		codes.Internal:           authz.Unavailable, // its database restarts
+		codes.FailedPrecondition: authz.Unanswerable,
+		codes.NotFound:           authz.Unanswerable,
 		codes.InvalidArgument:    authz.Internal,
-		codes.NotFound:           authz.Internal,
 		codes.Unimplemented:      authz.Internal,
-		codes.Internal:           authz.Internal,
 	} {
 		if got := kindOf(code); got != want {
 			t.Errorf("%s is %s, want %s", code, got, want)

@@ -100,11 +100,15 @@ func user(id string) authz.Subject {
 	return authz.Subject{ObjectRef: authz.ObjectRef{Type: "user", ID: id}}
 }
 
+func lookupOf(subject authz.Subject, caveatContext map[string]any) authz.Lookup {
+	return authz.Lookup{Subject: subject.ObjectRef, ResourceType: "document", Permission: "view", Context: caveatContext}
+}
+
 func document(id string) authz.ObjectRef { return authz.ObjectRef{Type: "document", ID: id} }
 
 func lookup(ctx context.Context, c *Client, subject authz.Subject, caveatContext map[string]any) ([]string, error) {
 	var ids []string
-	err := c.LookupResources(ctx, subject.ObjectRef, "document", "view", caveatContext, func(id string) { ids = append(ids, id) })
+	_, err := c.LookupResources(ctx, lookupOf(subject, caveatContext), func(id string) { ids = append(ids, id) })
 	slices.Sort(ids)
 	return slices.Compact(ids), err
 }

@@ -63,3 +63,25 @@ func (c *Client) headWithoutSchema(ctx context.Context) (*authzedv1.ZedToken, er
 	})
 	return res.GetCheckedAt(), err
 }
+
+// Reach implements authz.Engine. It asks for the newest revision once more after
+// SpiceDB has taken the token, since a look at the head revision may be shared with a
+// call from before the token's write: the next one is not.
+func (c *Client) Reach(ctx context.Context, token authz.ZedToken) error {
+	const op = "reach the revision of a token"
+	at := &authzedv1.Consistency{Requirement: &authzedv1.Consistency_AtLeastAsFresh{AtLeastAsFresh: asZedToken(token)}}
+	if _, err := c.reflect(ctx, c.cfg.Timeout, reflectNothing(at)); err != nil && status.Code(err) != codes.NotFound {
+		return c.refusedRevision(ctx, op, err)
+	}
+	_, _, err := c.Head(ctx)
+	return err
+}
+
+// refusedRevision gives an error of a call that names a revision its kind: Invalid if
+// SpiceDB does not have the revision, or does not know the token.
+func (c *Client) refusedRevision(ctx context.Context, op string, err error) error {
+	if revisionGone(err) {
+		return authz.E(authz.Invalid, op, err)
+	}
+	return c.failed(ctx, op, err)
+}

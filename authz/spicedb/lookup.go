@@ -6,6 +6,7 @@ import (
 	"io"
 
 	authzedv1 "github.com/authzed/authzed-go/proto/authzed/api/v1"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/shapegate/shapegate/authz"
 )
@@ -23,34 +24,61 @@ import (
 // times without progress; and within Config.LookupTimeout. A server that sends no
 // cursors (SpiceDB's experimental "lr3" sends none without a limit) cannot make
 // progress: there, the lookup begins again.
-func (c *Client) LookupResources(ctx context.Context, subject authz.ObjectRef, resourceType, permission string, caveatContext map[string]any, yield func(id string)) error {
+func (c *Client) LookupResources(ctx context.Context, l authz.Lookup, yield func(id string)) (authz.ZedToken, error) {
 	const op = "look up resources"
-	if err := validRefs(subject); err != nil {
-		return err
+	if err := validRefs(l.Subject); err != nil {
+		return "", err
 	}
-	values, err := asStruct(caveatContext)
+	values, err := asStruct(l.Context)
 	if err != nil {
-		return authz.E(authz.Invalid, op, err)
-	}
-	req := &authzedv1.LookupResourcesRequest{
-		Consistency:        fullyConsistent(),
-		ResourceObjectType: resourceType,
-		Permission:         permission,
-		Subject:            &authzedv1.SubjectReference{Object: objectReference(subject)},
-		Context:            values,
+		return "", authz.E(authz.Invalid, op, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.LookupTimeout)
 	defer cancel()
+	for {
+		at, err := c.lookupAll(ctx, l, values, yield)
+		narrower, ok := withoutOffender(values, err)
+		switch {
+		case err == nil:
+			return at, nil
+		case ok:
+			values = narrower
+		case l.At != "":
+			return "", c.refusedRevision(ctx, op, err)
+		default:
+			return "", c.failed(ctx, op, err)
+		}
+	}
+}
+
+// lookupAll looks up with one caveat context, resuming where a stream breaks. What it
+// yields before an error is of the answer with any smaller context too: a value that
+// SpiceDB could not take has decided nothing.
+func (c *Client) lookupAll(ctx context.Context, l authz.Lookup, values *structpb.Struct, yield func(id string)) (authz.ZedToken, error) {
+	req := &authzedv1.LookupResourcesRequest{
+		Consistency:        fullyConsistent(),
+		ResourceObjectType: l.ResourceType,
+		Permission:         l.Permission,
+		Subject:            &authzedv1.SubjectReference{Object: objectReference(l.Subject)},
+		Context:            values,
+	}
+	if l.At != "" {
+		req.Consistency = exactly(asZedToken(l.At))
+	}
+	var at authz.ZedToken
 	for attempt := 1; ; attempt++ {
 		last, err := c.lookupFrom(ctx, req, yield)
+		if last.revision != nil {
+			at = authz.ZedToken(last.revision.GetToken())
+		}
 		if err == nil {
-			return nil
+			return at, nil
 		}
 		if resumeAfter(req, last) {
 			attempt = 1
 		}
 		if !passing(err) || attempt >= maxAttempts || !pause(ctx, attempt) {
-			return c.failed(ctx, op, err)
+			return "", err
 		}
 	}
 }

@@ -129,7 +129,7 @@ func TestALookupIsNotResumedAfterAnAnswer(t *testing.T) {
 	cut := &cutting{PermissionsServiceClient: c.permissions, code: codes.FailedPrecondition}
 	cut.after = func(int) int { return 5 }
 	_, err := lookup(t.Context(), withPermissions(c, cut), user("alice"), nil)
-	wantKind(t, err, authz.Internal)
+	wantKind(t, err, authz.Unanswerable)
 	if calls := cut.calls.Load(); calls != 1 {
 		t.Errorf("%d calls", calls)
 	}
@@ -145,7 +145,7 @@ func TestABrokenLookupStaysAtItsRevision(t *testing.T) {
 			c := dial(t, testConfig(s))
 			var got []string
 			broken := false
-			err := c.LookupResources(t.Context(), user("alice").ObjectRef, "document", "view", nil, func(id string) {
+			_, err := c.LookupResources(t.Context(), lookupOf(user("alice"), nil), func(id string) {
 				got = append(got, id)
 				if broken {
 					return
@@ -202,7 +202,8 @@ func benchmarkLookup(b *testing.B, n int) {
 	c := dial(b, testConfig(s))
 	for b.Loop() {
 		count := 0
-		err := c.LookupResources(b.Context(), user("alice").ObjectRef, "record", "view", nil, func(string) { count++ })
+		l := authz.Lookup{Subject: user("alice").ObjectRef, ResourceType: "record", Permission: "view"}
+		_, err := c.LookupResources(b.Context(), l, func(string) { count++ })
 		if err != nil || count != n {
 			b.Fatal(count, err)
 		}

@@ -139,7 +139,7 @@ definition document {
 	_, err = c.WriteRelationships(t.Context(), Update{Operation(9), updates[0].Relationship})
 	wantKind(t, err, authz.Invalid)
 	for _, err := range c.ReadRelationships(t.Context(), RelationshipFilter{ResourceType: "folder"}) {
-		wantKind(t, err, authz.Internal)
+		wantKind(t, err, authz.Invalid)
 	}
 	for _, err := range c.ReadRelationships(t.Context(), RelationshipFilter{ResourceType: "document"}) {
 		must(t, err)

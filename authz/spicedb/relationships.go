@@ -30,7 +30,7 @@ type Update struct {
 
 // WriteRelationships applies the updates in one transaction, and returns the
 // ZedToken of its revision. It is not tried again. SpiceDB takes 1,000 updates
-// at once by default.
+// at once by default. Updates that the schema does not allow are an Invalid error.
 func (c *Client) WriteRelationships(ctx context.Context, updates ...Update) (zedToken string, err error) {
 	const op = "write relationships"
 	req := &authzedv1.WriteRelationshipsRequest{Updates: make([]*authzedv1.RelationshipUpdate, len(updates))}
@@ -54,7 +54,7 @@ func (c *Client) WriteRelationships(ctx context.Context, updates ...Update) (zed
 	defer cancel()
 	res, err := c.permissions.WriteRelationships(ctx, req)
 	if err != nil {
-		return "", c.failed(ctx, op, err)
+		return "", c.refused(ctx, op, err)
 	}
 	return res.GetWrittenAt().GetToken(), nil
 }
@@ -89,7 +89,7 @@ func (c *Client) ReadRelationships(ctx context.Context, filter RelationshipFilte
 			}
 		}
 		if !errors.Is(err, io.EOF) {
-			yield(Relationship{}, c.failed(ctx, op, err))
+			yield(Relationship{}, c.refused(ctx, op, err))
 		}
 	}
 }

@@ -80,7 +80,7 @@ func (c *Client) ReadSchema(ctx context.Context) (string, error) {
 
 // WriteSchema replaces the schema, and returns the ZedToken of the revision that
 // has it. It is not tried again. A schema that SpiceDB refuses (a syntax error,
-// a relation that still has relationships) is an Internal error with SpiceDB's
+// a relation that still has relationships) is an Invalid error with SpiceDB's
 // reason in it.
 func (c *Client) WriteSchema(ctx context.Context, schema string) (zedToken string, err error) {
 	const op = "write schema"
@@ -88,7 +88,7 @@ func (c *Client) WriteSchema(ctx context.Context, schema string) (zedToken strin
 	defer cancel()
 	res, err := c.schema.WriteSchema(ctx, &authzedv1.WriteSchemaRequest{Schema: schema})
 	if err != nil {
-		return "", c.failed(ctx, op, err)
+		return "", c.refused(ctx, op, err)
 	}
 	return res.GetWrittenAt().GetToken(), nil
 }

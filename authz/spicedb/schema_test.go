@@ -36,7 +36,7 @@ func TestSchemaReadAndWrite(t *testing.T) {
 		t.Errorf("read back:\n%s", text)
 	}
 	_, err = c.WriteSchema(t.Context(), "definition {")
-	wantKind(t, err, authz.Internal)
+	wantKind(t, err, authz.Invalid)
 
 	definitions, err = c.Reflect(t.Context())
 	must(t, err)

@@ -20,7 +20,7 @@ import (
 var errStreamEnded = errors.New("SpiceDB ended the stream")
 
 // Watch implements authz.Engine. Nothing but ctx bounds the stream, and one on
-// which nothing comes may be broken: only a beat that comes back shows that it is
+// which nothing comes may be broken: only a heartbeat that comes back shows that it is
 // not. SpiceDB ends the stream of a client that does not keep up, and it can be
 // resumed: yield must not wait for anything slow.
 //
@@ -45,6 +45,9 @@ func (c *Client) Watch(ctx context.Context, after authz.ZedToken, yield func(aut
 	}
 	if revisionGone(err) {
 		return authz.E(authz.Unavailable, op, fmt.Errorf("%w: %w", authz.ErrRevisionGone, err))
+	}
+	if status.Code(err) == codes.FailedPrecondition {
+		return authz.E(authz.Internal, op, err)
 	}
 	return c.failed(ctx, op, err)
 }
@@ -103,8 +106,8 @@ func asEvent(res *authzedv1.WatchResponse) authz.WatchEvent {
 		rel := fromAPI(u.GetRelationship())
 		deleted := u.GetOperation() == authzedv1.RelationshipUpdate_OPERATION_DELETE
 		if rel.Resource.Type == canaryDefinition {
-			if n, ok := beatNumber(rel); ok && !deleted {
-				e.Beats = withBeat(e.Beats, rel.Resource.ID, n)
+			if n, ok := heartbeatNumber(rel); ok && !deleted {
+				e.Heartbeats = withHeartbeat(e.Heartbeats, rel.Resource.ID, n)
 			}
 			continue
 		}
@@ -120,18 +123,18 @@ func asEvent(res *authzedv1.WatchResponse) authz.WatchEvent {
 	return e
 }
 
-// beatNumber reads which beat a relationship of the canary is.
-func beatNumber(rel Relationship) (uint64, bool) {
+// heartbeatNumber reads which heartbeat a relationship of the canary is.
+func heartbeatNumber(rel Relationship) (uint64, bool) {
 	n, err := strconv.ParseUint(rel.Subject.ID, 10, 64)
 	return n, err == nil && rel.Relation == canaryRelation && rel.Subject.Type == canaryDefinition
 }
 
-func withBeat(beats map[string]uint64, process string, n uint64) map[string]uint64 {
-	if beats == nil {
-		beats = make(map[string]uint64)
+func withHeartbeat(all map[string]uint64, process string, n uint64) map[string]uint64 {
+	if all == nil {
+		all = make(map[string]uint64)
 	}
-	beats[process] = max(beats[process], n)
-	return beats
+	all[process] = max(all[process], n)
+	return all
 }
 
 // goneWords are what SpiceDB says, with codes that mean other things too, of a

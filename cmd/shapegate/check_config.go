@@ -59,6 +59,15 @@ func compareShapes(cmd *cobra.Command, client *spicedb.Client, shapes []schema.S
 	if err := schema.Validate(shapes, definitions); err != nil {
 		return reject(cmd, err)
 	}
+	parameters := make(map[schema.Permission][]string)
+	for _, p := range schema.ContextPermissions(shapes) {
+		if parameters[p], err = client.CaveatParameters(cmd.Context(), p.Definition, p.Name); err != nil {
+			return &exitError{exitNoAnswer, err}
+		}
+	}
+	if err := schema.ValidateContext(shapes, parameters); err != nil {
+		return reject(cmd, err)
+	}
 	for _, hint := range schema.Hints(shapes, definitions) {
 		cmd.PrintErrln("hint:", hint)
 	}

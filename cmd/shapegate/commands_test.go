@@ -183,10 +183,13 @@ func TestCheckConfig(t *testing.T) {
 	env := startSpiceDB(t, spicedbtest.Config{Schema: demo.Schema})
 	wrong := strings.Replace(demo.Shapes, "permission: sync", "permission: snyc", 1)
 	relation := strings.Replace(demo.Shapes, "permission: sync", "permission: member", 1)
+	context := strings.Replace(demo.Shapes, "clearance: claims", "clearence: claims", 1)
 
 	shapegate(t, env, "", "check-config", "--shapes", write(t, "shapes.yaml", demo.Shapes)).expect(t, 0, "ok: 5 shapes", "")
 	shapegate(t, env, "", "check-config", "--shapes", write(t, "wrong.yaml", wrong)).
 		expect(t, 1, "", `authorize.gate.permission: the definition workspace has no permission "snyc", did you mean "sync"?`)
+	shapegate(t, env, "", "check-config", "--shapes", write(t, "context.yaml", context)).
+		expect(t, 1, "", `authorize.context.clearence: no caveat of the shape's permissions has the parameter "clearence", did you mean "clearance"?`)
 	shapegate(t, with(env, "SHAPEGATE_SHAPES", write(t, "relation.yaml", relation)), "", "check-config").expect(t, 0, "ok: 5 shapes", "hint: ")
 	shapegate(t, nil, "", "check-config", "--offline", "--shapes", write(t, "wrong.yaml", wrong)).expect(t, 0, "ok: 5 shapes", "")
 	shapegate(t, nil, "", "check-config", "--offline", "--shapes", write(t, "bad.yaml", "shapes: {A: {}, b: 1}")).

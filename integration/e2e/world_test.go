@@ -96,7 +96,7 @@ func (w *world) start(ctx context.Context, o worldOptions, servers redisServers)
 		address = servers.real
 	}
 	var err error
-	if w.redis, err = session.Dial("redis://" + address); err != nil {
+	if w.redis, err = session.Dial(session.RedisConfig{URL: "redis://" + address}); err != nil {
 		return err
 	}
 	w.atEnd(w.redis.Close)

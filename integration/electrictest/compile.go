@@ -85,6 +85,8 @@ func (c *compiler) expr(n *pg.Node) (*expr, error) {
 		return c.extreme(n.MinMaxExpr)
 	case *pg.Node_AArrayExpr:
 		return c.array(n.AArrayExpr)
+	case *pg.Node_AIndirection:
+		return c.subscript(n.AIndirection)
 	case *pg.Node_SqlvalueFunction:
 		if c.statement {
 			return c.clock(n.SqlvalueFunction)
@@ -374,6 +376,34 @@ func (c *compiler) array(n *pg.A_ArrayExpr) (*expr, error) {
 	}), nil
 }
 
+// subscript is a[1]: an element, NULL where there is none.
+func (c *compiler) subscript(n *pg.A_Indirection) (*expr, error) {
+	arg, err := c.expr(n.Arg)
+	if err != nil {
+		return nil, err
+	}
+	at := n.Indirection[0].GetAIndices()
+	if len(n.Indirection) != 1 || at.GetUidx() == nil || at.IsSlice || !arg.typ.array {
+		return nil, sqlErrorf(arg.loc, "slices and subscripts of several dimensions are not imitated")
+	}
+	index, err := c.expr(at.Uidx)
+	if err != nil {
+		return nil, err
+	}
+	if index, err = c.give(index, typeInt8); err != nil {
+		return nil, err
+	}
+	if index.typ.kind() != kindInt {
+		return nil, sqlErrorf(index.loc, "%s cannot be matched to int8", index.typ)
+	}
+	return strict2(arg.typ.element(), arg.loc, arg, index, func(list, i datum) datum {
+		if i.i < 1 || i.i > int64(len(list.list)) {
+			return sqlNull
+		}
+		return list.list[i.i-1]
+	}), nil
+}
+
 // castable are the types that Electric casts to.
 var castable = map[string]bool{
 	"bool": true, "date": true, "float4": true, "float8": true, "int2": true, "int4": true, "int8": true,
@@ -404,6 +434,9 @@ func (c *compiler) cast(n *pg.TypeCast) (*expr, error) {
 // value that is none of the type becomes NULL, where Postgres would fail.
 func castExpr(arg *expr, t typ) (*expr, error) {
 	from := arg.typ
+	if from.array || t.array {
+		return castArray(arg, t)
+	}
 	switch {
 	case from == t, from.kind() == kindText && t.kind() == kindText,
 		from.kind() == kindInt && t.kind() == kindInt && t == typeInt8:
@@ -432,4 +465,20 @@ func castExpr(arg *expr, t typ) (*expr, error) {
 		}
 		return decode(t, text)
 	}), nil
+}
+
+// castArray casts an array of one type to an array of another, where both hold
+// their values alike.
+func castArray(arg *expr, t typ) (*expr, error) {
+	from, to := arg.typ.element().kind(), t.element().kind()
+	switch {
+	case arg.typ == t:
+	case !arg.typ.array || !t.array || from == kindOpaque,
+		from != to && !(from == kindInt && to == kindFloat),
+		from == kindInt && to == kindInt && t.name != "int8":
+		return nil, sqlErrorf(arg.loc, "unknown cast from type %s to type %s", arg.typ, t)
+	}
+	out := *convertArray(arg, t.element())
+	out.typ = t
+	return &out, nil
 }

@@ -37,10 +37,11 @@
 // invalidates shapes (Server.Rotate does that part).
 //
 // SQL in wheres: everything that Electric refuses is refused, length() among it.
-// Of what it accepts, these are refused here: arrays of several dimensions, their
-// elements and slices, || of arrays, dates and intervals in arithmetic, timezone,
-// justify_*, bit operators, powers and roots, enums. A numeric is compared as a
-// float. NULLs follow SQL in the log as well, where Electric's own evaluation of
+// Of what it accepts, these are refused here: arrays of several dimensions, slices,
+// || of arrays, dates and intervals in arithmetic, timezone, justify_*, powers and
+// roots. An enum is any type that is not known here: its labels are not checked, and
+// it is compared once it is cast to text. A numeric is compared as a float. NULLs
+// follow SQL in the log as well, where Electric's own evaluation of
 // = ANY does not. A value that a cast cannot convert, and a division by zero, are
 // NULL; Postgres would fail.
 //

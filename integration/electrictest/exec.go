@@ -9,7 +9,7 @@ import (
 )
 
 // exec runs statements in order. Those that concern neither tables nor rows
-// (indexes, comments, grants, settings, BEGIN and COMMIT) are accepted and do
+// (indexes, comments, grants, settings, enums, BEGIN and COMMIT) are accepted and do
 // nothing.
 func (tx *Tx) exec(sql string, args []any) error {
 	tree, err := pg.Parse(sql)
@@ -55,7 +55,7 @@ func (tx *Tx) statement(n *pg.Node, params map[int32]*string) error {
 		return tx.alter(n.AlterTableStmt)
 	case *pg.Node_IndexStmt, *pg.Node_CommentStmt, *pg.Node_GrantStmt, *pg.Node_TransactionStmt,
 		*pg.Node_VariableSetStmt, *pg.Node_CreateExtensionStmt, *pg.Node_CreateSchemaStmt,
-		*pg.Node_CreatePublicationStmt, *pg.Node_SelectStmt:
+		*pg.Node_CreatePublicationStmt, *pg.Node_CreateEnumStmt, *pg.Node_SelectStmt:
 		return nil
 	default:
 		return fmt.Errorf("statement %T is not imitated", n)

@@ -51,6 +51,9 @@ func (c *compiler) unary(op string, n *pg.A_Expr) (*expr, error) {
 	if arg, err = c.give(arg, typeFloat); err != nil {
 		return nil, err
 	}
+	if op == "~" && arg.typ.kind() == kindInt {
+		return strict1(arg.typ, n.Location, arg, func(d datum) datum { return datum{i: ^d.i} }), nil
+	}
 	if op != "+" && op != "-" {
 		return nil, sqlErrorf(n.Location, "unknown unary operator %s", op)
 	}
@@ -99,6 +102,8 @@ func (c *compiler) binary(op string, loc int32, a, b *expr) (*expr, error) {
 			return nil, sqlErrorf(loc, "Could not select an operator overload")
 		}
 		return arithmetic(op, loc, t, args[0], args[1]), nil
+	case "&", "|", "#":
+		return c.bits(op, loc, args)
 	case "&&", "@>", "<@":
 		return c.arrayOperator(op, loc, a, b)
 	default:
@@ -175,13 +180,36 @@ func (c *compiler) match(op string, loc int32, a, b *expr) (*expr, error) {
 	if err := c.texts(loc, args); err != nil {
 		return nil, err
 	}
-	match := like
-	if op == "~~*" || op == "!~~*" {
-		match = ilike
+	matches := patterns[op]
+	return strict2(typeBool, loc, args[0], args[1], func(x, y datum) datum { return boolDatum(matches(x, y)) }), nil
+}
+
+// patterns are LIKE and its like.
+var patterns = map[string]func(text, pattern datum) bool{
+	"~~":   func(x, y datum) bool { return like(x.s, y.s) },
+	"!~~":  func(x, y datum) bool { return !like(x.s, y.s) },
+	"~~*":  func(x, y datum) bool { return ilike(x.s, y.s) },
+	"!~~*": func(x, y datum) bool { return !ilike(x.s, y.s) },
+}
+
+// bits is an operator on the bits of integers.
+func (c *compiler) bits(op string, loc int32, args []*expr) (*expr, error) {
+	t, err := c.unify(loc, args)
+	if err != nil {
+		return nil, err
 	}
-	want := op[0] != '!'
-	return strict2(typeBool, loc, args[0], args[1], func(x, y datum) datum {
-		return boolDatum(match(x.s, y.s) == want)
+	if t.kind() != kindInt {
+		return nil, sqlErrorf(loc, "Could not select an operator overload")
+	}
+	return strict2(t, loc, args[0], args[1], func(x, y datum) datum {
+		switch op {
+		case "&":
+			return datum{i: x.i & y.i}
+		case "|":
+			return datum{i: x.i | y.i}
+		default:
+			return datum{i: x.i ^ y.i}
+		}
 	}), nil
 }
 
@@ -317,8 +345,9 @@ func (c *compiler) anyOrAll(op string, n *pg.A_Expr) (*expr, error) {
 		return nil, err
 	}
 	left, right, loc := args[0], args[1], n.Location
-	holds, ok := comparisons[op]
-	if !ok {
+	holds, isComparison := comparisons[op]
+	matches, isMatch := patterns[op]
+	if !isComparison && !isMatch {
 		return nil, sqlErrorf(loc, "unknown binary operator %s", op)
 	}
 	switch {
@@ -337,7 +366,7 @@ func (c *compiler) anyOrAll(op string, n *pg.A_Expr) (*expr, error) {
 		return nil, sqlErrorf(right.loc, "argument of ANY must be an array")
 	}
 	t, ok := commonType(left.typ, right.typ.element())
-	if !ok || t.kind() == kindOpaque || t.kind() == kindBool && op != "=" && op != "<>" {
+	if !ok || t.kind() == kindOpaque || isMatch && t.kind() != kindText || t.kind() == kindBool && op != "=" && op != "<>" {
 		return nil, sqlErrorf(loc, "Could not select an operator overload")
 	}
 	left, right = convert(left, t), convertArray(right, t)
@@ -350,13 +379,16 @@ func (c *compiler) anyOrAll(op string, n *pg.A_Expr) (*expr, error) {
 		return e, nil
 	}
 	k := t.kind()
+	if isComparison {
+		matches = func(x, y datum) bool { return holds(compareDatums(k, x, y)) }
+	}
 	return strict2(typeBool, loc, left, right, func(x, y datum) datum {
 		unknown := false
 		for _, d := range y.list {
 			switch {
 			case d.null:
 				unknown = true
-			case holds(compareDatums(k, x, d)) != all:
+			case matches(x, d) != all:
 				return boolDatum(!all)
 			}
 		}

@@ -6,9 +6,10 @@ import (
 	"testing"
 )
 
-const typesDDL = `create table v(
+const typesDDL = `create type mood as enum ('happy', 'sad'); create table v(
 	id int primary key, i int, big int8, f float8, n numeric(10,2), t text, c varchar(10), b bool, u uuid,
-	d date, ts timestamp, tz timestamptz, tags text[], nums int[], j jsonb)`
+	d date, ts timestamp, tz timestamptz, tags text[], nums int[], j jsonb,
+	mood mood, bigs int8[], codes varchar(10)[])`
 
 // newTypes returns a server whose table v has one row of values, one of NULLs.
 func newTypes(t *testing.T) *Server {
@@ -20,7 +21,7 @@ func newTypes(t *testing.T) *Server {
 	}
 	_, err := s.Exec(`insert into v values (1, 5, 9007199254740993, 1.5, 2.5, 'Ünï_x%', 'abc', true,
 		'AAAAAAAA-AAAA-4AAA-8AAA-AAAAAAAAAAAA', '2026-01-02', '2026-01-02 03:04:05.5', '2026-01-02T03:04:05+02:00',
-		'{a,"b c",NULL}', '{1,2,3}', '{"b": 1.0, "a":[1,2]}'), (2)`)
+		'{a,"b c",NULL}', '{1,2,3}', '{"b": 1.0, "a":[1,2]}', 'happy', '{3}', '{a}'), (2)`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +51,7 @@ func (s *Server) eval(t *testing.T, id, where string, params map[string]string) 
 // and a row of NULLs (2).
 func TestWhereFollowsThreeValuedLogic(t *testing.T) {
 	s := newTypes(t)
-	p := map[string]string{"1": "5"}
+	p := map[string]string{"1": "5", "2": "a"}
 	for _, c := range []struct{ where, one, two string }{
 		{"true", "true", "true"},
 		{"i = 5", "true", "null"},
@@ -118,6 +119,31 @@ func TestWhereFollowsThreeValuedLogic(t *testing.T) {
 		{"tz = '2026-01-02 01:04:05Z'", "true", "null"},
 		{"i = '5'::int4 and '2026-01-02'::date = d and i::text = '5'", "true", "null"},
 		{"(i = 5)", "true", "null"},
+		{"nums <@ '{1,2,3,4}' and nums @> nums", "true", "null"},
+		{"tags @> '{a}' and tags && array[$2] and not tags @> '{NULL}'", "true", "null"},
+		{"tags = '{a,b c,NULL}' and tags <> '{a}'", "true", "null"},
+		{"tags[1] = 'a' and nums[3] = 3", "true", "null"},
+		{"tags[0] = 'a'", "null", "null"},
+		{"tags[3] is null and nums[4] is null", "true", "true"},
+		{"tags is distinct from '{a}'", "true", "true"},
+		{"nums::int8[] @> bigs and bigs = '{3}'::int8[]", "true", "null"},
+		{"codes::text[] <@ tags and c <> all(codes)", "true", "null"},
+		{"i = any(bigs) or 3 = any(bigs)", "true", "null"},
+		{"c = any(tags)", "null", "null"},
+		{"c like any('{z,a%}') and c not like all('{z,y%}') and c ilike all('{A%,%C}')", "true", "null"},
+		{"c like any('{z,null}')", "null", "null"},
+		{"c not like any('{a%}')", "false", "null"},
+		{"i & 4 = 4 and i | 2 = 7 and i # 1 = 4 and ~i = -6", "true", "null"},
+		{"i & big = 1", "true", "null"},
+		{"0 - i::int8 = -5", "true", "null"},
+		{"mood::text = 'happy' and mood::text in ($2, 'happy') and mood::text like 'h%'", "true", "null"},
+		{"i is null and null::bool", "false", "null"},
+		{"i is not null or null::bool", "true", "null"},
+		{"not (i is null and null::bool)", "true", "null"},
+		{"(c || 'x'::text) like (c || '_'::text)", "true", "null"},
+		{"('a' || 'x') like ('a\\' || '_')", "false", "false"},
+		{"('a_' || 'x') like ('a\\' || '_')", "false", "false"},
+		{"b::text = 'true' and b::int4 = 1 and i::bool", "true", "null"},
 		{"true limit 1", "true", "true"}, // Electric does not look for it
 	} {
 		for id, want := range map[string]string{"1": c.one, "2": c.two} {
@@ -146,6 +172,16 @@ func TestWhereRefusesWhatElectricRefuses(t *testing.T) {
 		"null":                          "must return a boolean",
 		"i = t":                         "Could not select an operator overload",
 		"b < true":                      "Could not select an operator overload",
+		"mood = 'happy'":                "invalid syntax for type mood",
+		"tags[1:2] = tags":              "not imitated",
+		"t[1] = 'a'":                    "not imitated",
+		"tags @> nums":                  "Could not select an operator overload",
+		"codes @> tags":                 "Could not select an operator overload",
+		"nums::int2[] = nums":           "unknown cast from type int4[] to type int2[]",
+		"tags::int4[] = nums":           "unknown cast from type text[] to type int4[]",
+		"i like any('{a}')":             "invalid syntax for type int4[]",
+		"t & 1 = 1":                     "Could not select an operator overload",
+		"~t = ''":                       "unknown unary operator ~",
 		"j = '{}'":                      "invalid syntax for type jsonb",
 		"length(t) = 1":                 "unknown or unsupported function length/1",
 		"now() > tz":                    "unknown or unsupported function now/0",

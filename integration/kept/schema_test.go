@@ -20,9 +20,8 @@ type world struct {
 	written map[string]bool // the relationships that exist
 }
 
-const (
-	people, groups, folders, docs = 3, 3, 3, 4
-)
+// More people than grantcache checks one by one where one object changed for all.
+const people, groups, folders, docs = 10, 3, 3, 4
 
 func newWorld(r *rand.Rand) *world {
 	w := &world{r: r, subjects: make(map[string][]string), written: make(map[string]bool)}

@@ -14,10 +14,10 @@ import (
 
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/authz/identity"
-	"github.com/shapegate/shapegate/authz/live"
+	"github.com/shapegate/shapegate/authz/grantcache"
 	"github.com/shapegate/shapegate/authz/spicedb"
 	"github.com/shapegate/shapegate/integration/electrictest"
-	"github.com/shapegate/shapegate/integration/keepertest"
+	"github.com/shapegate/shapegate/integration/grantcachetest"
 	"github.com/shapegate/shapegate/integration/spicedbtest"
 	"github.com/shapegate/shapegate/proxy"
 	"github.com/shapegate/shapegate/proxy/electric"
@@ -104,7 +104,7 @@ type deployment struct {
 type replica struct {
 	url      string
 	handler  atomic.Pointer[proxy.Handler]
-	sentinel *keepertest.Sentinel
+	sentinel *grantcachetest.Sentinel
 	stop     func()
 }
 
@@ -149,8 +149,8 @@ func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 // start makes a process for a replica.
 func (d *deployment) start(r *replica) {
 	d.t.Helper()
-	keeper, err := keepertest.Run(live.Config{
-		Engine: d.engine, Key: authz.NewFingerprintKey(secret), MaxStaleness: 3 * time.Second, Beat: 100 * time.Millisecond, Logger: quiet(),
+	keeper, err := grantcachetest.Run(grantcache.Config{
+		Engine: d.engine, Key: authz.NewFingerprintKey(secret), MaxStaleness: 3 * time.Second, Heartbeat: 100 * time.Millisecond, Logger: quiet(),
 	})
 	d.check(err)
 	shapes, err := schema.Parse("shapes.yaml", []byte(shapesYAML))
@@ -172,7 +172,7 @@ func (d *deployment) start(r *replica) {
 		}
 	}
 	r.handler.Store(h)
-	r.sentinel, err = keeper.Sentinel(d.ctx(), keepertest.Post{
+	r.sentinel, err = keeper.Sentinel(d.ctx(), grantcachetest.Post{
 		ResourceType: "marker", Relation: "viewer", Permission: "view", Touch: d.spicedb.Touch, Patient: true,
 	})
 	d.check(err)
@@ -243,10 +243,10 @@ func (d *deployment) askAbout(person, typ string, count int, held map[string]boo
 			Resource: authz.ObjectRef{Type: typ, ID: fmt.Sprintf("%c%d", typ[0], i)}, Permission: "view",
 		}
 	}
-	answers, err := d.engine.CheckPermissions(d.t.Context(), checks)
+	answers, _, err := d.engine.CheckPermissions(d.t.Context(), checks)
 	d.check(err)
-	for i, yes := range answers {
-		if yes {
+	for i, answer := range answers {
+		if answer.Held {
 			held[checks[i].Resource.ID] = true
 		}
 	}

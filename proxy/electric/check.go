@@ -7,12 +7,12 @@ var (
 	errNotJSON = protocolErrorf("a body is not valid JSON")
 )
 
-// deepest is how deep values may be nested. Those of Electric are four deep.
+// deepest bounds how deep values may be nested. Those of Electric are four deep.
 const deepest = 256
 
 // checkValue returns the index after the JSON value that begins at i. Errors are
-// errShort where more of it is needed, and a *ProtocolError where it is none. What is
-// within strings is not looked at.
+// errShort if b ends within the value, and a *ProtocolError if it is not JSON. The
+// content of strings is not checked.
 func checkValue(b []byte, i, depth int) (int, error) {
 	if i >= len(b) {
 		return i, errShort
@@ -36,7 +36,7 @@ func checkValue(b []byte, i, depth int) (int, error) {
 }
 
 // checkObject returns the index after the object that begins at i, and calls member, if
-// there is one, for the members that it passes.
+// it is not nil, for each member.
 func checkObject(b []byte, i, depth int, member func(name, value []byte)) (int, error) {
 	i = skipSpace(b, i+1)
 	if i < len(b) && b[i] == '}' {
@@ -79,8 +79,8 @@ func checkArray(b []byte, i, depth int) (int, error) {
 	}
 }
 
-// checkNext returns the index of the next part of an object or an array or, if there is
-// none, the index after what closes it.
+// checkNext returns the index of the next element or member. At the end of the array or
+// object, more is false and the index is the one after the closing byte.
 func checkNext(b []byte, i int, closing byte) (next int, more bool, err error) {
 	i = skipSpace(b, i)
 	switch {
@@ -116,8 +116,8 @@ func checkName(b []byte, i int) (name []byte, value int, err error) {
 	return name, skipSpace(b, i+1), nil
 }
 
-// checkLiteral returns the index after the number, true, false or null that begins at
-// i. What comes after it has to be there.
+// checkLiteral returns the index after the number, true, false or null that begins at i.
+// The byte after the literal must be in b, since it ends the literal.
 func checkLiteral(b []byte, i int) (int, error) {
 	end := i
 	for end < len(b) && !endsLiteral(b[end]) {
@@ -133,10 +133,11 @@ func checkLiteral(b []byte, i int) (int, error) {
 	}
 }
 
-// longestLiteral is longer than any that Electric writes: its numbers are 64 bits wide.
+// longestLiteral is more than the length of any literal that Electric writes: its
+// numbers have 64 bits.
 const longestLiteral = 64
 
-// isNumber reports whether text is a number as JSON has them (RFC 8259, section 6).
+// isNumber reports whether text is a JSON number (RFC 8259, section 6).
 func isNumber(text []byte) bool {
 	rest := text
 	if len(rest) > 0 && rest[0] == '-' {
@@ -167,7 +168,7 @@ func isNumber(text []byte) bool {
 	return len(rest) == 0
 }
 
-// digits is how many digits text begins with.
+// digits returns the number of digits that text begins with.
 func digits(text []byte) (n int) {
 	for n < len(text) && '0' <= text[n] && text[n] <= '9' {
 		n++

@@ -30,12 +30,12 @@ type Config struct {
 	Transport http.RoundTripper
 }
 
-// headerTimeout bounds how long Electric may take to begin an answer that it
-// should not hold back. Creating a shape's snapshot is the slowest of these.
+// headerTimeout bounds the time to the headers of an answer that is not live. To make
+// the snapshot of a shape is what takes Electric longest.
 const headerTimeout = 60 * time.Second
 
-// idleTimeout is how long an unused connection is kept. Electric closes it after 60 s, and
-// who closes first never sends a request into a closing connection.
+// idleTimeout is how long an unused connection is kept. It is shorter than the 60 s of
+// Electric, so that this side closes first and sends nothing into a closing connection.
 const idleTimeout = 45 * time.Second
 
 // NewClient returns a client. It connects at the first request.
@@ -128,9 +128,10 @@ func (c *Client) do(ctx context.Context, method string, query url.Values, body [
 	}
 }
 
-// send sends one request. Electric closes each connection after some requests, without a
-// word, and what is sent into it at that moment is not answered. So a request that a used
-// connection fails is sent once more, on a new one: all that Electric is asked is to read.
+// send sends one request. Electric closes each connection after some requests, without
+// notice, and does not answer a request that arrives at that moment. So a request that
+// failed on a used connection is sent once more, on a new one. This is safe because
+// every request only reads.
 func (c *Client) send(ctx context.Context, method, url string, body []byte) (*http.Response, error) {
 	used := false
 	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
@@ -158,8 +159,8 @@ func sendWith(ctx context.Context, client *http.Client, method, url string, body
 	return client.Do(req)
 }
 
-// unavailable turns a failed round trip into an error without the URL in it: the
-// URL carries the secret.
+// unavailable returns the error of a failed round trip without its URL, which contains
+// the secret.
 func unavailable(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -6,21 +6,20 @@ import (
 	"time"
 )
 
-// ErrMustRefetch says that Electric does not have the log that a handle names:
-// the shape was rotated, its table truncated, or the handle is another shape's.
+// ErrMustRefetch says that Electric does not have the log of a handle: the shape was
+// rotated, its table truncated, or the handle belongs to another shape.
 var ErrMustRefetch = errors.New("electric: must refetch")
 
-// ErrRefused says that Electric answered 400. Where it is no *MisconfiguredError, the
-// request's own values are the cause: of a subset with a client's where in it, most often
-// one that its column's type cannot hold. The reason is not kept, since it quotes the
-// request.
+// ErrRefused says that Electric answered 400. If it is no *MisconfiguredError, a value
+// in the request is the cause: in a subset, most often one that the type of its column
+// cannot hold. The reason is dropped, since it quotes the request.
 var ErrRefused = errors.New("electric: refused the request")
 
 // ErrTooLarge says that a request was over Electric's limits (recordings 07, 09).
 var ErrTooLarge = errors.New("electric: request too large")
 
-// UnavailableError says that no answer could be had: Electric is away,
-// overloaded, or has lost its database.
+// UnavailableError says that there was no answer: Electric is away, overloaded, or has
+// lost its database.
 type UnavailableError struct {
 	Status     int           // the HTTP status, or 0 when no answer came
 	RetryAfter time.Duration // what Electric asked for, or 0
@@ -38,7 +37,7 @@ func (e *UnavailableError) Error() string {
 // Unwrap returns the cause.
 func (e *UnavailableError) Unwrap() error { return e.Err }
 
-// ProtocolError says that an answer was not what Electric's protocol promises.
+// ProtocolError says that an answer breaks the protocol of Electric.
 type ProtocolError struct{ Reason string }
 
 // Error implements error.

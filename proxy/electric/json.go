@@ -12,10 +12,10 @@ type member struct {
 	value []byte
 }
 
-// members calls yield for each member of a JSON object, in order, until yield
-// returns false. The text has to be valid JSON: the decoder that cut it out of a
-// body has checked it, once, and the hot path must not pay for that again. Of any
-// other text it makes something, without a panic.
+// members calls yield for each member of a JSON object, in order, until yield returns
+// false. The text must be valid JSON: it was checked once, when it was cut out of a
+// body, and is not checked again for speed. Other text gives a wrong result, and no
+// panic.
 func members(object []byte, yield func(member) bool) {
 	i := skipSpace(object, 0)
 	if i >= len(object) || object[i] != '{' {
@@ -121,7 +121,7 @@ func stringEnd(b []byte, i int) (end int, ok bool) {
 	return 0, false
 }
 
-// stringIs reports whether a JSON string, with its quotes, spells s.
+// stringIs reports whether a JSON string, with its quotes, means s.
 func stringIs(quoted []byte, s string) bool {
 	if len(quoted) < 2 || quoted[0] != '"' {
 		return false
@@ -130,7 +130,7 @@ func stringIs(quoted []byte, s string) bool {
 	if string(inner) == s {
 		return true
 	}
-	// Escapes make it longer than what it spells.
+	// With escapes it is longer than its meaning.
 	if len(inner) <= len(s) || bytes.IndexByte(inner, '\\') < 0 {
 		return false
 	}
@@ -141,8 +141,8 @@ func stringIs(quoted []byte, s string) bool {
 // Unquote returns the text of a JSON string, with its quotes. Errors are *ProtocolError.
 func Unquote(quoted []byte) ([]byte, error) { return unquote(quoted) }
 
-// unquote returns the text of a JSON string, with its quotes. Without escapes in
-// it, the result is a slice of its argument.
+// unquote returns the text of a JSON string, which comes with its quotes. The result is
+// a slice of the argument if there are no escapes in it.
 func unquote(quoted []byte) ([]byte, error) {
 	if len(quoted) < 2 || quoted[0] != '"' {
 		return nil, protocolErrorf("a column's value is neither a string nor null")

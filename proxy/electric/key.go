@@ -51,7 +51,8 @@ func KeyColumns(key, schema, table string) ([]*string, bool) {
 	return values, true
 }
 
-// keyPartEnd returns the index of the first / of s that is not doubled.
+// keyPartEnd returns the index of the first single / of s: a doubled one is part of a
+// value.
 func keyPartEnd(s string) int {
 	for i := 0; i < len(s); i++ {
 		if s[i] != '/' {

@@ -5,15 +5,16 @@ import (
 	"slices"
 )
 
-// rowScanner scans the rows of a snapshot.
+// rowScanner scans the rows of a snapshot. A row that is laid out like the one before it
+// is not parsed, only compared.
 type rowScanner struct {
 	messageScanner
 	layout  layout
 	learned int
 }
 
-// mostLayouts is how many layouts are learnt of one snapshot: where each row has its own,
-// it is no use.
+// mostLayouts bounds how many layouts are learned in one snapshot. If many rows differ,
+// learning costs more than it gains.
 const mostLayouts = 16
 
 // scan is as messageScanner.scan.
@@ -30,36 +31,36 @@ func (r *rowScanner) scan(b []byte, m *Message) (end int, err error) {
 	return end, err
 }
 
-// layout is how the last row was laid out: the texts between its values. The rows of a
-// snapshot are alike but for those, and to compare the rest takes a third of the time
-// that it takes to read it.
+// layout is the text between the values of a row. The rows of a snapshot have this text
+// in common, and comparing it takes a third of the time of parsing. On a first read of
+// 10,000 rows this saves a fifth of the whole.
 type layout struct {
-	gaps []gap // one more than there are values; none: there was no such row
+	gaps []gap // one more than there are values; empty: no row was learned
 
 	key, value, headers part
 
-	starts []int // of the gaps in the row that is read
+	starts []int // where each gap begins in the row at hand
 }
 
-// gap is the text before a value or, of the last one, after all of them.
+// gap is the text before a value. The last one is the text after all values.
 type gap struct {
 	text  []byte
-	inKey bool // what comes next is the end of the key
+	inKey bool // the next value is the part of the key after the table
 }
 
-// part is where a part of a row begins and ends.
+// part is a range of a row.
 type part struct{ from, to place }
 
-// place is a place in a row, or right after a value: so far from where a gap begins.
+// place is a position in a row: a distance, in bytes, from the beginning of a gap.
 type place struct{ gap, distance int }
 
-// hole is where a value is in a row.
+// hole is the range of a value in a row.
 type hole struct {
 	from, to int
 	inKey    bool
 }
 
-// learn notes how a row is laid out.
+// learn notes the layout of a row.
 func (l *layout) learn(row []byte, m *Message) {
 	l.gaps = l.gaps[:0]
 	holes, ok := holesOf(row, m)
@@ -80,11 +81,11 @@ func (l *layout) learn(row []byte, m *Message) {
 	l.starts = make([]int, len(l.gaps))
 }
 
-// offsetIn returns where a part of a text begins in it: a slice of it, or of such a
-// slice, all of which reach as far as the text can.
+// offsetIn returns the offset of part in text. Part must be a slice of text, or of such
+// a slice, with its capacity.
 func offsetIn(text, part []byte) int { return cap(text) - cap(part) }
 
-// placeOf says where an offset is, which is in no value.
+// placeOf returns the place of an offset that is not within a value.
 func placeOf(holes []hole, offset int) place {
 	gap, begin := 0, 0
 	for gap < len(holes) && holes[gap].to <= offset {
@@ -94,8 +95,9 @@ func placeOf(holes []hole, offset int) place {
 	return place{gap, offset - begin}
 }
 
-// holesOf returns where the values of a row are, in order: of its columns, and of the
-// key what comes after the table's name. It returns false for what is no plain row.
+// holesOf returns the values of a row, in order: those of its columns, and the part of
+// the key after the table. It returns false for a row with other members than key, value
+// and headers.
 func holesOf(row []byte, m *Message) (holes []hole, ok bool) {
 	name := bytes.Index(m.key, endOfTable)
 	if m.Operation != Insert || m.KeyChange != nil || m.old != nil || name < 0 || m.key[0] != '"' {
@@ -104,7 +106,7 @@ func holesOf(row []byte, m *Message) (holes []hole, ok bool) {
 	names := 0
 	members(row, func(member) bool { names++; return true })
 	if names != 3 {
-		return nil, false // something is there twice, or is not known
+		return nil, false // a member is there twice, or is not known
 	}
 	key := offsetIn(row, m.key)
 	holes = append(holes, hole{key + name + len(endOfTable), key + len(m.key), true})
@@ -117,7 +119,7 @@ func holesOf(row []byte, m *Message) (holes []hole, ok bool) {
 	return holes, len(holes) > 1
 }
 
-// read reads the row that b begins with, if it is laid out as the last one was.
+// read reads the row that b begins with. It returns false if the row has another layout.
 func (l *layout) read(b []byte, m *Message) (end int, ok bool) {
 	if len(l.gaps) == 0 {
 		return 0, false
@@ -152,7 +154,7 @@ func (l *layout) read(b []byte, m *Message) (end int, ok bool) {
 	return i, true
 }
 
-// of returns a part of the row that was read.
+// of returns a part of the row at hand.
 func (l *layout) of(b []byte, p part) []byte {
 	return b[l.starts[p.from.gap]+p.from.distance : l.starts[p.to.gap]+p.to.distance]
 }

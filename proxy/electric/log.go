@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// LogRequest asks for a part of a feed's log.
+// LogRequest asks for a part of a log.
 type LogRequest struct {
 	Handle string // empty with BeforeAll and Now
 	Offset Offset
@@ -16,7 +16,7 @@ type LogRequest struct {
 	Cursor string // the cursor of the last live answer, or empty
 }
 
-// LogResponse is Electric's answer: its headers, and its messages still unread.
+// LogResponse is an answer of Electric: its headers, and a reader of its messages.
 type LogResponse struct {
 	Handle   string
 	Offset   Offset // where to read on from, once all messages are read
@@ -27,8 +27,8 @@ type LogResponse struct {
 	*MessageReader
 }
 
-// ReadLog asks for the messages of feed after an offset. The caller must Close
-// the response. Errors are as for subsets, and ErrMustRefetch besides.
+// ReadLog reads the log of feed after an offset. The caller must Close the response.
+// Errors are those of ReadSubset, and ErrMustRefetch.
 func (c *Client) ReadLog(ctx context.Context, feed *LogSpec, r LogRequest) (*LogResponse, error) {
 	q := feed.query()
 	q.Set("offset", r.Offset.String())
@@ -87,11 +87,12 @@ func positionHeader(h http.Header) (Offset, error) {
 	return o, nil
 }
 
-// errSlow is why a request whose answer did not begin in time was given up.
+// errSlow is the cause of a request that was given up because its answer did not begin
+// in time.
 var errSlow = errors.New("no answer in time")
 
-// headerGuard gives up a request whose answer does not begin in time, without
-// bounding how long its body may take. It owns a context; stop releases it.
+// headerGuard ends a request whose answer does not begin in time. It does not bound the
+// time of the body. It owns a context; stop releases it.
 type headerGuard struct {
 	cancel context.CancelCauseFunc
 	timer  *time.Timer

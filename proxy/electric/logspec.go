@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// LogSpec names one shape log of Electric. Everybody who may see some of a shape
-// reads the same feed.
+// LogSpec identifies one shape log of Electric. All readers of a shape, whatever their
+// grants, share the log of its LogSpec.
 type LogSpec struct {
 	Schema, Table string // the table's names as the catalog has them
 	Columns       []string
@@ -61,9 +61,9 @@ func (f *LogSpec) derive() {
 	f.spelling = newSpelling(f.Schema, f.Table)
 }
 
-// query returns the part of an upstream URL that names the feed. Both columns
-// and queryable_columns are sent: the one limits what is returned, the other
-// what a subset's where and order_by may speak of (recording 12).
+// query returns the part of an upstream URL that identifies the log. Both columns and
+// queryable_columns are sent: one limits the columns that are returned, the other those
+// that the where and order_by of a subset may use (recording 12).
 func (f *LogSpec) query() url.Values {
 	columns := columnList(f.Columns)
 	q := url.Values{
@@ -96,8 +96,8 @@ func columnList(columns []string) string {
 	return strings.Join(quoted, ",")
 }
 
-// QuoteIdentifier spells a name of the catalog in SQL, so that it is neither
-// folded nor taken for anything but a name.
+// QuoteIdentifier quotes a name of the catalog for SQL. A quoted name is not folded to
+// lower case, and is never a keyword.
 func QuoteIdentifier(name string) string {
 	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 }

@@ -7,10 +7,10 @@ import (
 	"strconv"
 )
 
-// Operation is what a message says of a row.
+// Operation is the kind of change that a message describes.
 type Operation uint8
 
-// The operations, and Control: a message that is about the log, not a row.
+// The operations, and Control: a message about the log and not about a row.
 const (
 	Control Operation = iota
 	Insert
@@ -25,15 +25,15 @@ const (
 	ControlSnapshotEnd = "snapshot-end"
 )
 
-// Message is one message of a log, or one row of a snapshot. Its slices are of
-// the reader's buffer: they hold until the next message is read.
+// Message is one message of a log, or one row of a snapshot. Its slices belong to the
+// buffer of the reader: they are valid until the next message is read.
 type Message struct {
 	Raw       []byte // the whole message, as Electric wrote it
 	Operation Operation
 	Control   string // of a Control message
 
-	// KeyChange is the key of the other half of a primary-key change, which
-	// Electric writes as a delete and an insert (recording 02), or nil.
+	// KeyChange is the other key of a primary-key change, or nil. Electric writes such a
+	// change as a delete and an insert (recording 02).
 	KeyChange []byte
 
 	key, value, old, headers []byte
@@ -41,13 +41,13 @@ type Message struct {
 	remembered []rememberedColumn
 }
 
-// rememberedColumn is a column that was read before.
+// rememberedColumn is a column that Remember has read.
 type rememberedColumn struct {
 	name     string
 	now, old Value
 }
 
-// ParseMessage reads a message that was read before, from a copy of its Raw.
+// ParseMessage parses a copy of the Raw of a message that a reader returned.
 func ParseMessage(raw []byte) (Message, error) {
 	var m Message
 	end, err := new(messageScanner).scan(raw, &m)
@@ -70,9 +70,9 @@ type messageScanner struct {
 	odd bool
 }
 
-// scan reads the message that b begins with, but for Raw, and returns where it ends. A
-// message of a kind that is not known is an error, since nothing can be said of who may
-// see it. Errors are as of checkValue.
+// scan reads the message that b begins with, all but Raw, and returns its end. A message
+// of an unknown kind is an error, since nobody can decide who may see it. Errors are
+// those of checkValue.
 func (s *messageScanner) scan(b []byte, m *Message) (end int, err error) {
 	*m = Message{}
 	if len(b) == 0 || b[0] != '{' {
@@ -84,7 +84,7 @@ func (s *messageScanner) scan(b []byte, m *Message) (end int, err error) {
 	return end, s.parse(m)
 }
 
-// set notes one member of the message's object.
+// set stores one member of the message.
 func (m *Message) set(name, value []byte) {
 	switch {
 	case stringIs(name, "key"):
@@ -98,7 +98,8 @@ func (m *Message) set(name, value []byte) {
 	}
 }
 
-// parse reads the headers, and makes sure that the rest of the message goes with them.
+// parse reads the headers, and checks that the message has the members that its
+// operation needs.
 func (s *messageScanner) parse(m *Message) error {
 	s.odd = false
 	if len(s.inserts) > 0 && bytes.Equal(s.inserts, m.headers) {
@@ -124,8 +125,8 @@ func (s *messageScanner) parse(m *Message) error {
 	return nil
 }
 
-// respell spells the keys of the message at hand as they should be, in a copy of it that
-// is made in buf. It returns the buffer.
+// respell rewrites the keys and the relation of the message in a copy, which is made in
+// buf. It returns the buffer.
 func (s *messageScanner) respell(m *Message, buf []byte) ([]byte, error) {
 	buf, err := s.spelling.appendMessage(buf[:0], m.Raw)
 	if err != nil {
@@ -135,7 +136,7 @@ func (s *messageScanner) respell(m *Message, buf []byte) ([]byte, error) {
 	return buf, err
 }
 
-// parseHeaders reads the headers, and returns the one that names the table.
+// parseHeaders reads the headers. It returns the value of the header relation, or nil.
 func (m *Message) parseHeaders() (relation []byte, err error) {
 	var operation, control []byte
 	members(m.headers, func(f member) bool {
@@ -185,8 +186,8 @@ type Value struct {
 	Present bool // false: the message says nothing of the column
 }
 
-// Remember reads some columns once, for a message that many will ask for them. From
-// then on they cost nothing to ask for.
+// Remember reads some columns in advance. It is for a message whose columns are read
+// many times: reading them again costs next to nothing.
 func (m *Message) Remember(names []string) error {
 	all := make([]rememberedColumn, len(names))
 	for i, name := range names {
@@ -204,8 +205,7 @@ func (m *Message) Remember(names []string) error {
 	return nil
 }
 
-// Column returns a column of the row as the message leaves it; of a delete, as it
-// was.
+// Column returns a column of the row after the change; of a delete, before it.
 func (m *Message) Column(name string) (Value, error) {
 	for i := range m.remembered {
 		if m.remembered[i].name == name {
@@ -215,9 +215,9 @@ func (m *Message) Column(name string) (Value, error) {
 	return column(m.value, name)
 }
 
-// OldColumn returns a column of the row as it was before an update. What the
-// message does not list as changed is as it is now. Only feeds with ReplicaFull
-// tell.
+// OldColumn returns a column of the row before an update. A column that the message does
+// not list as changed has its present value. Only logs with ReplicaFull contain old
+// values.
 func (m *Message) OldColumn(name string) (Value, error) {
 	for i := range m.remembered {
 		if m.remembered[i].name == name {
@@ -248,11 +248,10 @@ func column(object []byte, name string) (v Value, err error) {
 	return v, err
 }
 
-// AppendAs appends the message to dst as another operation than the one it came
-// as: what a reader must see of an update that brought the row into what it may
-// see (Insert: the new row), or took it out (Delete: the row as it was, as
-// ReplicaFull deletes carry it). The message must be an Update of a ReplicaFull
-// feed.
+// AppendAs appends an update to dst as another operation. As an Insert it has the new
+// row: the reader could not see the row before. As a Delete it has the old row, as the
+// deletes of ReplicaFull do: the reader cannot see the row any more. The message must be
+// an Update of a log with ReplicaFull.
 func (m *Message) AppendAs(dst []byte, op Operation) []byte {
 	dst = append(dst, `{"key":`...)
 	dst = append(dst, m.key...)
@@ -274,7 +273,7 @@ func (m *Message) AppendAs(dst []byte, op Operation) []byte {
 	return append(dst, "}}"...)
 }
 
-// Offset returns the message's place in the log, or Start if it names none.
+// Offset returns the position of the message in the log, or Start if it has none.
 func (m *Message) Offset() Offset {
 	var o Offset
 	members(m.headers, func(f member) bool {
@@ -289,8 +288,8 @@ func (m *Message) Offset() Offset {
 	return o
 }
 
-// LastSeenLSN returns how far Electric had come with the whole database when it wrote
-// an up-to-date message, or 0 if the message does not say.
+// LastSeenLSN returns the global_last_seen_lsn of an up-to-date message: the LSN up to
+// which Electric has processed the database. It is 0 if the message has none.
 func (m *Message) LastSeenLSN() uint64 {
 	var lsn uint64
 	members(m.headers, func(f member) bool {
@@ -302,7 +301,7 @@ func (m *Message) LastSeenLSN() uint64 {
 	return lsn
 }
 
-// number reads a number, or a string with one in it.
+// number reads a JSON number, or a JSON string that contains one.
 func number(value []byte) (uint64, bool) {
 	if len(value) >= 2 && value[0] == '"' {
 		value = value[1 : len(value)-1]
@@ -311,11 +310,11 @@ func number(value []byte) (uint64, bool) {
 	return n, err == nil
 }
 
-// Key returns the row's key, as JSON spells it.
+// Key returns the key of the row as a JSON string, with its quotes.
 func (m *Message) Key() []byte { return m.key }
 
-// AppendEnd appends a delete of the message's row to dst, which tells its key and
-// the columns of its primary key, and nothing else of the row or of the message.
+// AppendEnd appends a delete of the row to dst that contains its key and the columns of
+// its primary key, and nothing else of the row or the message.
 func (m *Message) AppendEnd(dst []byte, key []string) []byte {
 	return m.appendEnd(dst, key, false)
 }
@@ -366,8 +365,8 @@ func (m *Message) appendOldRow(dst []byte) []byte {
 	return append(dst, '}')
 }
 
-// AppendWithoutKeyChange appends the message to dst without the header that names
-// the other half of a primary-key change.
+// AppendWithoutKeyChange appends the message to dst without the header that contains the
+// other key of a primary-key change.
 func (m *Message) AppendWithoutKeyChange(dst []byte) []byte {
 	dst = append(dst, '{')
 	first := true

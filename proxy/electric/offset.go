@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// Offset is a position in a shape's log: a transaction and an operation in it.
+// Offset is a position in the log of a shape: a transaction, and an operation in it.
 //
-// Electric spells it "<lsn>_<operation>", where the operation may be "inf": the
-// end of the transaction. Two more spellings name no position but ask for one:
-// "-1", before everything, and "now", the log's present end.
+// Electric writes it as "<lsn>_<operation>", where the operation "inf" is the end of the
+// transaction. Two special values are no positions: "-1" is the time before the log, and
+// "now" its present end.
 type Offset struct {
 	kind offsetKind
 	lsn  uint64
@@ -37,8 +37,8 @@ var (
 
 var errOffset = errors.New(`not an offset: want "-1", "now" or "<number>_<number>"`)
 
-// ParseOffset reads an offset as Electric writes it. It is stricter than Electric
-// itself, which also takes leading zeros and signs: an offset has one spelling.
+// ParseOffset parses an offset as Electric writes it. Electric itself also accepts
+// leading zeros and signs. They are refused here, so that an offset has one spelling.
 func ParseOffset(s string) (Offset, error) {
 	switch s {
 	case "-1":
@@ -74,11 +74,11 @@ func parseNumber(s string) (uint64, error) {
 	return n, nil
 }
 
-// IsPosition reports whether o is a place in a log, rather than a wish for one.
+// IsPosition reports whether o is a position in a log, and neither BeforeAll nor Now.
 func (o Offset) IsPosition() bool { return o.kind == kindPosition }
 
-// LSN returns the transaction's position in Postgres' write-ahead log; 0 stands
-// for the snapshot that a log begins with.
+// LSN returns the position of the transaction in the write-ahead log of Postgres. It is
+// 0 within the snapshot that a log begins with.
 func (o Offset) LSN() uint64 { return o.lsn }
 
 // marks are the bits of an LSN that are always zero: what Postgres writes ahead is aligned

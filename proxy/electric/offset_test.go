@@ -1,6 +1,7 @@
 package electric
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 )
@@ -60,21 +61,18 @@ func FuzzParseOffset(f *testing.F) {
 	})
 }
 
-func TestANoteIsNoPartOfThePosition(t *testing.T) {
+func TestAMarkIsNoPartOfThePosition(t *testing.T) {
 	for _, s := range []string{"0_inf", "27028648_0", "27029048_1", "27066264_2"} {
 		o, err := ParseOffset(s)
-		if err != nil || o.Note() != 0 {
-			t.Fatalf("%s: note %d, %v", s, o.Note(), err)
+		if err != nil || o.Unmarked() != o {
+			t.Fatalf("%s without a mark is %s, %v", s, o.Unmarked(), err)
 		}
-		for note := range uint64(8) {
-			noted := o.WithNote(note)
-			back, err := ParseOffset(noted.String())
-			if err != nil || back.Note() != note || back.WithNote(0) != o {
-				t.Errorf("%s with %d is %s", s, note, noted)
-			}
-			if note > 0 && noted.Compare(o) <= 0 {
-				t.Errorf("%s is not after %s", noted, s)
-			}
+		marked, err := ParseOffset(fmt.Sprintf("%d_0", Marked(o.LSN())))
+		if err != nil || marked.Compare(o) <= 0 && o.LSN() > 0 || marked.Unmarked().LSN() != o.LSN() {
+			t.Errorf("%s with a mark is %s, %v", s, marked, err)
 		}
+	}
+	if Now.Unmarked() != Now || BeforeAll.Unmarked() != BeforeAll {
+		t.Error("an offset that is no position has lost its meaning")
 	}
 }

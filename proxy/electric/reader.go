@@ -5,7 +5,7 @@ import (
 	"io"
 )
 
-// MessageReader reads the messages of a log answer one by one. Its memory is that
+// MessageReader reads the messages of an answer of a log one by one. Its memory is that
 // of the largest message, whatever the length of the answer.
 type MessageReader struct {
 	body    io.ReadCloser
@@ -18,18 +18,18 @@ type MessageReader struct {
 	done    bool
 }
 
-// NewMessageReader returns a reader of the messages of a log. It takes their keys as they
-// are spelled, whatever the table, and closes body.
+// NewMessageReader returns a reader of the messages of a log, for any table: it does not
+// rewrite keys. Close closes body.
 func NewMessageReader(body io.ReadCloser) *MessageReader { return newMessageReader(body, nil) }
 
 func newMessageReader(body io.ReadCloser, keys *spelling) *MessageReader {
 	return &MessageReader{body: body, text: source{body: body}, scanner: messageScanner{spelling: keys}, first: true}
 }
 
-// Next returns the next message, or io.EOF after the last one. The message holds
-// until the next call. Any other error means that what was read is not all there
-// is: an *UnavailableError where the connection broke, a *ProtocolError where
-// Electric sent what no log holds.
+// Next returns the next message, or io.EOF after the last one. The message is valid
+// until the next call. Any other error means that the answer is incomplete: an
+// *UnavailableError if the connection broke, a *ProtocolError if the body is not that of
+// a log.
 func (r *MessageReader) Next() (*Message, error) {
 	if r.done {
 		return nil, io.EOF
@@ -71,8 +71,8 @@ type Metadata struct {
 	DatabaseLSN []byte // nil if Electric did not name it
 }
 
-// SnapshotReader reads the rows of a subset answer one by one, as messages that
-// insert them.
+// SnapshotReader reads the rows of a subset one by one. Each is a message with the
+// operation Insert.
 type SnapshotReader struct {
 	body     io.ReadCloser
 	text     source
@@ -81,8 +81,8 @@ type SnapshotReader struct {
 	odd      []byte // a row whose key was respelled
 	metadata *Metadata
 	opened   bool
-	members  bool // the answer's first member is still to come
-	rows     bool // and so is the first row
+	members  bool // no member of the answer has been read
+	rows     bool // no row has been read
 	inData   bool
 	sawData  bool
 	done     bool
@@ -94,11 +94,11 @@ func newSnapshotReader(body io.ReadCloser, keys *spelling) *SnapshotReader {
 	return r
 }
 
-// Metadata returns the snapshot's metadata, or nil if it was not read yet. It is
-// never nil once Next has returned io.EOF. Electric writes it before the rows.
+// Metadata returns the metadata of the snapshot, or nil if it has not been read yet.
+// After Next has returned io.EOF it is not nil. Electric writes it before the rows.
 func (r *SnapshotReader) Metadata() *Metadata { return r.metadata }
 
-// Next is as MessageReader.Next.
+// Next is like MessageReader.Next.
 func (r *SnapshotReader) Next() (*Message, error) {
 	if r.done {
 		return nil, io.EOF
@@ -146,7 +146,7 @@ func (r *SnapshotReader) row() (*Message, error) {
 	return &r.msg, nil
 }
 
-// end ends the reading, once the answer's object was read.
+// end checks that the answer was complete, and returns io.EOF.
 func (r *SnapshotReader) end() error {
 	if r.metadata == nil || !r.sawData {
 		return protocolErrorf("a snapshot without metadata or data")
@@ -155,7 +155,7 @@ func (r *SnapshotReader) end() error {
 	return r.text.end()
 }
 
-// member reads one member of the answer's object, and of data only its start.
+// member reads one member of the answer. Of data it reads the opening bracket only.
 func (r *SnapshotReader) member() error {
 	name, err := r.text.name()
 	if err != nil {

@@ -7,11 +7,12 @@ import (
 	"strings"
 )
 
-// MisconfiguredError says that Electric cannot serve a shape as it is defined, whoever
-// asks: its table or one of its columns is not there, a column is generated, columns lacks
-// part of the primary key, the static where cannot be read. Only the operator can mend it.
+// MisconfiguredError says that Electric cannot serve a shape as it is defined, for any
+// reader: its table or a column does not exist, a column is generated, columns lacks a
+// part of the primary key, or the static where is invalid. Only the operator can mend
+// it.
 //
-// It is an ErrRefused too.
+// errors.Is(err, ErrRefused) is true for it.
 type MisconfiguredError struct {
 	// Reason names the field of Electric's API and what is wrong with it. It is for
 	// operators: it may name the table and columns, and holds no where and no secret.

@@ -6,11 +6,10 @@ import (
 	"slices"
 )
 
-// Schema is what Electric says of a shape's columns, in the electric-schema
-// header of every answer that is not live.
+// Schema describes the columns of a shape: the electric-schema header of an answer that
+// is not live.
 type Schema struct {
-	// Header is the header's text, passed on to clients as it came: they parse
-	// values by it.
+	// Header is the text of the header. Clients get it unchanged, and parse values by it.
 	Header  string
 	Columns map[string]Column
 	Key     []string // the primary key's columns, in its order; none if the table has no key

@@ -7,20 +7,19 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// spelling is how the keys of one table are spelled: as Electric's subsets spell them.
-//
-// Electric has two ways to spell the table in a key. A snapshot quotes the table of the
-// shape as SQL does:
+// spelling is how the keys of a table are spelled. Electric has two spellings of the table
+// in a key. A snapshot quotes the table of the shape as SQL does:
 //
 //	"s"."Odd.Name/2"/"1"     "public"."runs"/"1"
 //
-// The log doubles every . and / of the name, leaves its quotes as they are, and names
-// the partition that holds the row:
+// The log doubles every . and / of the name, does not double its quotes, and names the
+// partition that holds the row (recordings 14 and 15):
 //
 //	"s"."Odd..Name//2"/"1"   "public"."runs_28"/"1"
 //
-// A client finds its rows by key. So readers rewrite the log's spelling, and nothing
-// above this package ever sees it. The values in a key are spelled alike in both.
+// A client finds its rows by key, so a delete must have the key of the insert. Readers
+// therefore rewrite the log's spelling to the snapshot's. The values in a key have one
+// spelling.
 type spelling struct {
 	prefix   string // of a key, up to the values: "public"."runs"
 	quoted   []byte // the prefix as a JSON string, without its closing quote
@@ -39,21 +38,21 @@ func newSpelling(schema, table string) *spelling {
 	return &spelling{prefix: prefix, quoted: quoted[:len(quoted)-1], relation: append(relation, ']')}
 }
 
-// quote returns a name as a JSON string. Postgres has no names that are not UTF-8; of
-// one, what is not becomes U+FFFD.
+// quote returns a name as a JSON string. Names in Postgres are valid UTF-8.
 func quote(name string) []byte {
 	b, _ := jsontext.AppendQuote(nil, strings.ToValidUTF8(name, "\ufffd"))
 	return b
 }
 
-// has reports whether a key, as JSON, is surely spelled so. It is asked of every row.
+// has reports whether a key, as JSON, has this spelling. It may return false for one that
+// has, with other escapes. It is called for every row.
 func (s *spelling) has(key []byte) bool {
 	rest, ok := bytes.CutPrefix(key, s.quoted)
 	return ok && (bytes.HasPrefix(rest, endOfTable) || bytes.HasPrefix(rest, endBeforeNull))
 }
 
-// isOdd reports whether headers name the table in another way: by a relation, as JSON, or
-// by the key of a key change, as text. Either may be nil.
+// isOdd reports whether headers have another spelling: in the relation, as JSON, or in the
+// other key of a primary-key change, as text. Either may be nil.
 func (s *spelling) isOdd(relation, keyChange []byte) bool {
 	if relation != nil && !bytes.Equal(relation, s.relation) {
 		return true
@@ -62,14 +61,14 @@ func (s *spelling) isOdd(relation, keyChange []byte) bool {
 	return keyChange != nil && !ok
 }
 
-// What ends the table's name in a key, as JSON, before a value and before a NULL. A /
-// of the name in the log's spelling is followed by another one.
+// The end of the table in a key, as JSON, before a value and before a NULL. In the log's
+// spelling, a / of the name is followed by another /.
 var (
 	endOfTable    = []byte(`/\"`)
 	endBeforeNull = []byte(`/_`)
 )
 
-// appendMessage appends a message with its keys and its relation spelled so.
+// appendMessage appends a message with its keys and its relation in this spelling.
 func (s *spelling) appendMessage(dst, raw []byte) (_ []byte, err error) {
 	dst = append(dst, '{')
 	first := true
@@ -102,8 +101,8 @@ func (s *spelling) headers(headers []byte) (_ []byte, err error) {
 	return append(out, '}'), err
 }
 
-// key returns a key, as JSON, spelled so. What does not have the form of a key stays as it
-// is: KeyColumns does not read it either.
+// key returns a key, as JSON, in this spelling. Text that is not of the form of a key is
+// returned unchanged, and KeyColumns returns false for it.
 func (s *spelling) key(key []byte) ([]byte, error) {
 	if s.has(key) {
 		return key, nil
@@ -116,7 +115,7 @@ func (s *spelling) key(key []byte) ([]byte, error) {
 	if !ok {
 		end := keyPartEnd(string(text))
 		if end < 2 || text[0] != '"' || text[end-1] != '"' || end == len(text) {
-			return key, nil // it names no table
+			return key, nil
 		}
 		values = text[end:]
 	}
@@ -127,8 +126,8 @@ func (s *spelling) key(key []byte) ([]byte, error) {
 	return append(bytes.Clone(s.quoted), quoted[1:]...), nil
 }
 
-// values returns the part of a key, as text, that follows the table. It returns false for
-// a key that is spelled in another way.
+// values returns the part of a key, as text, after the table. It returns false for a key
+// in another spelling.
 func (s *spelling) values(key []byte) ([]byte, bool) {
 	if len(key) < len(s.prefix) || string(key[:len(s.prefix)]) != s.prefix {
 		return nil, false

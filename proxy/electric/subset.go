@@ -15,7 +15,7 @@ import (
 // shows one of 8.1 MB refused).
 const MaxBody = 8_000_000
 
-// Subset asks for the rows of a feed as they are now.
+// Subset is a query for the present rows of a shape.
 type Subset struct {
 	Where   string
 	Params  map[string]string // by number, from "1", without gaps
@@ -24,9 +24,9 @@ type Subset struct {
 	Offset  *int64
 }
 
-// Body returns the request's body. Params may be long, and are most often plain: so it
-// is put together here, which takes half the time that encoding/json takes. Errors are
-// of text that is not valid UTF-8.
+// Body returns the body of the request. It is built by hand, since params may be long:
+// this takes half the time of encoding/json. It returns an error for text that is not
+// valid UTF-8.
 func (s *Subset) Body() ([]byte, error) {
 	size := len(s.Where) + len(s.OrderBy) + 128
 	for _, v := range s.Params {
@@ -68,16 +68,16 @@ func appendText(dst []byte, text string) ([]byte, error) {
 	return append(append(append(dst, '"'), text...), '"'), nil
 }
 
-// isPlainInJSON reports whether a text surely means itself in a JSON string. It looks at
-// eight bytes at a time: a list of ids may have half a million.
+// isPlainInJSON reports whether a text needs no escapes in a JSON string. False may be
+// wrong. It tests eight bytes at a time: a list of ids may be megabytes long.
 func isPlainInJSON(text string) bool {
 	const ones, high = 0x0101010101010101, 0x8080808080808080
 	for len(text) >= 8 {
 		w := uint64(text[0]) | uint64(text[1])<<8 | uint64(text[2])<<16 | uint64(text[3])<<24 |
 			uint64(text[4])<<32 | uint64(text[5])<<40 | uint64(text[6])<<48 | uint64(text[7])<<56
 		quote, backslash := w^(ones*'"'), w^(ones*'\\')
-		// The high bit of a byte is set in w by what is not ASCII, and in the others by
-		// what is less than a blank, and by a zero: a quote, or a backslash.
+		// The high bit of a byte is set in w if it is not ASCII, in the second term if it
+		// is less than a blank, and in the last two if it is a quote or a backslash.
 		if (w|(w-ones*' ')&^w|(quote-ones)&^quote|(backslash-ones)&^backslash)&high != 0 {
 			return false
 		}
@@ -91,19 +91,18 @@ func isPlainInJSON(text string) bool {
 	return true
 }
 
-// SubsetResponse is a snapshot: its metadata, and its rows still unread.
+// SubsetResponse is a snapshot: its headers, and a reader of its rows.
 type SubsetResponse struct {
 	Handle string
-	Offset Offset // a position of the feed's log that is not after the snapshot
+	Offset Offset // a position of the log; the snapshot is at least as new
 	Schema *Schema
 
 	*SnapshotReader
 }
 
-// ReadSubset takes a snapshot of the rows of feed that s asks for. It is sent by
-// POST, whose body may be long, and without a handle: a subset is a view of the
-// table, and a handle that Electric no longer has would only make it fail. The
-// caller must Close the response.
+// ReadSubset takes a snapshot of the rows of feed that s selects. It sends a POST, since
+// the body may be long, and no handle: the snapshot is of the table, and a handle that
+// Electric no longer has would make it fail. The caller must Close the response.
 //
 // Errors are ErrRefused, a *MisconfiguredError, ErrTooLarge, an *UnavailableError, a
 // *ProtocolError, or the context's.

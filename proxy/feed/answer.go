@@ -6,38 +6,49 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/shapegate/shapegate/proxy/electric"
 )
 
-// Answer is what all readers of an cohort are sent of a part of a log. Nobody may
-// change it.
+// Answer is a part of a log, encoded for the readers of a cohort. It is shared and must
+// not be changed.
 type Answer struct {
 	make sync.Once
+	made atomic.Bool
 	err  error
 
-	// Elements are the messages, Body a JSON array of them, which ends with up-to-date
-	// if the part reaches the log's end.
+	// Elements are the messages. Body is a JSON array of them, with up-to-date as the last
+	// element if the part reaches the end of the log.
 	Elements [][]byte
 	Body     []byte
 
 	zip    sync.Once
 	zipped []byte
+
+	counted atomic.Bool // its memory is, or need not be
 }
 
 var errUnfinished = errors.New("feed: the answer was not finished")
 
-// Encoder appends what an cohort is sent of a message to dst, and reports whether
-// that is anything.
+// Encoder appends a message to dst as the cohort is sent it. It returns false if the
+// cohort is sent nothing.
 type Encoder func(dst []byte, m *electric.Message) ([]byte, bool, error)
 
-// fill makes the answer, once, whoever comes first.
-func (a *Answer) fill(p Part, encode Encoder) error {
-	a.make.Do(func() {
-		a.err = errUnfinished // if it panics
-		a.err = a.encode(&p, encode)
-	})
+// fill encodes the answer, once. Other callers wait for the first one.
+func (a *Answer) fill(p *Part, encode Encoder) error {
+	if !a.made.Load() { // nearly always it is, and then this costs no memory
+		a.makeOf(*p, encode)
+	}
 	return a.err
+}
+
+func (a *Answer) makeOf(p Part, encode Encoder) {
+	a.make.Do(func() {
+		a.err = errUnfinished // stays if encode panics
+		a.err = a.encode(&p, encode)
+		a.made.Store(true)
+	})
 }
 
 func (a *Answer) encode(p *Part, encode Encoder) error {
@@ -46,7 +57,7 @@ func (a *Answer) encode(p *Part, encode Encoder) error {
 	for !p.over {
 		m, err := p.Next()
 		if err != nil {
-			break // io.EOF: it is from memory
+			break // io.EOF: a part in memory has no other error
 		}
 		start := len(body)
 		if m.Operation == electric.Control {
@@ -74,23 +85,23 @@ func (a *Answer) encode(p *Part, encode Encoder) error {
 	return nil
 }
 
-// worthZipping is the length of a body from which on it is compressed, in bytes.
+// worthZipping is the least length of a body that is compressed, in bytes.
 const worthZipping = 512
 
-// Zipped returns the body as gzip has it, or nil if that is not worth it.
+// Zipped returns the body compressed with gzip, or nil if it is too short for that.
 func (a *Answer) Zipped() []byte {
 	if len(a.Body) < worthZipping {
 		return nil
 	}
 	a.zip.Do(func() {
 		var b bytes.Buffer
-		w, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed) // the level is a good one
-		_, _ = w.Write(a.Body)                          // a buffer takes everything
+		w, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed) // an error is of the level
+		_, _ = w.Write(a.Body)                          // a buffer returns no errors
 		_ = w.Close()
 		a.zipped = b.Bytes()
 	})
 	return a.zipped
 }
 
-// size is what the answer takes, zipped besides, in bytes.
+// size is the memory of the answer in bytes, the compressed body included.
 func (a *Answer) size() int { return 2*len(a.Body) + 24*len(a.Elements) }

@@ -12,10 +12,13 @@ import (
 // The loops that run for each message of a log, whoever reads it. What a message costs
 // that nobody may see must not grow with those who wait, nor take memory for them.
 
+// These benchmarks are of the loops that run for each message of a log. The cost of a
+// message that no reader may see must not grow with the number of waiting readers, and
+// it must not allocate for them.
 var benchIDs = authz.NewIDs(authz.NewFingerprintKey([]byte("a key for the benches of feeds")))
 
-// benchFeed is a feed with cohorts, each with one who waits, of people who hold some
-// ids each, and no two the same.
+// benchFeed is a feed with cohorts of one waiting reader each. Each reader holds some
+// ids, and no two hold the same one.
 func benchFeed(b *testing.B, people, held int) *Feed {
 	b.Helper()
 	feeds, err := New(Config{Upstream: nobody{}, Logger: slog.New(slog.DiscardHandler)})
@@ -70,8 +73,8 @@ func BenchmarkDecode(b *testing.B) {
 	}
 }
 
-// BenchmarkInvisible is a message that nobody of those who wait may see: one whose id
-// was never granted, and one that was granted to somebody who does not wait.
+// BenchmarkInvisible is a message that no waiting reader may see: one with an id that
+// was never granted, and one with an id that was granted to a reader who does not wait.
 func BenchmarkInvisible(b *testing.B) {
 	for _, people := range []int{100, 1000, 10_000} {
 		f := benchFeed(b, people, 100)
@@ -86,7 +89,7 @@ func BenchmarkInvisible(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
 					if wakes := f.concerned(batch); len(wakes) > 0 {
-						b.Fatal("somebody was woken")
+						b.Fatal("a reader was woken")
 					}
 				}
 			})
@@ -94,7 +97,7 @@ func BenchmarkInvisible(b *testing.B) {
 	}
 }
 
-// BenchmarkVisible is a message that one person of many may see: who it is is found.
+// BenchmarkVisible is a message that one reader of many may see.
 func BenchmarkVisible(b *testing.B) {
 	for _, people := range []int{100, 1000, 10_000} {
 		b.Run(fmt.Sprintf("people=%d", people), func(b *testing.B) {
@@ -129,13 +132,14 @@ func BenchmarkEncode(b *testing.B) {
 	a := f.cohorts["0"]
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := new(Answer).fill(p, a.encode); err != nil {
+		if err := new(Answer).fill(&p, a.encode); err != nil {
 			b.Fatal(err)
 		}
 	}
 }
 
-// What is found is what there is to find, whatever came and went.
+// The index finds exactly the cohorts that a message concerns, after any additions and
+// removals.
 func TestTheIndexFindsWhoMaySee(t *testing.T) {
 	for seed := range 20 {
 		x := newIndex(2)
@@ -187,4 +191,46 @@ func TestTheIndexFindsWhoMaySee(t *testing.T) {
 			}
 		}
 	}
+}
+
+// BenchmarkWake is a change that every waiting reader may see: 9,000 readers in 100
+// cohorts are woken, and take the answer of their cohort.
+func BenchmarkWake(b *testing.B) {
+	const cohorts, readers = 100, 90
+	f := benchFeed(b, 0, 0)
+	var all []*Waiter
+	for n := range cohorts {
+		a := f.Cohort(fmt.Sprint(n), func() (View, Encoder) {
+			set := authz.NewGrantSet(benchIDs, func(yield func(string) bool) { _ = yield("doc-0") && yield(fmt.Sprint("doc-", n+1)) })
+			return View{Grants: []Grant{{IDs: set}}}, func(dst []byte, m *electric.Message) ([]byte, bool, error) {
+				return append(dst, m.Raw...), true, nil
+			}
+		})
+		for range readers {
+			all = append(all, &Waiter{wake: make(chan wake, 1), interest: Interest{Cohort: a}})
+		}
+	}
+	e, err := f.decode(update("doc-0"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	afterStart, err := electric.ParseOffset("8_0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, w := range all {
+			f.join(w.again())
+		}
+		f.window.begin(electric.Start)
+		f.pass(&batch{entries: []*entry{e}, end: afterStart, upToDate: true, size: e.size()})
+		for _, w := range all {
+			part := (<-w.wake).part
+			if answer, err := w.interest.Cohort.Answer(part); err != nil || len(answer.Elements) != 1 {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/cohorts/readers, "ns/reader")
 }

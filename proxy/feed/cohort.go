@@ -6,20 +6,20 @@ import (
 	"github.com/shapegate/shapegate/authz"
 )
 
-// View is what the readers of an cohort may see: of the feed's rows, all, or those
-// whose column holds an id of a set.
+// View is the grants of a cohort: all rows of the feed, or those with a granted id in a
+// column.
 type View struct {
 	All    bool
 	Grants []Grant
 }
 
-// Grant makes rows visible whose column holds one of the ids.
+// Grant makes the rows visible that have one of the ids in a column.
 type Grant struct {
-	Column int // of the feed's columns
+	Column int // an index of the columns of Feeds.Open
 	IDs    *authz.GrantSet
 }
 
-// Cohort is readers of a feed that are sent the same.
+// Cohort is the readers of a feed with equal grants, who are sent the same bytes.
 type Cohort struct {
 	feed   *Feed
 	view   View
@@ -27,18 +27,18 @@ type Cohort struct {
 
 	// The feed's lock guards the rest.
 	key     string
-	block   *block // where it is found; nil: among those that are woken for all, or it is gone
+	block   *block // of the index; nil: it is woken for every message, or was removed
 	readers int
-	idle    time.Time // since when nobody reads
+	idle    time.Time // when the last reader released it
 	waiters []*Waiter
-	matched uint64 // the last round in which it was found to see something
+	matched uint64 // the last round in which it was woken
 
-	last     *Answer // the answer that was last asked for, and what it is of
+	last     *Answer // the latest answer
 	lastOf   span
-	lastSize int // as it was counted; 0: it was not yet
+	lastSize int // bytes, as they were counted; 0: not counted yet
 }
 
-// sees reports whether a message may concern the readers, by its numbered ids.
+// sees reports whether a message concerns the cohort, given the ids in its columns.
 func (a *Cohort) sees(numbered []ids) bool {
 	for i := range a.view.Grants {
 		if g := &a.view.Grants[i]; in(g.IDs, &numbered[g.Column]) {
@@ -48,8 +48,8 @@ func (a *Cohort) sees(numbered []ids) bool {
 	return false
 }
 
-// Cohort returns the cohort of a key, and makes it if it is not there. Equal keys
-// have to mean equal views and encoders. The caller releases it.
+// Cohort returns the cohort with a key, and makes it if there is none. Equal keys must
+// come with equal views and encoders. The caller must Release the cohort.
 func (f *Feed) Cohort(key string, view func() (View, Encoder)) *Cohort {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -64,14 +64,14 @@ func (f *Feed) Cohort(key string, view func() (View, Encoder)) *Cohort {
 	return a
 }
 
-// number has the feed's columns numbered as the cohort's grants are, and reports
-// whether they are. An cohort whose grants are of other tables is woken for
-// everything. The caller holds the lock.
+// number makes the columns of the feed use the numbers of ids of the cohort's grants,
+// and reports whether they do. The first cohort decides which numbers a column uses. A
+// cohort with other ones is woken for every message. The caller holds the lock.
 func (f *Feed) number(a *Cohort) bool {
 	for _, g := range a.view.Grants {
 		table := g.IDs.IDs()
 		if table == nil {
-			continue // it grants nothing
+			continue // an empty set
 		}
 		f.columns[g.Column].ids.CompareAndSwap(nil, table)
 		if f.columns[g.Column].ids.Load() != table {
@@ -81,7 +81,7 @@ func (f *Feed) number(a *Cohort) bool {
 	return true
 }
 
-// Release ends a reader's part in it.
+// Release ends the use of the cohort by one reader.
 func (a *Cohort) Release() {
 	a.feed.mu.Lock()
 	defer a.feed.mu.Unlock()
@@ -90,8 +90,8 @@ func (a *Cohort) Release() {
 	}
 }
 
-// Answer returns what the cohort is sent of a part, shared with whoever else reads
-// that part. Errors are of a message that is not as it should be.
+// Answer returns a part as the cohort is sent it. The part must be in memory. Readers of
+// equal parts share one answer. Errors are of a malformed message.
 func (a *Cohort) Answer(p *Part) (*Answer, error) {
 	if p.response != nil {
 		panic("feed: an answer is of a part in memory")
@@ -100,19 +100,19 @@ func (a *Cohort) Answer(p *Part) (*Answer, error) {
 	if answer == nil || p.cohort != a {
 		answer = a.answerOf(p)
 	}
-	if err := answer.fill(*p, a.encode); err != nil {
+	if err := answer.fill(p, a.encode); err != nil {
 		return nil, err
 	}
 	a.feed.noteAnswer(a, answer)
 	return answer, nil
 }
 
-// answerOf finds the answer that was last asked for, if it is of this part.
+// answerOf returns the latest answer if it is of this part, or else an empty one.
 func (a *Cohort) answerOf(p *Part) *Answer {
 	a.feed.mu.Lock()
 	defer a.feed.mu.Unlock()
 	if len(p.batches) == 0 || p.batches[0].from.Compare(p.from) < 0 || a.feed.cohorts[a.key] != a {
-		return new(Answer) // few begin within a batch, and few are of a log that is gone
+		return new(Answer) // not shared: the part begins within a batch, or its log is gone
 	}
 	first, last := p.batches[0], p.batches[len(p.batches)-1]
 	of := span{first.number, last.number, p.UpToDate}
@@ -123,42 +123,46 @@ func (a *Cohort) answerOf(p *Part) *Answer {
 	return a.last
 }
 
-// span is some batches of a log, by their numbers.
+// span is a sequence of batches of a log, by their numbers.
 type span struct {
 	first, last uint64
 	upToDate    bool
 }
 
-// noteAnswer counts an answer that may be asked for again, and forgets it where there
-// are too many. Whoever has it keeps it.
+// noteAnswer counts the memory of an answer that can be shared. If there are too many,
+// the feed forgets them; readers that have one keep it.
 func (f *Feed) noteAnswer(a *Cohort, answer *Answer) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if a.last != answer || a.lastSize > 0 || f.cohorts[a.key] != a {
+	if answer.counted.Swap(true) {
 		return
 	}
-	a.lastSize = answer.size()
-	f.answers += a.lastSize
-	if f.answers > f.feeds.answerShare() {
-		f.forgetAnswers()
+	f.mu.Lock()
+	if a.last == answer && a.lastSize == 0 && f.cohorts[a.key] == a {
+		a.lastSize = answer.size()
+		f.answers += a.lastSize
+		if f.answers > f.feeds.cfg.Memory/answerPart {
+			f.forgetAnswers()
+		}
+		f.account()
 	}
+	f.mu.Unlock()
+	f.feeds.reclaim()
 }
 
-// forgetAnswers does so with all. The caller holds the lock.
+// forgetAnswers forgets the answers of all cohorts. The caller holds the lock.
 func (f *Feed) forgetAnswers() {
 	for _, a := range f.cohorts {
 		f.forgetAnswer(a)
 	}
 }
 
-// forgetAnswer does so. The caller holds the lock.
+// forgetAnswer forgets the answer of a cohort. The caller holds the lock.
 func (f *Feed) forgetAnswer(a *Cohort) {
 	f.answers -= a.lastSize
 	a.last, a.lastOf, a.lastSize = nil, span{}, 0
 }
 
-// sweepCohorts forgets those that nobody has read with for a while. The caller holds
-// the lock.
+// sweepCohorts removes the cohorts that have had no reader for cohortTime. The caller
+// holds the lock.
 func (f *Feed) sweepCohorts(now time.Time) {
 	for key, a := range f.cohorts {
 		if a.readers > 0 || now.Sub(a.idle) < cohortTime {
@@ -170,6 +174,6 @@ func (f *Feed) sweepCohorts(now time.Time) {
 	}
 }
 
-// cohortTime is how long an cohort without readers is kept: they are between two
-// requests.
+// cohortTime is how long a cohort without readers is kept. Between two long-polls a
+// reader has none.
 const cohortTime = 10 * time.Second

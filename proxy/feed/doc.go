@@ -1,15 +1,18 @@
-// Package feed reads the logs of Electric once for everybody.
+// Package feed reads each log of Electric once for all its readers.
 //
-// A Feed follows one shape log with one live request, whoever and however many read
-// it. It decodes each message once, keeps the newest part of the log in memory (its
-// window), and wakes of those who wait only whom a message may concern. Readers that
-// may see the same things are one Cohort, and share one encoded answer.
+// A Feed follows one log with one live request. It decodes each message once and keeps the
+// newest part of the log in memory, the window. A reader reads the messages after its own
+// position, or waits for the next ones. A waiting reader is woken only by a message that
+// concerns its grants.
 //
-// Feeds is all the feeds of a process: it starts them with their first reader, stops
-// them when they are idle, and keeps them within bounds of number and memory.
+// Readers with equal grants form a Cohort. A change is encoded once for a cohort, and all
+// its readers send the same bytes.
 //
-// Nothing here decides who may see what. An cohort brings its grants, by which it
-// is woken, and an encoder, which says what it is sent; that both are current is for
-// the caller to see to, before anything of an answer is sent. Nor does anything here
-// speak to clients: there is no HTTP but Electric's.
+// Feeds holds the feeds of a process. It starts a feed for its first reader, ends it when
+// it has been idle for a while, and bounds their number and memory.
+//
+// The package does not decide who may see a row. A cohort comes with a View, which decides
+// when its readers are woken, and an Encoder, which decides what they are sent. The caller
+// must make sure that both are current before it sends anything. The package speaks HTTP
+// to Electric only, never to clients.
 package feed

@@ -8,38 +8,38 @@ import (
 	"github.com/shapegate/shapegate/proxy/electric"
 )
 
-// Column is a column by whose value rows are granted: ids of a resource type.
+// Column is a column with ids of a resource type, by which rows are granted.
 type Column struct{ Name, ResourceType string }
 
-// column is one of a feed's columns. Its ids are numbered as the grants number them
-// that are the first to come.
+// column is a column of a feed. Its ids have the numbers of the grants of the first
+// cohort.
 type column struct {
 	name string
 	ids  atomic.Pointer[authz.IDs]
 }
 
-// entry is one message of a log, decoded once. It does not change.
+// entry is one message of a log, decoded. It never changes.
 type entry struct {
-	message electric.Message // of a copy that the entry owns
+	message electric.Message // its bytes belong to the entry
 	ids     []ids            // by the feed's columns
 }
 
-// ids are the ids that a message tells for one column: of the row as it is and, of an
-// update, as it was.
+// ids are the ids in one column of a message: the present one and, if an update changed
+// it, the one before.
 type ids struct{ now, before id }
 
-// holder is a set of ids by their numbers.
+// holder is a set of ids, by their numbers.
 type holder interface{ HasNumber(n uint32) bool }
 
-// in reports whether a set holds one of the ids.
+// in reports whether a set has one of the ids.
 func in[H holder](set H, i *ids) bool {
 	return i.now.known && set.HasNumber(i.now.number) || i.before.known && set.HasNumber(i.before.number)
 }
 
-// id is one id, as a number if it has one. An id that nobody was granted has none,
-// and may get one later.
+// id is one id. It has a number if it was ever granted to anybody, and may get one
+// later.
 type id struct {
-	text   []byte // nil: there is none
+	text   []byte // nil: NULL, or the message does not contain the column
 	number uint32
 	known  bool
 }
@@ -82,7 +82,7 @@ func (c *column) id(v electric.Value) (i id) {
 	return c.resolved(i)
 }
 
-// resolved returns the id with its number, if it has one by now.
+// resolved returns the id with its number, if it has got one.
 func (c *column) resolved(i id) id {
 	if table := c.ids.Load(); table != nil && i.text != nil && !i.known {
 		i.number, i.known = table.LookupBytes(i.text)

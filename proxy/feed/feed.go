@@ -18,7 +18,7 @@ type Feed struct {
 	log     *electric.LogSpec
 	columns []column
 	names   []string // of the columns
-	payer   string   // the subject to whom it is charged; the feeds' lock guards it
+	payer   string   // the subject whose limit it counts against; the lock of Feeds guards it
 	cancel  context.CancelFunc
 
 	shape, name string // see Status
@@ -30,41 +30,52 @@ type Feed struct {
 	handle    string        // Electric's
 	schema    *electric.Schema
 	window    window
-	dead      []string  // handles that this log once had
-	asked     time.Time // when the request was sent that is under way
-	awaySince time.Time // since when Electric does not answer; zero: it does
+	dead      []string  // former handles of the log
+	asked     time.Time // when the present request was sent
+	awaySince time.Time // when Electric stopped answering; zero: it answers
 	awayErr   error
 	failures  int // since then
 
-	readers  int
-	idle     time.Time // since when nobody reads
-	cohorts  map[string]*Cohort
-	index    index
-	round    uint64
-	scratch  []ids
-	late     []*Waiter     // see Interest.Late
-	newest   electric.TxID // none of theirs comes after it
-	waiting  int
-	answers  int // bytes of the answers that may be asked for again
-	restarts int
-	woken    uint64
+	readers int
+	idle    time.Time // when the last reader released it
+	cohorts map[string]*Cohort
+	index   index
+	round   uint64
+	scratch []ids
+	late    []*Waiter     // with Interest.Late
+	newest  electric.TxID // the greatest Interest.Newest among them
+	waiting int
+	answers int // bytes of the shared answers
+	counts  counts
+
+	readership readership
+	accounted  int  // bytes that Feeds counts for it
+	removed    bool // Feeds does not hold it any more
 }
 
-// state is what a feed can be used for.
+// counts are the counters of a feed.
+type counts struct {
+	restarts uint64 // how often Electric had dropped the log
+	woken    uint64 // readers
+}
+
+func (c counts) plus(d counts) counts { return counts{c.restarts + d.restarts, c.woken + d.woken} }
+
+// state is the state of a feed.
 type state uint8
 
 const (
-	starting state = iota // it asks where the log ends
+	starting state = iota // it asks Electric for the end of the log
 	following
-	failed // it will not be used any more
+	failed // it has ended
 )
 
-// mostDead is how many of its former handles a feed remembers.
+// mostDead bounds the former handles that a feed remembers.
 const mostDead = 16
 
-// Position returns where the log ends, and what the table looks like. Errors are of
-// electric.Client.ReadLog, and an *electric.UnavailableError where Electric has been
-// away for too long.
+// Position returns the end of the log, and the schema of the table. Errors are those of
+// electric.Client.ReadLog, and an *electric.UnavailableError if Electric has been away
+// for longer than Config.Away.
 func (f *Feed) Position(ctx context.Context) (Place, *electric.Schema, error) {
 	for {
 		if err := f.ready(ctx); err != nil {
@@ -74,7 +85,7 @@ func (f *Feed) Position(ctx context.Context) (Place, *electric.Schema, error) {
 		at, table, state, inStep := f.end(), f.schema, f.state, f.inStep(time.Now())
 		f.mu.Unlock()
 		switch {
-		case state != following: // it was reset just now
+		case state != following: // it was reset meanwhile
 		case inStep:
 			return at, table, nil
 		default:
@@ -83,14 +94,14 @@ func (f *Feed) Position(ctx context.Context) (Place, *electric.Schema, error) {
 	}
 }
 
-// inStep reports whether the window's end is the log's, as far as can be told. What a
-// new reader is given to begin at must not be long past: it would be told of what was
-// written before it came. The caller holds the lock.
+// inStep reports whether the end of the window is the end of the log, as far as the feed
+// can know. A new reader begins there, so it must not be long past: the reader would get
+// changes from before it came. The caller holds the lock.
 func (f *Feed) inStep(now time.Time) bool {
 	return f.awaySince.IsZero() && f.window.upToDate && now.Sub(f.asked) < liveTime-time.Second
 }
 
-// PositionNow is Position, as Electric itself says.
+// PositionNow is like Position, and always asks Electric.
 func (f *Feed) PositionNow(ctx context.Context) (Place, *electric.Schema, error) {
 	resp, err := f.feeds.upstream.ReadLog(ctx, f.log, electric.LogRequest{Offset: electric.Now})
 	if err != nil {
@@ -99,12 +110,12 @@ func (f *Feed) PositionNow(ctx context.Context) (Place, *electric.Schema, error)
 	return Place{Handle: resp.Handle, Offset: resp.Offset, Known: true}, resp.Schema, resp.Close()
 }
 
-// end is the end of the log. The caller holds the lock.
+// end returns the end of the window. The caller holds the lock.
 func (f *Feed) end() Place { return Place{Handle: f.handle, Offset: f.window.end, Known: true} }
 
-// Read returns the messages after a place, which may be none, without waiting. What
-// is older than the window comes from Electric. Errors are as for Position, and
-// electric.ErrMustRefetch says that the log does not have the place.
+// Read returns the messages after a place, without waiting. There may be none. Messages
+// that are older than the window come from Electric. Errors are those of Position, and
+// electric.ErrMustRefetch if the place is not in the log.
 func (f *Feed) Read(ctx context.Context, after Place) (*Part, error) {
 	if err := f.ready(ctx); err != nil {
 		return nil, err
@@ -115,27 +126,32 @@ func (f *Feed) Read(ctx context.Context, after Place) (*Part, error) {
 	if err != nil || p != nil && (p.UpToDate || !p.Empty()) {
 		return p, err
 	}
-	return f.readUpstream(ctx, after) // which has more, or what is older
+	return f.readUpstream(ctx, after)
 }
 
-// part returns what the window has after a place, or nil if that is not all there is.
-// The caller holds the lock.
+// part returns the messages after a place from the window, or nil if Electric has to be
+// asked. The caller holds the lock.
 func (f *Feed) part(after Place) (*Part, error) {
 	if slices.Contains(f.dead, after.Handle) {
 		return nil, electric.ErrMustRefetch
 	}
 	if after.Handle != f.handle || !f.window.has(after.Offset) {
-		return nil, nil //nolint:nilnil // it is elsewhere
+		return nil, nil //nolint:nilnil // Electric has to be asked
 	}
 	p := f.newPart(after.Offset)
 	p.batches = f.window.after(after.Offset)
 	return p, nil
 }
 
-// newPart returns a part up to the log's end, without its batches. The caller holds
-// the lock.
+// newPart returns a part from a position to the end of the log, without its batches. The
+// caller holds the lock.
 func (f *Feed) newPart(from electric.Offset) *Part {
-	return &Part{
+	p := f.partFrom(from)
+	return &p
+}
+
+func (f *Feed) partFrom(from electric.Offset) Part {
+	return Part{
 		End: f.end(), Schema: f.schema, UpToDate: f.window.upToDate, LastSeen: f.window.lastSeen,
 		Away: !f.awaySince.IsZero(), from: from,
 	}
@@ -155,7 +171,7 @@ func (f *Feed) readUpstream(ctx context.Context, after Place) (*Part, error) {
 	}, nil
 }
 
-// ready waits until the feed is following its log.
+// ready waits until the feed follows its log, or returns why it cannot be read.
 func (f *Feed) ready(ctx context.Context) error {
 	var timeout <-chan time.Time
 	for {
@@ -192,7 +208,7 @@ func (f *Feed) unusable(now time.Time) error {
 	}
 }
 
-// Release ends a reader's use of the feed, which begins with Feeds.Open.
+// Release ends the use of the feed by one reader. Feeds.Open began it.
 func (f *Feed) Release() {
 	f.mu.Lock()
 	defer f.mu.Unlock()

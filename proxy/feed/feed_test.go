@@ -99,7 +99,7 @@ type waiting struct {
 	err    error
 }
 
-// wait begins to wait for what an cohort sees.
+// wait starts a wait of a reader of a cohort.
 func (w *world) wait(after feed.Place, a *feed.Cohort, until feed.Until) *waiting {
 	w.Helper()
 	return w.waitFor(after, feed.Interest{Cohort: a}, until)
@@ -467,7 +467,7 @@ func TestALateReaderIsWokenForWhatItMayKnow(t *testing.T) {
 	})
 }
 
-// Whoever stops waiting at the moment when something comes has not seen it.
+// A reader that stops waiting at the moment of a change has not seen the change.
 func TestWhoIsBrokenOffIsWhereItWas(t *testing.T) {
 	inWorld(t, feed.Config{}, func(w *world) {
 		at := w.end()

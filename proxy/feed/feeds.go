@@ -15,30 +15,30 @@ import (
 	"github.com/shapegate/shapegate/proxy/electric"
 )
 
-// Upstream is where feeds read from. *electric.Client is one.
+// Upstream is the Electric that feeds read. *electric.Client implements it.
 type Upstream interface {
 	ReadLog(ctx context.Context, f *electric.LogSpec, r electric.LogRequest) (*electric.LogResponse, error)
 }
 
-// Config is what Feeds are made of. Upstream is needed.
+// Config configures Feeds. Upstream is required.
 type Config struct {
 	Upstream Upstream
 
-	// Idle is how long a feed is followed that nobody reads; 0: 30 s.
+	// Idle is how long a feed without readers goes on; 0: 30 s.
 	Idle time.Duration
 
-	// Away is how long Electric may be away before readers are told; 0: 10 s.
+	// Away is how long Electric may be away before readers get an error; 0: 10 s.
 	Away time.Duration
 
-	// Feeds bounds how many there are; 0: 1,000.
+	// Feeds bounds the number of feeds; 0: 1,000.
 	Feeds int
 
-	// PerSubject bounds how many of them one subject has started, and nobody taken over;
-	// 0: 100.
+	// PerSubject bounds the feeds that count against one subject: those it started, but
+	// for those that only others read; 0: 100.
 	PerSubject int
 
-	// Memory bounds what is kept of logs and answers, in bytes; 0: 64 MiB. Each feed
-	// has an equal share of it.
+	// Memory bounds the windows and shared answers of all feeds, in bytes; 0: 64 MiB.
+	// The feeds that the fewest subjects read are trimmed first.
 	Memory int
 
 	Logger     *slog.Logger          // nil: slog.Default()
@@ -68,30 +68,32 @@ type Feeds struct {
 	upstream Upstream
 	log      *slog.Logger
 
-	ctx    context.Context //nolint:containedctx // of the feeds; ends with Close
+	ctx    context.Context //nolint:containedctx // of all feeds; Close ends it
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup
 
 	mu      sync.Mutex
 	closed  bool
 	feeds   map[string]*Feed
-	charged map[string]int // how many there are, by the subject to whom they are charged
-	number  int            // of the last one
-	count   atomic.Int64   // how many there are
+	charged map[string]int    // number of feeds, by the subject they count against
+	number  int               // of the latest feed
+	ended   map[string]counts // of feeds that have ended, by shape
+
+	used atomic.Int64 // bytes of windows and answers
 }
 
-// ErrTooMany and ErrTooManyForSubject say that no more feeds may be started now.
+// ErrTooMany and ErrTooManyForSubject say that no further feed can be started now.
 var (
 	ErrTooMany           = errors.New("feed: too many feeds")
 	ErrTooManyForSubject = errors.New("feed: too many feeds were started for one subject")
 )
 
-// New returns feeds, of which there are none yet. The caller closes them.
+// New returns Feeds without a feed. The caller must Close it.
 func New(cfg Config) (*Feeds, error) {
 	cfg.fill()
 	f := &Feeds{
 		cfg: cfg, upstream: cfg.Upstream, log: cfg.Logger,
-		feeds: make(map[string]*Feed), charged: make(map[string]int),
+		feeds: make(map[string]*Feed), charged: make(map[string]int), ended: make(map[string]counts),
 	}
 	if cfg.Registerer != nil {
 		if err := cfg.Registerer.Register(collector{f}); err != nil {
@@ -103,7 +105,7 @@ func New(cfg Config) (*Feeds, error) {
 	return f, nil
 }
 
-// Close ends all feeds, and waits for them.
+// Close ends all feeds and waits for their goroutines.
 func (f *Feeds) Close() {
 	f.mu.Lock()
 	f.closed = true
@@ -115,10 +117,10 @@ func (f *Feeds) Close() {
 	}
 }
 
-// Open returns the feed that follows a log, and starts it if there is none, for a
-// subject. The shape is for operators. Equal logs have to come with equal columns. The
-// caller releases the feed. Errors are ErrTooMany, ErrTooManyForSubject, and an
-// *electric.UnavailableError after Close.
+// Open returns the feed of a log for one reader, and starts the feed if there is none.
+// It counts against the limit of subject. The shape is its name in metrics. Equal logs
+// must come with equal columns. The caller must Release the feed. Errors are ErrTooMany,
+// ErrTooManyForSubject, and an *electric.UnavailableError after Close.
 func (f *Feeds) Open(log *electric.LogSpec, columns []Column, shape, subject string) (*Feed, error) {
 	key := log.Key()
 	f.mu.Lock()
@@ -139,13 +141,14 @@ func (f *Feeds) Open(log *electric.LogSpec, columns []Column, shape, subject str
 	feed.mu.Lock()
 	defer feed.mu.Unlock()
 	if feed.payer != subject && feed.readers == 0 {
-		f.charge(feed, subject) // who started it reads it no more
+		f.charge(feed, subject) // its payer does not read it any more
 	}
 	feed.readers++
+	feed.readership.add(subject)
 	return feed, nil
 }
 
-// charge counts a feed for another subject. The caller holds the lock.
+// charge makes a feed count against another subject. The caller holds the lock.
 func (f *Feeds) charge(feed *Feed, subject string) {
 	f.discharge(feed.payer)
 	feed.payer = subject
@@ -158,8 +161,8 @@ func (f *Feeds) discharge(subject string) {
 	}
 }
 
-// endIdle ends the feed that nobody has read for the longest time, if there is one. The
-// caller holds the lock.
+// endIdle ends the feed that has been without readers for the longest time, if there is
+// one. The caller holds the lock.
 func (f *Feeds) endIdle() bool {
 	var longest *Feed
 	var since time.Time
@@ -203,31 +206,10 @@ func (f *Feeds) begin(key string, log *electric.LogSpec, columns []Column, shape
 		defer cancel()
 		feed.follow(ctx)
 	})
-	f.count.Store(int64(len(f.feeds)))
-	for _, other := range f.feeds {
-		other.trim() // its share is smaller now
-	}
 	return feed
 }
 
-func (f *Feed) trim() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.window.trim(f.feeds.windowShare())
-	if f.answers > f.feeds.answerShare() {
-		f.forgetAnswers()
-	}
-}
-
-// answerPart is which part of a feed's share of the memory its answers may take; the
-// rest is the window's.
-const answerPart = 4
-
-func (f *Feeds) share() int       { return f.cfg.Memory / int(max(1, f.count.Load())) }
-func (f *Feeds) answerShare() int { return f.share() / answerPart }
-func (f *Feeds) windowShare() int { return f.share() - f.answerShare() }
-
-// remove takes a feed away, so that the next reader starts another.
+// remove removes a feed. The next reader of its log starts another one.
 func (f *Feeds) remove(feed *Feed) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -239,11 +221,15 @@ func (f *Feeds) removeLocked(feed *Feed) {
 		return
 	}
 	delete(f.feeds, feed.key)
-	f.count.Store(int64(len(f.feeds)))
 	f.discharge(feed.payer)
+	feed.mu.Lock()
+	defer feed.mu.Unlock()
+	feed.removed = true
+	feed.account()
+	f.ended[feed.shape] = f.ended[feed.shape].plus(feed.counts)
 }
 
-// sweep stops feeds that are idle, until they are all closed.
+// sweep ends idle feeds, until Close.
 func (f *Feeds) sweep() {
 	tick := time.NewTicker(min(f.cfg.Idle, cohortTime) / 2)
 	defer tick.Stop()
@@ -268,10 +254,12 @@ func (f *Feeds) sweepAt(now time.Time) {
 	}
 }
 
-// sweep forgets what nobody uses, and reports whether that is the feed itself.
+// sweep removes unused cohorts, and reports whether the feed itself is idle.
 func (f *Feed) sweep(now time.Time) (idle bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.sweepCohorts(now)
+	f.account()
+	f.readership.turn(now)
 	return f.readers == 0 && now.Sub(f.idle) > f.feeds.cfg.Idle
 }

@@ -19,7 +19,7 @@ var (
 	errSilent = errors.New("no answer to a live request")
 	errClosed = errors.New("the feeds are closed")
 
-	// errNothing: something on the way to Electric answers in its place.
+	// errNothing is the error of answers that do not come from Electric: it waits.
 	errNothing = &electric.ProtocolError{Reason: "a live request is answered at once, and with nothing"}
 )
 
@@ -27,24 +27,25 @@ const (
 	firstPause = 50 * time.Millisecond
 	lastPause  = time.Second
 
-	// A log that is written to all the time is asked for so often, in a second, and then
-	// brings several changes at once. What comes after a while without is not held up.
+	// steadyPace bounds the requests per second for a log that changes all the time. An
+	// answer then has several changes. After a pause, burst requests are not delayed.
 	steadyPace = 200
 	burst      = 50
 
-	// liveTime is longer than Electric lets a live request wait, which is 20 s. One that
-	// takes longer was lost on its way.
+	// liveTime bounds a live request. Electric answers after 20 s at the latest, so that
+	// a request of more than liveTime has been lost.
 	liveTime = 30 * time.Second
 
-	// quickly is how soon a live answer comes that has not waited.
+	// quickly is less than the time of any live request that has waited.
 	quickly = 100 * time.Millisecond
 )
 
-// follow follows the log until ctx ends, or it cannot be followed.
+// follow follows the log until ctx ends or the feed fails.
 func (f *Feed) follow(ctx context.Context) {
 	pause := firstPause
 	pace := rate.NewLimiter(steadyPace, burst)
 	var last reply
+	doubtful := false // a live request was answered that the log is gone
 	for ctx.Err() == nil {
 		var err error
 		begins := f.isStarting()
@@ -52,26 +53,37 @@ func (f *Feed) follow(ctx context.Context) {
 			last, err = reply{}, f.start(ctx)
 		} else {
 			asked := time.Now()
-			last, err = f.advance(ctx, last.cursor)
+			last, err = f.advance(ctx, last.cursor, doubtful)
 			if err == nil && last.live && !last.moved && time.Since(asked) < quickly {
 				err = errNothing
 			}
 		}
 		switch {
 		case err == nil:
+			doubtful = false
 			f.back()
 			if last.live {
 				pause = firstPause
 			}
 			if !begins {
-				_ = pace.Wait(ctx) // an error is ctx's
+				_ = pace.Wait(ctx) // the error is that of ctx
 			}
 			continue
 		case ctx.Err() != nil:
 			continue
+		case errors.Is(err, electric.ErrMustRefetch) && last.live:
+			// While Electric starts, it answers so for logs that it has. The answer to a
+			// request that is not live is reliable (recording 11).
+			doubtful = true
+			if pause > firstPause { // not the first time
+				rest(ctx, pause)
+			}
+			pause = min(2*pause, lastPause)
+			continue
 		case errors.Is(err, electric.ErrMustRefetch), errors.Is(err, electric.ErrRefused) && !begins:
+			doubtful = false
 			f.reset()
-			if pause > firstPause { // it does not get far
+			if pause > firstPause { // not the first time
 				rest(ctx, pause)
 			}
 			pause = min(2*pause, lastPause)
@@ -89,7 +101,7 @@ func (f *Feed) follow(ctx context.Context) {
 	f.fail(&electric.UnavailableError{Err: errClosed})
 }
 
-// rest waits for a while, or until ctx ends.
+// rest waits for some time, or until ctx ends.
 func rest(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -105,15 +117,15 @@ func (f *Feed) isStarting() bool {
 	return f.state == starting
 }
 
-// isNew reports whether the feed has never followed its log. Whoever waits for it to
-// begin is told at once that it cannot.
+// isNew reports whether the feed has never followed its log. Readers that wait for it to
+// start then get an error at once.
 func (f *Feed) isNew() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.schema == nil
 }
 
-// start finds the end of the log, from where on it is followed.
+// start asks for the end of the log, and follows it from there.
 func (f *Feed) start(ctx context.Context) error {
 	at, table, err := f.PositionNow(ctx)
 	if err != nil {
@@ -135,20 +147,21 @@ func (f *Feed) become(s state) {
 	f.settled = make(chan struct{})
 }
 
-// reply is what an answer of Electric's said, besides its messages.
+// reply is what a request for the log led to, besides messages.
 type reply struct {
-	cursor string // to be sent with the next request
-	live   bool   // it was of a live request
-	moved  bool   // the log went on
+	cursor string // for the next request
+	live   bool   // the request was live
+	moved  bool   // there were messages, or a new position
 }
 
-// advance waits for what comes next in the log, and passes it on.
-func (f *Feed) advance(ctx context.Context, cursor string) (reply, error) {
+// advance waits for the next messages of the log and passes them on. With atOnce it does
+// not wait.
+func (f *Feed) advance(ctx context.Context, cursor string, atOnce bool) (reply, error) {
 	f.mu.Lock()
 	at := f.end()
-	// Whether Electric is back shows in an answer, and not in a wait; nor is there
-	// anything to wait for where the last answer was not all.
-	live := f.awaySince.IsZero() && f.window.upToDate
+	// After a failure, only a request that does not wait shows soon that Electric is back.
+	// After an answer that was not up to date there is nothing to wait for.
+	live := f.awaySince.IsZero() && f.window.upToDate && !atOnce
 	f.asked = time.Now()
 	f.mu.Unlock()
 	ctx, cancel := context.WithTimeoutCause(ctx, liveTime, &electric.UnavailableError{Err: errSilent})
@@ -158,7 +171,7 @@ func (f *Feed) advance(ctx context.Context, cursor string) (reply, error) {
 		Live: live,
 	})
 	if err != nil {
-		return reply{}, err
+		return reply{live: live}, err
 	}
 	b, err := f.read(resp, at.Offset)
 	if err := errors.Join(err, resp.Close()); err != nil {
@@ -174,7 +187,7 @@ func (f *Feed) advance(ctx context.Context, cursor string) (reply, error) {
 	return reply{resp.Cursor, live, len(b.entries) > 0 || resp.Offset != at.Offset}, nil
 }
 
-// read decodes an answer.
+// read decodes an answer of Electric.
 func (f *Feed) read(resp *electric.LogResponse, from electric.Offset) (*batch, error) {
 	b := &batch{from: from, end: resp.Offset, upToDate: resp.UpToDate, lastSeen: resp.Offset.LSN()}
 	for {
@@ -202,13 +215,14 @@ func (f *Feed) read(resp *electric.LogResponse, from electric.Offset) (*batch, e
 	}
 }
 
-// pass adds a batch to the window, and wakes whom it may concern.
+// pass adds a batch to the window and wakes the readers that it concerns.
 func (f *Feed) pass(b *batch) {
 	f.mu.Lock()
 	f.window.add(b)
-	f.window.trim(f.feeds.windowShare())
 	wakes := f.concerned(b)
+	f.account()
 	f.mu.Unlock()
+	f.feeds.reclaim()
 	for _, w := range wakes {
 		w.send()
 	}
@@ -221,8 +235,8 @@ func (f *Feed) back() {
 	f.awaySince, f.awayErr, f.failures = time.Time{}, nil, 0
 }
 
-// away notes that Electric does not answer. Whoever waits is told once that has been
-// so for too long.
+// away notes that Electric does not answer. If it has been away for too long, all
+// waiting readers get the error.
 func (f *Feed) away(err error) {
 	f.mu.Lock()
 	now := time.Now()
@@ -239,8 +253,8 @@ func (f *Feed) away(err error) {
 	wakeAll(all, err)
 }
 
-// reset gives up a log that Electric does not have any more, and everybody who reads
-// it. The next one begins where it ends.
+// reset gives up a log that Electric does not have any more. All waiting readers get
+// ErrMustRefetch. The feed starts again, with the log that Electric has then.
 func (f *Feed) reset() {
 	f.mu.Lock()
 	if f.handle != "" {
@@ -248,18 +262,19 @@ func (f *Feed) reset() {
 			f.dead = f.dead[1:]
 		}
 	}
-	f.restarts++
+	f.counts.restarts++
 	f.handle = ""
 	f.window.begin(electric.Start)
 	all := f.allWaiters()
 	f.forgetAnswers()
 	f.cohorts, f.index = make(map[string]*Cohort), newIndex(len(f.columns))
+	f.account()
 	f.become(starting)
 	f.mu.Unlock()
 	wakeAll(all, electric.ErrMustRefetch)
 }
 
-// fail ends the feed.
+// fail ends the feed. All waiting readers get the error.
 func (f *Feed) fail(err error) {
 	f.feeds.remove(f)
 	f.mu.Lock()

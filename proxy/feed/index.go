@@ -6,26 +6,26 @@ import (
 	"github.com/shapegate/shapegate/authz"
 )
 
-// index finds the cohorts that see a message. It is a tree of two levels, each with
-// the union of what those below it see, so that a message that few see costs little
-// and one that nobody sees next to nothing.
+// index finds the cohorts that a message concerns. It is a tree of two levels. Each
+// level has the union of the ids below it. So a message that concerns few cohorts is
+// found with little work, and one that concerns none with next to no work.
 type index struct {
 	columns int
-	all     []*Cohort // are woken for everything
+	all     []*Cohort // are woken for every message
 	blocks  []*block
 	unions  []authz.Union
-	removed int // since the unions were made
+	removed int // cohorts, since the unions were made
 	members int
 }
 
-// block is some cohorts.
+// block is a part of the cohorts.
 type block struct {
 	members []*Cohort
 	unions  []authz.Union
 	removed int
 }
 
-// blockSize is about the square root of how many cohorts are many.
+// blockSize is about the square root of a large number of cohorts.
 const blockSize = 64
 
 func newIndex(columns int) index {
@@ -45,7 +45,7 @@ func (x *index) add(a *Cohort, all bool) {
 	addTo(x.unions, a)
 }
 
-// roomy returns a block that has room for one more.
+// roomy returns a block with room for one more cohort.
 func (x *index) roomy() *block {
 	for _, b := range slices.Backward(x.blocks) {
 		if len(b.members) < blockSize {
@@ -63,8 +63,8 @@ func addTo(unions []authz.Union, a *Cohort) {
 	}
 }
 
-// remove takes an cohort away. What it alone saw stays in the unions for a while,
-// which costs time and nothing else.
+// remove removes a cohort. Its ids stay in the unions until these are made again, which
+// costs time in find and changes no result.
 func (x *index) remove(a *Cohort) {
 	is := func(other *Cohort) bool { return other == a }
 	b := a.block
@@ -100,8 +100,8 @@ func unionsOf(columns int, all []*Cohort) []authz.Union {
 	return unions
 }
 
-// find calls found for each cohort that may see a message with these ids, but for
-// those that are woken for everything.
+// find calls found for each cohort that a message with these ids concerns. It leaves out
+// those in all.
 func (x *index) find(numbered []ids, found func(*Cohort)) {
 	if !hasAny(x.unions, numbered) {
 		return

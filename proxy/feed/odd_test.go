@@ -18,6 +18,7 @@ import (
 type odd struct {
 	*log
 	refuse atomic.Bool // the next live request
+	deny   atomic.Bool // every live request is answered that the log is gone
 	chunk  atomic.Bool // the next live answer is not all there is
 	empty  atomic.Bool // every live request is answered at once, with nothing
 }
@@ -26,6 +27,10 @@ func (o *odd) ReadLog(ctx context.Context, f *electric.LogSpec, r electric.LogRe
 	if r.Live && o.empty.Load() {
 		o.change(func() { o.asked = append(o.asked, r) })
 		return o.answer(nil, true), nil
+	}
+	if r.Live && o.deny.Load() {
+		o.change(func() { o.asked = append(o.asked, r) })
+		return nil, electric.ErrMustRefetch
 	}
 	resp, err := o.log.ReadLog(ctx, f, r)
 	switch {
@@ -64,8 +69,8 @@ func inOddWorld(t *testing.T, test func(w *world, o *odd)) {
 	inWorld(t, feed.Config{Upstream: o}, func(w *world) { test(w, o) })
 }
 
-// One refusal, or one answer of another Electric, and the log is there again: whoever
-// reads it must not be told for ever that it is gone.
+// After one refusal, or one answer of another Electric, the log is there again. Readers
+// must not be answered for ever that it is gone.
 func TestALogThatComesBackIsReadAgain(t *testing.T) {
 	inOddWorld(t, func(w *world, o *odd) {
 		w.end()
@@ -76,6 +81,55 @@ func TestALogThatComesBackIsReadAgain(t *testing.T) {
 		p, err := w.feed.Read(w.Context(), w.end())
 		w.check(err)
 		w.rows(p)
+	})
+}
+
+// While Electric starts, it answers live requests that their log is gone, and has it.
+func TestALogIsNotGoneBecauseALiveRequestIsToldSo(t *testing.T) {
+	inOddWorld(t, func(w *world, o *odd) {
+		at := w.end()
+		x := w.wait(at, w.seeing("a"), feed.Until{})
+		o.deny.Store(true)
+		o.write("x") // ends the request that waits
+		synctest.Wait()
+		asked := len(o.requests())
+		time.Sleep(time.Minute)
+		if n := len(o.requests()) - asked; n > 200 {
+			t.Errorf("Electric was asked %d times in a minute", n)
+		}
+		if !x.goesOn() {
+			t.Fatalf("the wait ended with %v", x.err)
+		}
+		o.write("a") // and a read that is not live brings it
+		x.brings("a")
+		o.deny.Store(false)
+		if end := w.end(); end.Handle != at.Handle {
+			t.Errorf("the handle is now %s", end.Handle)
+		}
+		if got := w.status(); got.Restarts != 0 {
+			t.Errorf("%d restarts", got.Restarts)
+		}
+	})
+}
+
+// After a truncate, the live request and the next one are answered that the log is gone.
+func TestALogIsGoneIfEveryRequestIsToldSo(t *testing.T) {
+	inOddWorld(t, func(w *world, o *odd) {
+		at := w.end()
+		x := w.wait(at, w.seeing("a"), feed.Until{})
+		asked := len(o.requests())
+		o.rotate()
+		if <-x.done; !errors.Is(x.err, electric.ErrMustRefetch) {
+			t.Errorf("the wait ends with %v", x.err)
+		}
+		w.end()
+		got := o.requests()[asked:]
+		if len(got) < 2 || got[0].Live || got[0].Handle != at.Handle || got[1].Offset != electric.Now {
+			t.Errorf("Electric was asked %+v", got)
+		}
+		if got := w.status(); got.Restarts != 1 {
+			t.Errorf("%d restarts", got.Restarts)
+		}
 	})
 }
 

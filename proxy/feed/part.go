@@ -13,34 +13,33 @@ type Place struct {
 	Handle string // Electric's
 	Offset electric.Offset
 
-	// Known is whether Electric itself has named the place in an answer.
+	// Known says that Electric itself returned this place.
 	Known bool
 }
 
-// Part is a part of a log: the messages after one place, up to another. It is read by
-// one reader, who closes it.
+// Part is a part of a log: the messages after one position, up to another. One reader
+// reads it, and must Close it.
 type Part struct {
 	End      Place
 	Schema   *electric.Schema
-	UpToDate bool   // it reaches the end of the log
-	LastSeen uint64 // the LSN that Electric has seen of the whole database
+	UpToDate bool   // the part reaches the end of the log
+	LastSeen uint64 // the LSN up to which Electric has processed the database
 	Away     bool   // Electric does not answer now: the part may not be all there is
 
 	from     electric.Offset
-	batches  []*batch // from memory, or
+	batches  []*batch // from the window, or
 	response *electric.LogResponse
 
-	answer *Answer // what the cohort that was woken for it is sent
+	answer *Answer // the part as the cohort is sent it, if the part woke the cohort
 	cohort *Cohort
 
-	batch, entry int // to be read next
+	batch, entry int // the next message
 	over         bool
-	control      electric.Message
 }
 
-// Next returns the next message, or io.EOF after the last one; electric.MessageReader
-// says what the errors mean. The message may be shared, and must not be changed. A
-// part that reaches the log's end ends with a control message that says so.
+// Next returns the next message, or io.EOF after the last one. Other errors are those of
+// electric.MessageReader. The message may be shared and must not be changed. If the part
+// reaches the end of the log, its last message is up-to-date.
 func (p *Part) Next() (*electric.Message, error) {
 	if p.response != nil {
 		return p.response.Next()
@@ -62,22 +61,21 @@ func (p *Part) Next() (*electric.Message, error) {
 		return nil, io.EOF
 	}
 	p.over = true
-	p.control = electric.Message{Raw: UpToDateMessage(p.LastSeen), Operation: electric.Control, Control: electric.ControlUpToDate}
-	return &p.control, nil
+	return &electric.Message{Raw: UpToDateMessage(p.LastSeen), Operation: electric.Control, Control: electric.ControlUpToDate}, nil
 }
 
-// isBefore reports whether a message is not after a place.
+// isBefore reports whether a message is at or before a position.
 func isBefore(m *electric.Message, at electric.Offset) bool {
 	return m.Operation != electric.Control && m.Offset().Compare(at) <= 0
 }
 
-// Empty reports whether it is known that there are no messages in it.
+// Empty reports whether the part is in memory and has no messages.
 func (p *Part) Empty() bool { return p.response == nil && len(p.batches) == 0 }
 
-// InMemory reports whether it was read before.
+// InMemory reports whether the part comes from the window and not from Electric.
 func (p *Part) InMemory() bool { return p.response == nil }
 
-// Size is how much of the log a part in memory has, in bytes.
+// Size returns the size of a part in memory, in bytes.
 func (p *Part) Size() (n int) {
 	for _, b := range p.batches {
 		n += b.size
@@ -85,15 +83,16 @@ func (p *Part) Size() (n int) {
 	return n
 }
 
-// Woken reports whether it is what a whole cohort was woken for.
+// Woken reports whether the part has woken its whole cohort, so that they share the
+// answer.
 func (p *Part) Woken() bool { return p.answer != nil }
 
-// TellsOf reports whether it may tell of a transaction before one.
+// TellsOf reports whether the part may have messages of a transaction before newest.
 func (p *Part) TellsOf(newest electric.TxID) bool {
 	return slices.ContainsFunc(p.batches, func(b *batch) bool { return b.hasOldest && b.oldest.Before(newest) })
 }
 
-// Close ends the reading.
+// Close ends the request at Electric, if there is one.
 func (p *Part) Close() error {
 	if p.response == nil {
 		return nil
@@ -101,8 +100,8 @@ func (p *Part) Close() error {
 	return p.response.Close()
 }
 
-// UpToDateMessage is the control message that ends a log that was read to its end, as
-// seen from lsn (recordings 01 and 04).
+// UpToDateMessage returns the control message at the end of a log, with lsn as its
+// global_last_seen_lsn (recordings 01 and 04).
 func UpToDateMessage(lsn uint64) []byte {
 	b := append([]byte(nil), `{"headers":{"control":"up-to-date","global_last_seen_lsn":"`...)
 	b = strconv.AppendUint(b, lsn, 10)

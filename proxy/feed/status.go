@@ -8,29 +8,30 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Status is what operators are shown of a feed. It names no subject and no id.
+// Status describes a feed for operators. It contains no subject and no id.
 type Status struct {
-	Name     string // tells feeds of one shape apart; another after a restart
-	Shape    string // the shape definition that it was started for
-	Handle   string // Electric's; empty: it is starting
-	Position string // the offset that it has come to; empty: it is starting
+	Name     string // distinguishes the feeds of a shape; changes with a restart
+	Shape    string // the name of the shape definition
+	Handle   string // of Electric; empty: the feed is starting
+	Position string // the offset of the end of the window; empty: the feed is starting
 
-	// Lag is how long Electric has not answered, and 0 while it does.
+	// Lag is how long Electric has not answered; 0 while it answers.
 	Lag      time.Duration
-	Failures int // how many requests to Electric have failed since then
+	Failures int // requests to Electric that failed in this time
 
-	Readers     int // requests that use it
-	Waiting     int // of these, those that wait for something
-	Cohorts     int // kinds of readers
+	Readers     int // requests that use the feed
+	Waiting     int // of these, those that wait for a message
+	Cohorts     int // groups of readers with equal grants
 	WindowBytes int
-	AnswerBytes int    // of the answers that are shared
+	AnswerBytes int    // of the shared answers
 	Restarts    int    // how often Electric had dropped the log
-	Woken       uint64 // how many readers were woken
+	Woken       uint64 // how often a reader was woken
 
-	lsn uint64
+	lsn    uint64
+	counts counts
 }
 
-// Status returns what there is, in order.
+// Status returns all feeds, ordered by shape.
 func (f *Feeds) Status() []Status {
 	f.mu.Lock()
 	feeds := make([]*Feed, 0, len(f.feeds))
@@ -54,8 +55,9 @@ func (f *Feed) status(now time.Time) Status {
 	s := Status{
 		Name: f.name, Shape: f.shape,
 		Readers: f.readers, Waiting: f.waiting, Cohorts: len(f.cohorts),
-		WindowBytes: f.window.size, AnswerBytes: f.answers, Restarts: f.restarts, Woken: f.woken,
+		WindowBytes: f.window.size, AnswerBytes: f.answers, Restarts: int(f.counts.restarts), Woken: f.counts.woken, //nolint:gosec // it never gets that high
 	}
+	s.counts = f.counts
 	if f.state == following {
 		s.Handle = f.handle
 		s.Position, s.lsn = f.window.end.String(), f.window.end.LSN()
@@ -66,46 +68,97 @@ func (f *Feed) status(now time.Time) Status {
 	return s
 }
 
-// collector exports the status of all feeds.
+// collector exports the status of all feeds, summed up by shape: a shape with params has
+// a feed for each of their values, and feeds come and go.
 type collector struct{ feeds *Feeds }
 
 func describe(name, help string) *prometheus.Desc {
-	return prometheus.NewDesc("shapegate_feed_"+name, help, []string{"shape", "feed"}, nil)
+	return prometheus.NewDesc("shapegate_feed_"+name, help, []string{"shape"}, nil)
 }
 
 var (
-	lsnDesc      = describe("lsn", "The LSN of Electric's log that a feed has come to.")
-	lagDesc      = describe("lag_seconds", "How long Electric has not answered a feed; 0 while it does.")
-	readersDesc  = describe("readers", "Requests that use a feed.")
-	waitingDesc  = describe("waiting", "Requests that wait for something to come in a feed.")
-	cohortsDesc  = describe("cohorts", "How many kinds of readers a feed has, by what they may see.")
-	windowDesc   = describe("window_bytes", "How much of its log a feed has in memory.")
-	answersDesc  = describe("answer_bytes", "How much a feed has in memory of answers that readers share.")
-	restartsDesc = describe("restarts_total", "How often Electric had dropped the log of a feed.")
-	wokenDesc    = describe("woken_total", "How many waiting requests a feed has woken for something that may concern them.")
+	feedsDesc    = describe("feeds", "Logs of Electric that are followed.")
+	lsnDesc      = describe("lsn", "The least LSN that a feed of the shape has come to.")
+	lagDesc      = describe("lag_seconds", "How long Electric has not answered a feed of the shape, the longest; 0 while it does.")
+	readersDesc  = describe("readers", "Requests that use a feed of the shape.")
+	waitingDesc  = describe("waiting", "Requests that wait for a change in a feed of the shape.")
+	cohortsDesc  = describe("cohorts", "Groups of readers with equal grants.")
+	windowDesc   = describe("window_bytes", "Memory for the newest part of the logs.")
+	answersDesc  = describe("answer_bytes", "Memory for answers that readers share.")
+	restartsDesc = describe("restarts_total", "How often Electric had dropped a log of the shape.")
+	wokenDesc    = describe("woken_total", "Waiting requests that were woken for a change that may concern them.")
 )
 
 // Describe implements prometheus.Collector.
 func (c collector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{lsnDesc, lagDesc, readersDesc, waitingDesc, cohortsDesc, windowDesc, answersDesc, restartsDesc, wokenDesc} {
+	for _, d := range []*prometheus.Desc{feedsDesc, lsnDesc, lagDesc, readersDesc, waitingDesc, cohortsDesc, windowDesc, answersDesc, restartsDesc, wokenDesc} {
 		to <- d
 	}
 }
 
+// summary is the feeds of one shape.
+type summary struct {
+	feeds, readers, waiting, cohorts, window, answers int
+
+	lsn    uint64 // the least, but for those that are starting
+	lag    time.Duration
+	counts counts
+}
+
+func (s *summary) add(t *Status) {
+	s.feeds++
+	s.readers += t.Readers
+	s.waiting += t.Waiting
+	s.cohorts += t.Cohorts
+	s.window += t.WindowBytes
+	s.answers += t.AnswerBytes
+	if s.lsn == 0 || t.lsn != 0 && t.lsn < s.lsn {
+		s.lsn = t.lsn
+	}
+	s.lag = max(s.lag, t.Lag)
+	s.counts = s.counts.plus(t.counts)
+}
+
+// summaries returns the feeds by shape, those that have ended included.
+func (f *Feeds) summaries() map[string]*summary {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	all := make(map[string]*summary)
+	of := func(shape string) *summary {
+		if all[shape] == nil {
+			all[shape] = &summary{}
+		}
+		return all[shape]
+	}
+	for shape, c := range f.ended {
+		of(shape).counts = c
+	}
+	now := time.Now()
+	for _, feed := range f.feeds {
+		s := feed.status(now)
+		of(s.Shape).add(&s)
+	}
+	return all
+}
+
 // Collect implements prometheus.Collector.
 func (c collector) Collect(to chan<- prometheus.Metric) {
-	for _, s := range c.feeds.Status() {
+	for shape, s := range c.feeds.summaries() {
 		gauge := func(d *prometheus.Desc, value float64) {
-			to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, s.Shape, s.Name)
+			to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, shape)
 		}
+		counter := func(d *prometheus.Desc, value uint64) {
+			to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value), shape)
+		}
+		gauge(feedsDesc, float64(s.feeds))
 		gauge(lsnDesc, float64(s.lsn))
-		gauge(lagDesc, s.Lag.Seconds())
-		gauge(readersDesc, float64(s.Readers))
-		gauge(waitingDesc, float64(s.Waiting))
-		gauge(cohortsDesc, float64(s.Cohorts))
-		gauge(windowDesc, float64(s.WindowBytes))
-		gauge(answersDesc, float64(s.AnswerBytes))
-		to <- prometheus.MustNewConstMetric(restartsDesc, prometheus.CounterValue, float64(s.Restarts), s.Shape, s.Name)
-		to <- prometheus.MustNewConstMetric(wokenDesc, prometheus.CounterValue, float64(s.Woken), s.Shape, s.Name)
+		gauge(lagDesc, s.lag.Seconds())
+		gauge(readersDesc, float64(s.readers))
+		gauge(waitingDesc, float64(s.waiting))
+		gauge(cohortsDesc, float64(s.cohorts))
+		gauge(windowDesc, float64(s.window))
+		gauge(answersDesc, float64(s.answers))
+		counter(restartsDesc, s.counts.restarts)
+		counter(wokenDesc, s.counts.woken)
 	}
 }

@@ -50,7 +50,7 @@ const schemaHeader = `{"id":{"type":"text","pk_index":0},"project":{"type":"text
 
 func (l *log) handle() string { return fmt.Sprintf("1-%d", l.life) }
 
-// change does something to the log, and wakes who waits for it.
+// change changes the log, and wakes the requests that wait for it.
 func (l *log) change(do func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

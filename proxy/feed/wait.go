@@ -9,55 +9,56 @@ import (
 	"github.com/shapegate/shapegate/proxy/electric"
 )
 
-// Interest is what a reader waits for.
+// Interest says which messages a reader waits for.
 type Interest struct {
 	Cohort *Cohort
 
-	// Late readers were given a snapshot that has seen transactions which may yet
-	// come in the log. What tells of them is not for the cohort's answer: such a
-	// reader is woken for it, whatever is in it. None of the transactions comes after
-	// Newest.
+	// Late says that the reader has a snapshot with transactions that may still come in
+	// the log. For it, messages of these transactions are filtered in another way than
+	// for its cohort. So it is woken by each such message, whatever its ids, and does not
+	// share the answer. Newest is not before any of these transactions.
 	Late   bool
 	Newest electric.TxID
 }
 
-// Until is what ends a wait. Nil channels never do.
+// Until has the channels that end a wait. They may be nil.
 type Until struct {
-	Changed <-chan struct{} // ErrChanged
+	Changed <-chan struct{} // the reader's grants: ErrChanged
+	Ended   <-chan struct{} // the reader's credentials: ErrChanged
 	Drained <-chan struct{} // ErrOver
 	Timer   <-chan time.Time
 }
 
-// ErrChanged and ErrOver say why a wait ended without anything that concerns the
-// reader.
+// ErrChanged and ErrOver are the errors of a wait that ended without a message that
+// concerns the reader.
 var (
 	ErrChanged = errors.New("feed: the wait was broken off")
 	ErrOver    = errors.New("feed: the wait is over")
 )
 
-// Waiter is one reader that waits. The feed's lock guards it, but for the channel.
+// Waiter is one waiting reader. The lock of the feed guards it, but for the channel.
 type Waiter struct {
-	wake     chan wake // has room for one
+	wake     chan wake // of capacity 1
 	interest Interest
 	after    electric.Offset
 
-	index     int // among its cohort's waiters
-	lateIndex int // among the feed's late ones
+	index     int // in Cohort.waiters
+	lateIndex int // in Feed.late
 	gone      bool
 }
 
-// wake is what a waiter is woken with.
+// wake is the end of a wait: a part, or an error.
 type wake struct {
 	waiter *Waiter
 	part   *Part
 	err    error
-	pause  time.Duration // before it is told
+	pause  time.Duration // before Wait returns
 }
 
 func (w wake) send() { w.waiter.wake <- w }
 
-// Whoever is told that something is over comes back at once, to begin anew. Where they
-// are many, they are told one after the other.
+// A reader that gets an error comes back at once and begins anew. So the errors of many
+// readers are spread over some time.
 const (
 	tellTime = 200 * time.Microsecond
 	mostTime = 2 * time.Second
@@ -70,9 +71,10 @@ func wakeAll(all []*Waiter, err error) {
 	}
 }
 
-// Wait returns what comes after a place, as soon as some of it may concern the reader.
-// What concerns nobody of the cohort is passed over. With ErrChanged and ErrOver
-// the part says how far that went. Other errors are those of Read.
+// Wait returns the part after a place, as soon as a message in it concerns the reader.
+// Messages that do not concern the cohort are skipped. With ErrChanged and ErrOver it
+// returns an empty part, whose End is where the reader has come to. Other errors are
+// those of Read.
 func (f *Feed) Wait(ctx context.Context, after Place, in Interest, until Until) (*Part, error) {
 	w, p, err := f.Join(ctx, after, in)
 	if w == nil {
@@ -81,8 +83,8 @@ func (f *Feed) Wait(ctx context.Context, after Place, in Interest, until Until) 
 	return w.Wait(ctx, until)
 }
 
-// Join is the first half of Wait: it returns what there is to read, or else a waiter,
-// on which Wait has to be called.
+// Join is the first half of Wait. It returns the part that there is already, or else a
+// waiter, whose Wait must be called.
 func (f *Feed) Join(ctx context.Context, after Place, in Interest) (*Waiter, *Part, error) {
 	if err := f.ready(ctx); err != nil {
 		return nil, nil, err
@@ -102,14 +104,14 @@ func (f *Feed) Join(ctx context.Context, after Place, in Interest) (*Waiter, *Pa
 	return w, nil, nil
 }
 
-// place returns what there is after a place, and whether that is ahead of the log. It
-// is neither where Electric has to be asked. The caller holds the lock.
+// place returns the part after a place, or whether the place is ahead of the window. If
+// it returns neither, Electric has to be asked. The caller holds the lock.
 func (f *Feed) place(after Place, in Interest) (_ *Part, ahead bool, _ error) {
 	switch err := f.unusable(time.Now()); {
 	case err != nil:
 		return nil, false, err
 	case f.state == starting, f.cohorts[in.Cohort.key] != in.Cohort:
-		return nil, false, electric.ErrMustRefetch // the log was reset just now
+		return nil, false, electric.ErrMustRefetch // the log was reset meanwhile
 	}
 	p, err := f.part(after)
 	return p, after.Known && after.Handle == f.handle && after.Offset.Compare(f.window.end) > 0, err
@@ -117,13 +119,15 @@ func (f *Feed) place(after Place, in Interest) (_ *Part, ahead bool, _ error) {
 
 // Wait is the second half of Feed.Wait.
 //
-// Thousands of goroutines stand here, so it and what it is called by keep little on
-// their stacks.
+// Thousands of goroutines wait here, so this function and its callers must need little
+// stack.
 func (w *Waiter) Wait(ctx context.Context, until Until) (*Part, error) {
 	select {
 	case woken := <-w.wake:
 		return woken.taken(ctx)
 	case <-until.Changed:
+		return w.leave(ErrChanged)
+	case <-until.Ended:
 		return w.leave(ErrChanged)
 	case <-until.Timer:
 		return w.leave(ErrOver)
@@ -134,7 +138,7 @@ func (w *Waiter) Wait(ctx context.Context, until Until) (*Part, error) {
 	}
 }
 
-// taken is what a waiter is woken with, as soon as it is to be told.
+// taken returns the part or error of a wake, errors after their pause.
 func (w wake) taken(ctx context.Context) (*Part, error) {
 	if w.err != nil {
 		rest(ctx, w.pause)
@@ -142,7 +146,7 @@ func (w wake) taken(ctx context.Context) (*Part, error) {
 	return w.part, w.err
 }
 
-// join makes it wait. The caller holds the lock.
+// join adds a waiter. The caller holds the lock.
 func (f *Feed) join(w *Waiter) {
 	a := w.interest.Cohort
 	w.index = len(a.waiters)
@@ -157,8 +161,8 @@ func (f *Feed) join(w *Waiter) {
 	f.waiting++
 }
 
-// leave ends a wait for another reason than what it was for. If that has come at the
-// same moment, the reader has not seen it: its place is then before it.
+// leave ends a wait without a message. If the waiter was woken at the same moment, the
+// reader does not see that part, and its position stays before it.
 func (w *Waiter) leave(err error) (*Part, error) {
 	f := w.interest.Cohort.feed
 	f.mu.Lock()
@@ -182,7 +186,7 @@ func (w *Waiter) leave(err error) (*Part, error) {
 	return &back, err
 }
 
-// remove takes it out of where it waits. The caller holds the lock.
+// remove removes a waiter. The caller holds the lock.
 func (f *Feed) remove(w *Waiter) {
 	a := w.interest.Cohort
 	last := len(a.waiters) - 1
@@ -193,7 +197,7 @@ func (f *Feed) remove(w *Waiter) {
 	f.gone(w)
 }
 
-// gone notes that it does not wait any more. The caller holds the lock.
+// gone notes that a waiter was removed from its cohort. The caller holds the lock.
 func (f *Feed) gone(w *Waiter) {
 	w.gone = true
 	f.waiting--
@@ -207,7 +211,7 @@ func (f *Feed) gone(w *Waiter) {
 	f.late = f.late[:last]
 }
 
-// allWaiters takes everybody who waits. The caller holds the lock, and wakes them.
+// allWaiters removes and returns all waiters. The caller holds the lock, and wakes them.
 func (f *Feed) allWaiters() (all []*Waiter) {
 	for _, a := range f.cohorts {
 		all = append(all, f.take(a)...)
@@ -215,7 +219,7 @@ func (f *Feed) allWaiters() (all []*Waiter) {
 	return all
 }
 
-// take takes everybody of an cohort who waits. The caller holds the lock.
+// take removes and returns the waiters of a cohort. The caller holds the lock.
 func (f *Feed) take(a *Cohort) []*Waiter {
 	all := a.waiters
 	a.waiters = nil
@@ -225,8 +229,8 @@ func (f *Feed) take(a *Cohort) []*Waiter {
 	return all
 }
 
-// concerned takes whom a batch concerns, which the window has by now. The caller holds
-// the lock.
+// concerned removes the waiters that a batch concerns, and returns their wakes. The
+// batch is already in the window. The caller holds the lock.
 func (f *Feed) concerned(b *batch) (wakes []wake) {
 	if len(b.entries) == 0 || f.waiting == 0 {
 		return nil
@@ -245,12 +249,12 @@ func (f *Feed) concerned(b *batch) (wakes []wake) {
 	for _, a := range f.index.all {
 		wakes = f.wakeCohort(a, b, wakes)
 	}
-	f.woken += uint64(len(wakes))
+	f.counts.woken += uint64(len(wakes))
 	return wakes
 }
 
-// numbered returns the ids of an entry with all numbers that they have by now, until
-// the next call. The caller holds the lock.
+// numbered returns the ids of an entry with the numbers that they have now. The result
+// is valid until the next call. The caller holds the lock.
 func (f *Feed) numbered(e *entry) []ids {
 	f.scratch = f.scratch[:0]
 	for i := range e.ids {
@@ -260,7 +264,8 @@ func (f *Feed) numbered(e *entry) []ids {
 	return f.scratch
 }
 
-// wakeCohort takes everybody of an cohort, once a round. The caller holds the lock.
+// wakeCohort appends the wakes of all waiters of a cohort, once in a round. The caller
+// holds the lock.
 func (f *Feed) wakeCohort(a *Cohort, b *batch, wakes []wake) []wake {
 	if a.matched == f.round || len(a.waiters) == 0 {
 		return wakes
@@ -268,12 +273,15 @@ func (f *Feed) wakeCohort(a *Cohort, b *batch, wakes []wake) []wake {
 	a.matched = f.round
 	f.forgetAnswer(a)
 	a.last, a.lastOf = new(Answer), span{b.number, b.number, f.window.upToDate}
-	for _, w := range f.take(a) {
+	waiters := f.take(a)
+	parts := make([]Part, 0, len(waiters)) // one allocation for all of them
+	for _, w := range waiters {
 		if w.after.Compare(b.end) >= 0 {
-			f.join(w.again()) // it is ahead of all this
+			f.join(w.again()) // its position is after this batch
 			continue
 		}
-		p := f.partOf(w, b)
+		parts = append(parts, f.partOf(w, b))
+		p := &parts[len(parts)-1]
 		if w.after.Compare(b.from) <= 0 && !w.isLateFor(b) {
 			p.answer, p.cohort = a.last, a
 		}
@@ -282,30 +290,31 @@ func (f *Feed) wakeCohort(a *Cohort, b *batch, wakes []wake) []wake {
 	return wakes
 }
 
-// wakeLate takes those for whom a batch may tell late what they know. The caller holds
-// the lock.
+// wakeLate appends the wakes of the late waiters whose snapshots may have seen the
+// batch. The caller holds the lock.
 func (f *Feed) wakeLate(b *batch, wakes []wake) []wake {
 	if !b.hasOldest || len(f.late) == 0 || !b.oldest.Before(f.newest) {
 		return wakes
 	}
-	for i := len(f.late) - 1; i >= 0; i-- { // who is removed gives way to one that was looked at
+	for i := len(f.late) - 1; i >= 0; i-- { // remove moves the last one here
 		if w := f.late[i]; w.isLateFor(b) && w.after.Compare(b.end) < 0 {
 			f.remove(w)
-			wakes = append(wakes, wake{waiter: w, part: f.partOf(w, b)})
+			p := f.partOf(w, b)
+			wakes = append(wakes, wake{waiter: w, part: &p})
 		}
 	}
 	return wakes
 }
 
-// partOf is a batch as its waiter is given it. What came before concerns it no more.
-// The caller holds the lock.
-func (f *Feed) partOf(w *Waiter, b *batch) *Part {
+// partOf returns a batch as the part of its waiter. It leaves out the messages before
+// it, which do not concern the waiter. The caller holds the lock.
+func (f *Feed) partOf(w *Waiter, b *batch) Part {
 	from := b.from
 	if w.after.Compare(from) > 0 {
 		from = w.after
 	}
-	p := f.newPart(from)
-	p.batches = []*batch{b}
+	p := f.partFrom(from)
+	p.batches = b.alone
 	return p
 }
 
@@ -313,7 +322,7 @@ func (w *Waiter) isLateFor(b *batch) bool {
 	return w.interest.Late && b.hasOldest && b.oldest.Before(w.interest.Newest)
 }
 
-// again is the same waiter, once more.
+// again makes a removed waiter ready for join.
 func (w *Waiter) again() *Waiter {
 	w.gone = false
 	return w

@@ -7,30 +7,32 @@ import (
 	"github.com/shapegate/shapegate/proxy/electric"
 )
 
-// batch is what one answer of Electric held. It does not change.
+// batch is the messages of one answer of Electric. It never changes.
 type batch struct {
-	number    uint64 // of the feed's batches
+	number    uint64 // in the feed, from 1
 	entries   []*entry
-	from, end electric.Offset // after from, up to and with end
-	upToDate  bool            // end was the log's end
-	lastSeen  uint64          // what Electric said that it has seen of the database
+	from, end electric.Offset // its messages are after from, up to end
+	upToDate  bool            // end was the end of the log
+	lastSeen  uint64          // the LSN up to which Electric had processed the database
 	size      int
 
-	oldest    electric.TxID // of the transactions that it tells of
+	alone []*batch // the batch itself, for parts of nothing else
+
+	oldest    electric.TxID // the oldest transaction of its messages
 	hasOldest bool
 }
 
-// window is the newest part of a log: what came after start, without a gap.
+// window is the newest part of a log: all messages after start, up to end.
 type window struct {
 	start, end electric.Offset
 	upToDate   bool
 	lastSeen   uint64
 	batches    []*batch // those with messages
 	size       int
-	count      uint64 // of the batches that there ever were
+	count      uint64 // of all batches, ever
 }
 
-// begin makes it the empty window at a place.
+// begin empties the window and moves it to a position.
 func (w *window) begin(at electric.Offset) {
 	*w = window{start: at, end: at, upToDate: true, lastSeen: at.LSN(), count: w.count}
 }
@@ -38,6 +40,7 @@ func (w *window) begin(at electric.Offset) {
 func (w *window) add(b *batch) {
 	w.count++
 	b.number = w.count
+	b.alone = []*batch{b}
 	w.end, w.upToDate, w.lastSeen = b.end, b.upToDate, max(w.lastSeen, b.lastSeen)
 	if len(b.entries) > 0 {
 		w.batches = append(w.batches, b)
@@ -45,7 +48,7 @@ func (w *window) add(b *batch) {
 	}
 }
 
-// trim forgets the oldest batches until no more than some bytes are left.
+// trim forgets the oldest batches until the size is at most most.
 func (w *window) trim(most int) {
 	n := 0
 	for ; n < len(w.batches) && w.size > most; n++ {
@@ -55,13 +58,13 @@ func (w *window) trim(most int) {
 	w.batches = slices.Delete(w.batches, 0, n)
 }
 
-// has reports whether all that came after a place is known.
+// has reports whether the window has all messages after a position.
 func (w *window) has(after electric.Offset) bool {
 	return w.start.Compare(after) <= 0 && after.Compare(w.end) <= 0
 }
 
-// after returns the batches with what came after a place that the window has. Of the
-// first, a part may be from before.
+// after returns the batches with the messages after a position. The first one may begin
+// before the position.
 func (w *window) after(at electric.Offset) []*batch {
 	n := sort.Search(len(w.batches), func(i int) bool { return w.batches[i].end.Compare(at) > 0 })
 	return slices.Clone(w.batches[n:])

@@ -330,7 +330,7 @@ func (l *logPart) write(p part, send func([]byte)) {
 	for _, e := range p.messages {
 		if x.w.chance(10) {
 			x.w.churn()
-			l.filter = l.filter.Now(x.guard(l.d))
+			l.filter = l.filter.Narrowed(x.guard(l.d))
 		}
 		raw := e.partial
 		if x.f.full {
@@ -361,13 +361,15 @@ func (l *logPart) askAgain(send func([]byte)) {
 	x.w.churn()
 	rows, _ := x.w.snapshot()
 	x.w.churn()
-	l.filter = l.filter.Now(x.guard(l.d))
+	l.filter = l.filter.Narrowed(x.guard(l.d))
 	present := func(row, late *electric.Message) {
 		out, err := l.filter.Present(nil, row, late)
 		if err != nil {
 			panic(err)
 		}
-		send(out)
+		if len(out) > 0 {
+			send(out)
+		}
 	}
 	for _, v := range rows {
 		m, _ := electric.ParseMessage(snapshotRow(v))
@@ -383,11 +385,11 @@ func (l *logPart) askAgain(send func([]byte)) {
 }
 
 func (r *resync) writeAll(p part, send func([]byte)) {
-	filter := r.x.filter(r.d, r.x.permitted)
+	filter := r.x.filter(r.d, r.d.Grants).Narrowed(r.x.permitted)
 	l := &logPart{x: r.x, d: r.d, filter: filter}
 	l.write(p, send)
 	r.write(send)
-	l.filter = rowfilter.Steady(r.x.f.rule, r.d.Grants).Now(r.x.permitted)
+	l.filter = rowfilter.Steady(r.x.f.rule, r.d.Grants).Narrowed(r.x.permitted)
 	l.askAgain(send)
 }
 

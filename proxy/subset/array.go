@@ -68,8 +68,9 @@ var plainByte = func() (table [256]bool) {
 
 // element is one element of an array that a client sent.
 type element struct {
-	text string
-	null bool
+	text   string
+	null   bool
+	strict bool // it must be a value of the type that it is compared with
 }
 
 var errArray = errors.New("not a one-dimensional array")

@@ -167,7 +167,7 @@ func TestQueries(t *testing.T) {
 	if *r.Limit != 5 || *r.Offset != 2 || r.OrderBy.SQL() != `"title"` {
 		t.Errorf("got %+v", r)
 	}
-	for _, q := range []string{"", "offset=-1&log=full", "subset__other=1&where=true", "subset=x", "subset__params[1]=a"} {
+	for _, q := range []string{"", "offset=-1&log=full", "subset__other=1&where=true", "subset=x", "params[1]=a"} {
 		values, err := url.ParseQuery(q)
 		if err != nil {
 			t.Fatal(err)
@@ -178,6 +178,30 @@ func TestQueries(t *testing.T) {
 	}
 	if r, ok, err := subset.ParseQuery(url.Values{"subset__where": {""}}, columns); r == nil || !ok || err != nil {
 		t.Errorf("an empty where: got %v, %v, %v", r, ok, err)
+	}
+}
+
+// Both forms of the parameters mean the same.
+func TestParamsOfQueries(t *testing.T) {
+	for _, query := range []string{
+		`subset__where=title = $2 AND owner = $1&subset__params={"1":"a","2":"b"}`,
+		`subset__where=title = $2 AND owner = $1&subset__params[1]=a&subset__params[2]=b`,
+		`subset__where=title = $2 AND owner = $1&subset__params%5B1%5D=a&subset__params%5B2%5D=b&subset__params=`,
+	} {
+		values, err := url.ParseQuery(query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, ok, err := subset.ParseQuery(values, columns)
+		if err != nil || !ok {
+			t.Fatal(query, ok, err)
+		}
+		if got := r.UpstreamParams(0); len(got) != 2 || got["1"] != "b" || got["2"] != "a" {
+			t.Errorf("%s: params %v", query, got)
+		}
+	}
+	if r, ok, err := subset.ParseQuery(url.Values{"subset__params[1]": {"a"}}, columns); r == nil || !ok || err != nil {
+		t.Errorf("params alone: got %v, %v, %v", r, ok, err)
 	}
 }
 
@@ -195,6 +219,12 @@ func TestQueriesAreRefused(t *testing.T) {
 		{"subset__params={}{}", "params", "is not valid JSON, or names a parameter twice"},
 		{`subset__params={"1":1,"1":2}`, "params", "is not valid JSON, or names a parameter twice"},
 		{`subset__params={"1":[]}`, "params.1", "is not a string, a number or a boolean"},
+		{"subset__params[1]=a&subset__params[1]=b", "params.1", "is given more than once"},
+		{`subset__params[1]=a&subset__params={"2":"b"}`, "params", "are given in two forms"},
+		{"subset__params[x]=a", "params", `"x" is not the number of a parameter`},
+		{"subset__params[1=a", "params", `"1" is not the number of a parameter`},
+		{"subset__params[01]=a", "params", `"01" is not the number of a parameter`},
+		{"subset__params[7]=%00", "params.7", "holds a NUL character"},
 		{"subset__where=%ff", "where", "is not valid UTF-8"},
 		{"subset__order_by=%00", "order_by", "holds a NUL character"},
 		{"subset__where=nope", "where", `unknown column "nope"`},

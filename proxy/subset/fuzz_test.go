@@ -32,9 +32,11 @@ var printedKinds = map[protoreflect.Name]bool{
 	"Node": true, "String": true, "Integer": true, "Boolean": true, "List": true,
 	"ColumnRef": true, "ParamRef": true, "A_Const": true, "TypeCast": true, "TypeName": true,
 	"BoolExpr": true, "NullTest": true, "BooleanTest": true, "A_Expr": true, "CoalesceExpr": true, "FuncCall": true,
+	"MinMaxExpr": true, "A_Indirection": true, "A_Indices": true,
 }
 
-var printedOperators = []string{"=", "<>", "<", "<=", ">", ">=", "+", "-", "||", "~~", "!~~", "~~*", "!~~*"}
+var printedOperators = []string{"=", "<>", "<", "<=", ">", ">=", "+", "-", "||", "~~", "!~~", "~~*", "!~~*",
+	"@>", "<@", "&&", "&", "|", "#", "~"}
 
 // checkSafe checks a printed where against the promises that matter, by means of
 // its own: one boolean expression that stays in one piece beside a filter, in the
@@ -107,10 +109,20 @@ func checkMessages(t testing.TB, sql string, m protoreflect.Message) {
 // widens reports whether a cast cannot fail, whatever the value.
 func widens(from, to string) bool {
 	switch to {
+	case "int4":
+		return from == "int2" || from == "bool"
 	case "int8":
 		return from == "int2" || from == "int4"
+	case "float4":
+		return from == "int2" || from == "int4" || from == "int8"
 	case "float8":
 		return from == "int2" || from == "int4" || from == "int8" || from == "float4" || from == "float8"
+	case "bool":
+		return from == "int4"
+	case "varchar":
+		return from == "text" || from == "bpchar"
+	case "text":
+		return from != "jsonb" && from != "bytea" && from != "timestamptz"
 	}
 	return false
 }
@@ -125,7 +137,10 @@ func FuzzWhere(f *testing.F) {
 		`a OR b`, `true) or (true`, `(done OR points = 1) IS NULL`, `title LIKE '%\\'`, `points BETWEEN 1 AND $1`,
 		`title = ANY(ARRAY['a', $1])`, `points + 1 - $1 > big`, `title || $1 ILIKE 'x'`, `points IN (1, 2, NULL)`,
 		`title = U&'a'`, `title = $$a$$`, `done IS NOT UNKNOWN`, `NOT done IS DISTINCT FROM (NOT done)`,
-		`id = '` + id1 + `'::uuid`, `day > date '2026-01-01'`, `coalesce(done, NULL) OR 't'`, `+("points",$1) > 3`,
+		`tags @> ARRAY[$1] OR $2 <@ tags`, `tags = $2 AND NOT codes && tags`, `mood::text LIKE 'h%'`, `mood IN ($1, 'x')`,
+		`tags[1] = $1 AND scores[-1] IS NULL`, `title LIKE owner`, `title NOT ILIKE $1 || owner`, `title LIKE 'a\\'`, `points < ALL($2) OR title LIKE ANY($2)`,
+		`NOT (id = $1) AND id <> ALL($2)`, `$1 IN (title, owner)`, `points & 4 = 4 OR ~small = -1`, `greatest(points, 1.5) > -points`,
+		`points BETWEEN SYMMETRIC 1.5 AND $1`, `id = '` + id1 + `'::uuid`, `day > date '2026-01-01'`, `coalesce(done, NULL) OR 't'`, `+("points",$1) > 3`,
 	} {
 		f.Add(seed, "1", "{a,b}", "true")
 	}

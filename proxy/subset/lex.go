@@ -8,19 +8,24 @@ import (
 )
 
 // Bounds on the SQL of a client, kept before the parser sees it: the parser, the
-// walks over its tree and the printer all recurse, in C and in Go.
+// walks over its tree and the printer all recurse, in C and in Go, and cost some
+// microseconds for each token.
 const (
-	maxSQL    = 200_000 // bytes
-	maxTokens = 20_000  // an IN list of 10,000 values
-	maxDepth  = 400
+	// maxWhere bounds a where, in bytes: 3,000 comparisons of a column with a
+	// parameter. What is long belongs into parameters.
+	maxWhere = 100_000
+	// maxOrderBy bounds an order_by: maxSortKeys columns of the longest names.
+	maxOrderBy = 8_000
+	maxTokens  = 20_000 // an IN list of 10,000 values
+	maxDepth   = 500
 )
 
-// checkTokens lexes SQL with Postgres' own lexer, which does not recurse, and
-// refuses what could not be read in one way only, or would nest too deep.
-func checkTokens(field, sql string) error {
+// checkTokens lexes SQL of so many bytes at most with Postgres' own lexer, which does
+// not recurse, and refuses what could not be read in one way only, or would nest too deep.
+func checkTokens(field, sql string, most int) error {
 	switch {
-	case len(sql) > maxSQL:
-		return refusef(field, "is longer than %d bytes", maxSQL)
+	case len(sql) > most:
+		return refusef(field, "is longer than %d bytes", most)
 	case strings.IndexByte(sql, 0) >= 0:
 		return refuse(field, "holds a NUL character")
 	case !utf8.ValidString(sql):

@@ -8,24 +8,50 @@ type operand struct {
 	// untyped: a parameter or a bare constant, which takes the type of what it
 	// meets, as in Postgres.
 	untyped bool
-	number  bool // an untyped number: it never becomes text
-	null    bool // NULL itself
 
-	fixed bool   // no column in it: the same for every row
-	known bool   // fixed, and text is its value
-	text  string // up to the case of letters
-	field string // what to blame for the value
+	constant        // of a known value
+	array    bool   // a column of arrays
+	fixed    bool   // no column in it: the same for every row
+	joined   int    // how many columns' texts it may be made of
+	tail     string // a text: what it surely ends with, up to the case of letters
+}
 
-	array  bool // a column of arrays
-	joined int  // how many columns' texts it may be made of
+// constant is the value of an operand that is a constant or a parameter, or a
+// function of such.
+type constant struct {
+	known  bool
+	text   string // up to the case of letters
+	null   bool   // NULL itself
+	number bool   // an untyped number: it never becomes text
+	param  int    // the number of the parameter that it is, or 0
+	field  string // what to blame for the value
+
+	// misfit is not nil if the value is none of the operand's type. A comparison
+	// knows what comes of it; for anything else it is an error.
+	misfit *fit
 }
 
 func refuseWhere(message string) error { return refuse("where", message) }
 
-// unify gives several operands one type, as the arms of a comparison or of
-// COALESCE have, and returns it. Constants take the type of the others. Where all
-// are bare constants they get casts, so that nobody has to guess.
+// unify gives several operands one type, as the arms of COALESCE have, and returns
+// it. Constants take the type of the others. Where all are bare constants they get
+// casts, so that nobody has to guess.
 func unify(operands ...*operand) (string, error) {
+	typ, err := settle(operands...)
+	if err != nil {
+		return "", err
+	}
+	for _, o := range operands {
+		if err := o.checkFit(); err != nil {
+			return "", err
+		}
+	}
+	return typ, nil
+}
+
+// settle is unify, except that values that are none of the type are left to the
+// caller, as misfits.
+func settle(operands ...*operand) (string, error) {
 	typ, err := typed(operands)
 	if err != nil {
 		return "", err
@@ -38,7 +64,7 @@ func unify(operands ...*operand) (string, error) {
 		if !o.untyped {
 			continue
 		}
-		if err := o.become(typ); err != nil {
+		if err := o.adopt(typ); err != nil {
 			return "", err
 		}
 		if bare {
@@ -55,7 +81,7 @@ func typed(operands []*operand) (string, error) {
 		switch {
 		case o.untyped:
 		case o.array:
-			return "", refuseWhere("an array can only be tested with IS NULL and ANY")
+			return "", refuseWhere("an array can only be compared with an array")
 		case familyOf(o.typ) == incomparable:
 			return "", refuseWhere("a value of type " + o.typ + " can only be tested with IS NULL")
 		case typ == "":
@@ -63,12 +89,16 @@ func typed(operands []*operand) (string, error) {
 		default:
 			merged, ok := common(typ, o.typ)
 			if !ok {
-				return "", refuseWhere("values of the types " + typ + " and " + o.typ + " cannot be compared")
+				return "", errTypes(typ, o.typ)
 			}
 			typ = merged
 		}
 	}
 	return typ, nil
+}
+
+func errTypes(a, b string) error {
+	return refuseWhere("values of the types " + a + " and " + b + " cannot be compared")
 }
 
 func bareType(operands []*operand) string {
@@ -89,16 +119,58 @@ func bareType(operands []*operand) string {
 
 // become gives an untyped operand a type, if its value is of that type.
 func (o *operand) become(typ string) error {
-	switch f := familyOf(typ); {
-	case o.null:
-	case o.number && f != integer && f != float && f != decimal:
+	if err := o.adopt(typ); err != nil {
+		return err
+	}
+	return o.checkFit()
+}
+
+// adopt gives an untyped operand a type. A quoted constant is of that type, or an
+// error, as in Postgres. A parameter, or a number, may be a misfit.
+func (o *operand) adopt(typ string) error {
+	f := familyOf(typ)
+	if o.number && f != integer && f != float && f != decimal {
 		return refuseWhere("a number cannot be compared with a value of type " + typ)
-	case !accepts(typ, o.text):
-		return refuse(o.field, "is not a value of type "+typ)
 	}
 	o.typ, o.untyped = typ, false
+	if o.null {
+		return nil
+	}
+	if o.param == 0 && !o.number {
+		if !accepts(typ, o.text) {
+			return o.notOfType()
+		}
+		return nil
+	}
+	switch v := fitOf(typ, o.text); v.kind {
+	case holds:
+		o.setText(v.text)
+	case outside:
+		o.misfit = &v
+	case unclear:
+		return o.notOfType()
+	}
 	return nil
 }
+
+// setText replaces the value of a typed constant or parameter.
+func (o *operand) setText(text string) {
+	o.text = text
+	if o.param > 0 {
+		o.node = &param{source: o.param, family: familyOf(o.typ), value: text}
+		return
+	}
+	o.node = literal{text}
+}
+
+func (o *operand) checkFit() error {
+	if o.misfit != nil {
+		return o.notOfType()
+	}
+	return nil
+}
+
+func (o *operand) notOfType() error { return refuse(o.field, "is not a value of type "+o.typ) }
 
 // accepts is ValidValue, except that any text may be a value of an enum: which
 // are, only Postgres knows, and it looks before it looks at any row.
@@ -118,28 +190,39 @@ func (o operand) asText() (operand, error) {
 		}
 		o.node = cast{o.node, "text"}
 	}
-	if o.array || familyOf(o.typ) != textual {
+	switch {
+	case o.array:
+		return operand{}, refuseWhere("a value of type " + o.typ + "[] is not text")
+	case familyOf(o.typ) != textual:
 		return operand{}, refuseWhere("a value of type " + o.typ + " is not text")
 	}
 	return o, nil
+}
+
+// ending returns what a text surely ends with.
+func (o *operand) ending() string {
+	if o.known {
+		return o.text
+	}
+	return o.tail
 }
 
 // asCondition returns an operand as what a where, AND, OR or NOT takes.
 func (o operand) asCondition() (node, error) {
 	switch {
 	case o.untyped && o.null:
-		return cast{null, "bool"}, nil
+		return unknown, nil
 	case o.untyped && !o.number:
 		// Alone, a parameter would be text to Electric.
-		value, ok := parseBool(o.text)
-		if !ok {
-			return nil, refuse(o.field, "is not a value of type bool")
+		if err := o.become("bool"); err != nil {
+			return nil, err
 		}
+		value, _ := parseBool(o.text)
 		return boolWord(value), nil
 	case o.untyped, o.array, o.typ != "bool":
 		return nil, refuseWhere("is not a condition")
 	}
-	return o.node, nil
+	return o.node, o.checkFit()
 }
 
 func boolWord(b bool) word {

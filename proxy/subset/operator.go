@@ -1,8 +1,22 @@
 package subset
 
 import (
+	"slices"
+
 	pg "github.com/pganalyze/pg_query_go/v6"
 )
+
+// operators are the comparisons by the names that the parser has for them.
+var operators = map[string]string{
+	"=": "=", "<>": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">=",
+	"~~": "LIKE", "!~~": "NOT LIKE", "~~*": "ILIKE", "!~~*": "NOT ILIKE",
+}
+
+// flipped are the comparisons with their sides changed.
+var flipped = map[string]string{
+	"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<=",
+	"IS DISTINCT FROM": "IS DISTINCT FROM", "IS NOT DISTINCT FROM": "IS NOT DISTINCT FROM",
+}
 
 // operator reads an operator, or what the parser treats as one.
 func (r *reader) operator(n *pg.Node, e *pg.A_Expr) (operand, error) {
@@ -18,24 +32,19 @@ func (r *reader) operator(n *pg.Node, e *pg.A_Expr) (operand, error) {
 	case pg.A_Expr_Kind_AEXPR_NOT_DISTINCT:
 		return truth(r.compareNodes("IS NOT DISTINCT FROM", e))
 	case pg.A_Expr_Kind_AEXPR_LIKE, pg.A_Expr_Kind_AEXPR_ILIKE:
-		return truth(r.like(e, name))
+		return truth(r.like(operators[name], e.Lexpr, e.Rexpr))
 	case pg.A_Expr_Kind_AEXPR_IN:
 		return truth(r.in(e, name))
-	case pg.A_Expr_Kind_AEXPR_BETWEEN:
-		return truth(r.between(e))
-	case pg.A_Expr_Kind_AEXPR_NOT_BETWEEN:
-		between, err := r.between(e)
+	case pg.A_Expr_Kind_AEXPR_BETWEEN, pg.A_Expr_Kind_AEXPR_BETWEEN_SYM:
+		return truth(r.between(e, e.Kind == pg.A_Expr_Kind_AEXPR_BETWEEN_SYM))
+	case pg.A_Expr_Kind_AEXPR_NOT_BETWEEN, pg.A_Expr_Kind_AEXPR_NOT_BETWEEN_SYM:
+		between, err := r.between(e, e.Kind == pg.A_Expr_Kind_AEXPR_NOT_BETWEEN_SYM)
 		return truth(not{between}, err)
-	case pg.A_Expr_Kind_AEXPR_OP_ANY:
-		if name == "=" {
-			return truth(r.quantified(e, "= ANY"))
+	case pg.A_Expr_Kind_AEXPR_OP_ANY, pg.A_Expr_Kind_AEXPR_OP_ALL:
+		if op, ok := operators[name]; ok {
+			return truth(r.quantified(e, quantifier{op, e.Kind == pg.A_Expr_Kind_AEXPR_OP_ALL}))
 		}
-		return operand{}, refuseWhere("ANY is only allowed with =")
-	case pg.A_Expr_Kind_AEXPR_OP_ALL:
-		if name == "<>" {
-			return truth(r.quantified(e, "<> ALL"))
-		}
-		return operand{}, refuseWhere("ALL is only allowed with <>")
+		return operand{}, refusef("where", "ANY and ALL are not allowed with the operator %s", shown(name))
 	}
 	return operand{}, refuseWhere("this operator is not allowed")
 }
@@ -44,16 +53,27 @@ func (r *reader) plainOperator(n *pg.Node, e *pg.A_Expr, name string) (operand, 
 	switch {
 	case name == "+", name == "-":
 		return r.sum(n)
+	case name == "~" && e.Lexpr == nil:
+		return r.complement(e.Rexpr)
 	case e.Lexpr == nil || e.Rexpr == nil:
 	case name == "||":
 		return r.join(e)
-	case name == "=", name == "<>", name == "<", name == "<=", name == ">", name == ">=":
+	case name == "&", name == "|", name == "#":
+		return r.bits(name, e)
+	case name == "@>", name == "<@", name == "&&":
+		return truth(r.arrayOperator(name, e))
+	case isLike(operators[name]):
+		return truth(r.like(operators[name], e.Lexpr, e.Rexpr))
+	case operators[name] != "":
 		return truth(r.compareNodes(name, e))
 	}
 	return operand{}, refusef("where", "the operator %s is not allowed", shown(name))
 }
 
 func (r *reader) compareNodes(op string, e *pg.A_Expr) (node, error) {
+	if r.isArrayColumn(e.Lexpr) || r.isArrayColumn(e.Rexpr) {
+		return r.arrayOperator(op, e)
+	}
 	left, err := r.operand(e.Lexpr)
 	if err != nil {
 		return nil, err
@@ -66,41 +86,118 @@ func (r *reader) compareNodes(op string, e *pg.A_Expr) (node, error) {
 }
 
 func comparison(op string, left, right operand) (node, error) {
-	typ, err := unify(&left, &right)
-	if err != nil {
+	if needsOrder(op) {
+		for _, o := range []operand{left, right} {
+			if !o.untyped && !o.array && !familyOf(o.typ).ordered() && familyOf(o.typ) != incomparable {
+				return nil, refuseWhere("values of type " + o.typ + " have no order")
+			}
+		}
+	}
+	left.meetConstant(right)
+	right.meetConstant(left)
+	if _, err := settle(&left, &right); err != nil {
 		return nil, err
 	}
-	switch op {
-	case "<", "<=", ">", ">=":
-		if !familyOf(typ).ordered() {
-			return nil, refuseWhere("values of type " + typ + " have no order")
-		}
+	switch {
+	case left.misfit != nil && right.fixed:
+		return nil, left.notOfType()
+	case right.misfit != nil && left.fixed:
+		return nil, right.notOfType()
+	case right.misfit != nil:
+		return beside(op, left, right), nil
+	case left.misfit != nil:
+		return beside(flipped[op], right, left), nil
 	}
 	return compare{op, guarded(left.node), guarded(right.node)}, nil
 }
 
-// between reads a BETWEEN b AND c as the two comparisons that it stands for: no
-// printer can get those wrong.
-func (r *reader) between(e *pg.A_Expr) (node, error) {
-	bounds := e.Rexpr.GetList().GetItems()
-	if len(bounds) != 2 {
-		return nil, refuseWhere("this expression is not allowed")
+func needsOrder(op string) bool {
+	switch op {
+	case "<", "<=", ">", ">=":
+		return true
+	}
+	return false
+}
+
+// meetConstant makes text of an enum's column before it is compared with a constant:
+// what is no value of the enum then matches no row, where Postgres would refuse the
+// whole request.
+func (o *operand) meetConstant(other operand) {
+	if _, ok := o.node.(column); ok && familyOf(o.typ) == enum && !o.array && other.untyped && !other.null {
+		*o = o.widened("text")
+	}
+}
+
+// beside returns what becomes of a comparison with a value that is none of the type
+// of o: an integer beside integers that it is greater than has an answer, and so
+// has everything that asks whether they are equal.
+func beside(op string, o, value operand) node {
+	m := value.misfit
+	switch {
+	case op == "IS DISTINCT FROM":
+		return yes
+	case op == "IS NOT DISTINCT FROM":
+		return no
+	case op == "<>",
+		m.side > 0 && (op == "<" || op == "<="),
+		m.side < 0 && (op == ">" || op == ">="):
+		return always(o.node)
+	case m.floor == "" || op == "=":
+		return never(o.node)
+	}
+	value.setText(m.floor)
+	if op == "<" || op == "<=" {
+		return compare{"<=", guarded(o.node), value.node}
+	}
+	return compare{">", guarded(o.node), value.node}
+}
+
+// between reads a BETWEEN b AND c as the comparisons that it stands for: no printer
+// can get those wrong.
+func (r *reader) between(e *pg.A_Expr, symmetric bool) (node, error) {
+	nodes := e.Rexpr.GetList().GetItems()
+	if len(nodes) != 2 {
+		return nil, errNotAllowed()
 	}
 	arg, err := r.operand(e.Lexpr)
 	if err != nil {
 		return nil, err
 	}
-	arms := make([]node, len(bounds))
-	for i, op := range []string{">=", "<="} {
-		bound, err := r.operand(bounds[i])
-		if err != nil {
-			return nil, err
-		}
-		if arms[i], err = comparison(op, arg, bound); err != nil {
+	var bounds [2]operand
+	for i, n := range nodes {
+		if bounds[i], err = r.operand(n); err != nil {
 			return nil, err
 		}
 	}
-	return logic{"AND", arms}, nil
+	out, err := within(arg, bounds[0], bounds[1])
+	if err != nil || !symmetric {
+		return out, err
+	}
+	swapped, err := within(arg, bounds[1], bounds[0])
+	return logic{"OR", []node{out, swapped}}, err
+}
+
+func within(arg, least, most operand) (node, error) {
+	above, err := comparison(">=", arg, least)
+	if err != nil {
+		return nil, err
+	}
+	below, err := comparison("<=", arg, most)
+	return logic{"AND", flat("AND", above, below)}, err
+}
+
+// flat returns arms of an AND or OR, those of the same operator among them
+// flattened, as the reader's are.
+func flat(op string, nodes ...node) []node {
+	var arms []node
+	for _, n := range nodes {
+		if inner, ok := n.(logic); ok && inner.op == op {
+			arms = append(arms, inner.args...)
+			continue
+		}
+		arms = append(arms, n)
+	}
+	return arms
 }
 
 func (r *reader) in(e *pg.A_Expr, name string) (node, error) {
@@ -109,156 +206,65 @@ func (r *reader) in(e *pg.A_Expr, name string) (node, error) {
 	if op == "" || len(items) == 0 {
 		return nil, refuseWhere("a subquery is not allowed")
 	}
-	arg, err := r.operand(e.Lexpr)
+	return r.oneOf(e.Lexpr, op, items)
+}
+
+// oneOf reads a IN (b, c), and NOT IN.
+func (r *reader) oneOf(left *pg.Node, op string, items []*pg.Node) (node, error) {
+	arg, err := r.operand(left)
 	if err != nil {
 		return nil, err
 	}
-	if arg.fixed {
-		return nil, refuseWhere("the left side of IN must hold a column")
+	if arg.param > 0 && arg.untyped {
+		return r.paramIn(arg, op, items)
 	}
-	list := make([]node, len(items))
+	if arg.fixed {
+		return nil, refuseWhere("the left side of IN must hold a column or be a parameter")
+	}
+	list := make([]node, 0, len(items))
+	for _, item := range items {
+		o, err := r.operand(item)
+		if err != nil {
+			return nil, err
+		}
+		arg.meetConstant(o)
+		if _, err := settle(&arg, &o); err != nil {
+			return nil, err
+		}
+		if o.misfit == nil {
+			list = append(list, guarded(o.node))
+		}
+	}
+	switch {
+	case len(list) > 0:
+		return member{guarded(arg.node), op, list}, nil
+	case op == "IN":
+		return never(arg.node), nil
+	}
+	return always(arg.node), nil
+}
+
+// paramIn reads $1 IN (a, b) as the comparisons that it stands for.
+func (r *reader) paramIn(arg operand, op string, items []*pg.Node) (node, error) {
+	arms := make([]node, len(items))
 	for i, item := range items {
-		if !isConstant(item) && !isConstant(item.GetTypeCast().GetArg()) {
-			return nil, refuseWhere("a list of IN may only hold constants and parameters")
+		if err := r.use(arg.text); err != nil {
+			return nil, err
 		}
 		o, err := r.operand(item)
 		if err != nil {
 			return nil, err
 		}
-		if _, err := unify(&arg, &o); err != nil {
-			return nil, err
-		}
-		list[i] = o.node
-	}
-	return member{guarded(arg.node), op, list}, nil
-}
-
-// quantified reads a = ANY(b) and a <> ALL(b).
-func (r *reader) quantified(e *pg.A_Expr, op string) (node, error) {
-	arg, err := r.operand(e.Lexpr)
-	if err != nil {
-		return nil, err
-	}
-	if name, ok := columnName(e.Rexpr); ok {
-		if c, ok := r.columns[name]; ok && c.Dims > 0 {
-			return inColumn(arg, op, name, c)
-		}
-	}
-	array, err := r.array(e.Rexpr)
-	if err != nil {
-		return nil, err
-	}
-	if arg.fixed {
-		return nil, refuseWhere("a side of ANY or ALL must hold a column")
-	}
-	typ, err := unify(&arg)
-	if err != nil {
-		return nil, err
-	}
-	if err := array.become(typ); err != nil {
-		return nil, err
-	}
-	return quantified{guarded(arg.node), op, array.node(r)}, nil
-}
-
-// inColumn compares a value with the elements of a column of arrays.
-func inColumn(arg operand, op, name string, c Column) (node, error) {
-	if familyOf(c.Type) == incomparable {
-		return nil, refuseWhere("a value of type " + c.Type + " can only be tested with IS NULL")
-	}
-	if arg.untyped {
-		if err := arg.become(c.Type); err != nil {
+		if arms[i], err = comparison("=", arg, o); err != nil {
 			return nil, err
 		}
 	}
-	if arg.array || arg.typ != c.Type {
-		return nil, refuseWhere("values of the types " + arg.typ + " and " + c.Type + " cannot be compared")
+	out := arms[0]
+	if len(arms) > 1 {
+		out = logic{"OR", slices.Clip(flat("OR", arms...))}
 	}
-	return quantified{guarded(arg.node), op, column{name}}, nil
-}
-
-// constantArray is the right side of ANY: an array literal, a parameter that holds
-// one, or ARRAY[…].
-type constantArray struct {
-	elements []element
-	numbers  bool   // some elements are bare numbers
-	typ      string // of a cast, or ""
-	field    string
-	param    int // the parameter that it comes from, or 0
-}
-
-func (r *reader) array(n *pg.Node) (constantArray, error) {
-	if t := n.GetTypeCast(); t != nil {
-		typ, array, err := typeName(t.TypeName)
-		if err != nil {
-			return constantArray{}, err
-		}
-		if !array {
-			return constantArray{}, refuseWhere("ANY and ALL take an array")
-		}
-		a, err := r.bareArray(t.Arg)
-		a.typ = typ
-		return a, err
+	if op == "NOT IN" {
+		return not{out}, nil
 	}
-	return r.bareArray(n)
-}
-
-func (r *reader) bareArray(n *pg.Node) (constantArray, error) {
-	if list := n.GetAArrayExpr(); list != nil {
-		return r.elements(list.Elements)
-	}
-	if !isConstant(n) {
-		return constantArray{}, refuseWhere("ANY and ALL take an array column, a constant or a parameter")
-	}
-	o, err := r.operand(n)
-	if err != nil {
-		return constantArray{}, err
-	}
-	a := constantArray{field: o.field, param: int(n.GetParamRef().GetNumber())}
-	if a.elements, err = parseArray(o.text); err != nil || o.null || o.number || !o.untyped {
-		return constantArray{}, refuse(o.field, "is not a one-dimensional array, {a,b}")
-	}
-	return a, nil
-}
-
-func (r *reader) elements(items []*pg.Node) (constantArray, error) {
-	a := constantArray{field: "where", elements: make([]element, len(items))}
-	for i, item := range items {
-		if !isConstant(item) && !isConstant(item.GetTypeCast().GetArg()) {
-			return a, refuseWhere("ARRAY[…] may only hold constants and parameters")
-		}
-		o, err := r.operand(item)
-		if err != nil {
-			return a, err
-		}
-		a.elements[i] = element{text: o.text, null: o.null}
-		a.numbers = a.numbers || o.number
-	}
-	return a, nil
-}
-
-// become checks every element against the type that it is compared with. A cast
-// to a type that cannot be compared with it is refused, any other is dropped: the
-// elements are read as values of that type.
-func (a *constantArray) become(typ string) error {
-	f := familyOf(typ)
-	if _, ok := common(typ, a.typ); a.typ != "" && !ok {
-		return refuseWhere("values of the types " + typ + " and " + a.typ + " cannot be compared")
-	}
-	if a.numbers && f != integer && f != float && f != decimal {
-		return refuseWhere("a number cannot be compared with a value of type " + typ)
-	}
-	for _, e := range a.elements {
-		if !e.null && !accepts(typ, e.text) {
-			return refuse(a.field, "holds an element that is not a value of type "+typ)
-		}
-	}
-	return nil
-}
-
-func (a *constantArray) node(r *reader) node {
-	if a.param > 0 {
-		return r.param(paramKey{a.param, true}, arrayText(a.elements))
-	}
-	return literal{arrayText(a.elements)}
+	return out, nil
 }

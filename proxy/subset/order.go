@@ -1,7 +1,7 @@
 package subset
 
 import (
-	"strings"
+	"bytes"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 )
@@ -17,7 +17,7 @@ type sortKey struct {
 
 // SQL prints the order. It holds no parameters.
 func (o *OrderBy) SQL() string {
-	var b strings.Builder
+	var b bytes.Buffer
 	for i, k := range o.keys {
 		if i > 0 {
 			b.WriteString(", ")
@@ -35,7 +35,7 @@ func (o *OrderBy) SQL() string {
 const maxSortKeys = 32
 
 func parseOrderBy(sql string, columns Columns) (*OrderBy, error) {
-	if err := checkTokens("order_by", sql); err != nil {
+	if err := checkTokens("order_by", sql, maxOrderBy); err != nil {
 		return nil, err
 	}
 	sort, err := parseSort(sql)

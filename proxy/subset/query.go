@@ -2,6 +2,7 @@ package subset
 
 import (
 	"net/url"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -18,7 +19,8 @@ var queryKeys = []struct{ key, field string }{
 	{"subset__order_by_expr", "order_by"},
 }
 
-// ParseQuery reads the subset__* keys of a URL's query. It is false, without an
+// ParseQuery reads the subset__* keys of a URL's query, the parameters as JSON
+// (subset__params) or one by one (subset__params[1]). It is false, without an
 // error, if there is none that is known. Everything else in the query is for
 // others to judge. Errors are of type *Error.
 func ParseQuery(q url.Values, columns Columns) (*Request, bool, error) {
@@ -32,11 +34,14 @@ func ParseQuery(q url.Values, columns Columns) (*Request, bool, error) {
 			return nil, false, refuse(k.field, "is given more than once")
 		}
 	}
-	if !asked {
+	bracketed, err := bracketedParams(q)
+	if err != nil {
+		return nil, false, err
+	}
+	if !asked && bracketed == nil {
 		return nil, false, nil
 	}
-	f := &fields{where: text(q.Get("subset__where")), orderBy: text(q.Get("subset__order_by"))}
-	var err error
+	f := &fields{where: text(q.Get("subset__where")), orderBy: text(q.Get("subset__order_by")), params: bracketed}
 	if s := q.Get("subset__limit"); s != "" {
 		if f.limit, err = row("limit", s, leastLimit); err != nil {
 			return nil, false, err
@@ -48,12 +53,46 @@ func ParseQuery(q url.Values, columns Columns) (*Request, bool, error) {
 		}
 	}
 	if s := q.Get("subset__params"); s != "" {
+		if bracketed != nil {
+			return nil, false, refuse("params", "are given in two forms")
+		}
 		if f.params, err = queryParams(s); err != nil {
 			return nil, false, err
 		}
 	}
 	r, err := f.request(columns)
 	return r, err == nil, err
+}
+
+// bracketedParams reads subset__params[1]=… and its like, which mean the same as
+// subset__params={"1":…}. It is nil if there are none.
+func bracketedParams(q url.Values) (map[int]string, error) {
+	var params map[int]string
+	for key, values := range q {
+		number, ok := strings.CutPrefix(key, "subset__params[")
+		if !ok {
+			continue
+		}
+		number, ok = strings.CutSuffix(number, "]")
+		if !ok {
+			return nil, refusef("params", "%s is not the number of a parameter", shown(number))
+		}
+		n, err := paramNumber(number)
+		if err != nil {
+			return nil, err
+		}
+		if len(values) != 1 {
+			return nil, refuse(paramField(n), "is given more than once")
+		}
+		if err := checkParam(n, values[0]); err != nil {
+			return nil, err
+		}
+		if params == nil {
+			params = make(map[int]string)
+		}
+		params[n] = values[0]
+	}
+	return params, nil
 }
 
 // queryParams reads the JSON text of subset__params.

@@ -1,6 +1,7 @@
 package subset
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -12,29 +13,12 @@ import (
 type reader struct {
 	columns Columns
 	values  map[int]string // of the parameters, as the client numbers them
-	params  map[paramKey]*param
-	used    int // bytes of values, each counted whenever it is referred to
+	used    int            // bytes of values, each counted whenever it is referred to
 }
 
 // maxUsed bounds the work that references to long values can make: each is
 // checked, arrays are read, some values become part of the SQL.
-const maxUsed = 8 << 20
-
-// paramKey tells parameters apart. One that is used as a value and as an array
-// goes upstream twice, since arrays are printed anew.
-type paramKey struct {
-	number int
-	array  bool
-}
-
-func (r *reader) param(key paramKey, value string) *param {
-	p, ok := r.params[key]
-	if !ok {
-		p = &param{value, key.array}
-		r.params[key] = p
-	}
-	return p
-}
+const maxUsed = 2 * MaxBody
 
 // condition reads an expression that stands for true or false.
 func (r *reader) condition(n *pg.Node) (node, error) {
@@ -53,7 +37,7 @@ func (r *reader) operand(n *pg.Node) (operand, error) {
 	case *pg.Node_ParamRef:
 		return r.paramRef(e.ParamRef)
 	case *pg.Node_AConst:
-		return constant(e.AConst)
+		return constantOf(e.AConst)
 	case *pg.Node_TypeCast:
 		return r.typeCast(e.TypeCast)
 	case *pg.Node_BoolExpr:
@@ -65,9 +49,13 @@ func (r *reader) operand(n *pg.Node) (operand, error) {
 	case *pg.Node_AExpr:
 		return r.operator(n, e.AExpr)
 	case *pg.Node_CoalesceExpr:
-		return r.coalesce(e.CoalesceExpr)
+		return r.merge(coalesce, e.CoalesceExpr.Args)
+	case *pg.Node_MinMaxExpr:
+		return r.extreme(e.MinMaxExpr)
 	case *pg.Node_FuncCall:
 		return r.function(e.FuncCall)
+	case *pg.Node_AIndirection:
+		return r.subscript(e.AIndirection)
 	}
 	return operand{}, refuseWhere(describe(n) + " is not allowed")
 }
@@ -79,16 +67,12 @@ func describe(n *pg.Node) string {
 		return "a subquery"
 	case *pg.Node_CaseExpr:
 		return "CASE"
-	case *pg.Node_AIndirection:
-		return "a subscript"
 	case *pg.Node_AArrayExpr:
-		return "ARRAY[…] outside of ANY"
+		return "ARRAY[…] in this place"
 	case *pg.Node_RowExpr:
 		return "a row"
 	case *pg.Node_CollateClause:
 		return "COLLATE"
-	case *pg.Node_MinMaxExpr:
-		return "GREATEST or LEAST"
 	case *pg.Node_SqlvalueFunction:
 		return "a value of the session"
 	}
@@ -116,17 +100,25 @@ func (r *reader) paramRef(ref *pg.ParamRef) (operand, error) {
 	if !ok {
 		return operand{}, refusef("where", "$%d has no value", n)
 	}
-	if r.used += len(value); r.used > maxUsed {
-		return operand{}, refuseWhere("refers to long parameters too often")
+	if err := r.use(value); err != nil {
+		return operand{}, err
 	}
 	return operand{
-		node: r.param(paramKey{number: n}, value), untyped: true,
-		fixed: true, known: true, text: value, field: paramField(n),
+		node: &param{source: n, value: value}, untyped: true, fixed: true,
+		constant: constant{known: true, text: value, param: n, field: paramField(n)},
 	}, nil
 }
 
-func constant(c *pg.A_Const) (operand, error) {
-	o := operand{untyped: true, fixed: true, known: true, field: "where"}
+// use counts a reference to a value.
+func (r *reader) use(value string) error {
+	if r.used += len(value); r.used > maxUsed {
+		return refuseWhere("refers to long parameters too often")
+	}
+	return nil
+}
+
+func constantOf(c *pg.A_Const) (operand, error) {
+	o := operand{untyped: true, fixed: true, constant: constant{known: true, field: "where"}}
 	if c.Isnull {
 		o.node, o.null = null, true
 		return o, nil
@@ -164,76 +156,54 @@ func withZeros(number string) string {
 	return sign + digits
 }
 
-// typeCast reads a cast of a constant. Casts of columns can fail.
-func (r *reader) typeCast(t *pg.TypeCast) (operand, error) {
-	typ, array, err := typeName(t.TypeName)
-	if err != nil {
-		return operand{}, err
-	}
-	if array {
-		return operand{}, refuseWhere("an array is not allowed outside of ANY")
-	}
-	if !isConstant(t.Arg) {
-		return operand{}, refuseWhere("only constants and parameters can be cast")
-	}
-	o, err := r.operand(t.Arg)
-	if err != nil {
-		return operand{}, err
-	}
-	if !o.untyped {
-		if o.typ != typ {
-			return operand{}, refuseWhere("a boolean can only be cast to bool")
-		}
-		return o, nil
-	}
-	if err := o.become(typ); err != nil {
-		return operand{}, err
-	}
-	o.node = cast{o.node, typ}
-	return o, nil
-}
-
 func isConstant(n *pg.Node) bool { return n.GetAConst() != nil || n.GetParamRef() != nil }
 
-// typeName reads the name of a type that constants may be cast to.
-func typeName(t *pg.TypeName) (name string, array bool, err error) {
-	names := t.GetNames()
-	// Types that are keywords of SQL come with the schema: int, boolean, time.
-	if len(names) == 2 && names[0].GetString_().GetSval() == "pg_catalog" {
-		names = names[1:]
+func (r *reader) boolExpr(e *pg.BoolExpr) (node, error) {
+	var op string
+	switch e.Boolop {
+	case pg.BoolExprType_AND_EXPR:
+		op = "AND"
+	case pg.BoolExprType_OR_EXPR:
+		op = "OR"
+	case pg.BoolExprType_NOT_EXPR:
+		if len(e.Args) != 1 {
+			return nil, errNotAllowed()
+		}
+		arg, err := r.condition(e.Args[0])
+		return not{arg}, err
 	}
-	if len(names) == 1 {
-		name = names[0].GetString_().GetSval()
+	arms, err := r.arms(nil, op, e)
+	if err != nil || len(arms) < 2 {
+		return nil, cmp.Or(err, errNotAllowed())
 	}
-	if !castable[name] || t.Setof || t.PctType || len(t.Typmods) > 0 || t.Typemod != -1 || len(t.ArrayBounds) > 1 {
-		return "", false, refuseWhere("a cast to this type is not allowed")
-	}
-	return name, len(t.ArrayBounds) == 1, nil
+	return logic{op, arms}, nil
 }
 
-func (r *reader) boolExpr(e *pg.BoolExpr) (node, error) {
-	args := make([]node, 0, len(e.Args))
-	op := map[pg.BoolExprType]string{pg.BoolExprType_AND_EXPR: "AND", pg.BoolExprType_OR_EXPR: "OR"}[e.Boolop]
+// arms appends the arms of an AND or OR, and those of the same operator among them:
+// the parser flattens such lists to the left, and only there.
+func (r *reader) arms(arms []node, op string, e *pg.BoolExpr) ([]node, error) {
 	for _, a := range e.Args {
+		if inner := a.GetBoolExpr(); inner != nil && inner.Boolop == e.Boolop {
+			var err error
+			if arms, err = r.arms(arms, op, inner); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		n, err := r.condition(a)
 		if err != nil {
 			return nil, err
 		}
-		// The parser flattens such lists to the left, and only there.
 		if inner, ok := n.(logic); ok && inner.op == op {
-			args = append(args, inner.args...)
+			arms = append(arms, inner.args...)
 			continue
 		}
-		args = append(args, n)
+		arms = append(arms, n)
 	}
-	switch {
-	case e.Boolop == pg.BoolExprType_NOT_EXPR && len(args) == 1:
-		return not{args[0]}, nil
-	case op != "" && len(args) > 1:
-		return logic{op, args}, nil
-	}
-	return nil, refuseWhere("this expression is not allowed")
+	return arms, nil
 }
+
+func errNotAllowed() error { return refuseWhere("this expression is not allowed") }
 
 func (r *reader) nullTest(t *pg.NullTest) (node, error) {
 	o, err := r.operand(t.Arg)
@@ -241,9 +211,12 @@ func (r *reader) nullTest(t *pg.NullTest) (node, error) {
 		return nil, err
 	}
 	if o.untyped {
-		if _, err := unify(&o); err != nil {
-			return nil, err
-		}
+		_, err = unify(&o)
+	} else {
+		err = o.checkFit()
+	}
+	if err != nil {
+		return nil, err
 	}
 	switch {
 	case t.Argisrow:
@@ -252,7 +225,7 @@ func (r *reader) nullTest(t *pg.NullTest) (node, error) {
 	case t.Nulltesttype == pg.NullTestType_IS_NOT_NULL:
 		return test{guarded(o.node), "NOT NULL"}, nil
 	}
-	return nil, refuseWhere("this expression is not allowed")
+	return nil, errNotAllowed()
 }
 
 var booleanTests = map[pg.BoolTestType]string{
@@ -268,7 +241,7 @@ func (r *reader) booleanTest(t *pg.BooleanTest) (node, error) {
 	}
 	is, ok := booleanTests[t.Booltesttype]
 	if !ok {
-		return nil, refuseWhere("this expression is not allowed")
+		return nil, errNotAllowed()
 	}
 	return test{guarded(n), is}, nil
 }

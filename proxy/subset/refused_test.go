@@ -1,6 +1,7 @@
 package subset_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -9,9 +10,9 @@ const (
 	notOne     = "is not one SQL expression"
 	otherKind  = "holds a string of another kind than '…'"
 	addends    = "+ and - are only allowed for columns of type int2, int4, int8, float4 and float8 and for numbers"
-	castColumn = "only constants and parameters can be cast"
-	likeLeft   = "the left side of LIKE must be text and hold a column"
-	likeRight  = "the pattern of LIKE must be a constant text"
+	castColumn = "only constants, parameters and columns can be cast, and columns only to what every value has: a wider type, or text"
+	subscripts = "a subscript is only allowed behind a column of arrays, and with one number in it"
+	noArray    = "an array must stand here: a column, a constant, a parameter or ARRAY[…]"
 )
 
 func TestWhereIsRefused(t *testing.T) {
@@ -61,28 +62,33 @@ func TestWhereIsRefused(t *testing.T) {
 		{`title = $9`, values("a"), "where", "$9 has no value"},
 		{`title = $1`, nil, "where", "$1 has no value"},
 		{`title = $0`, values("a"), "where", "$0 has no value"},
-		{`id = $1`, values("not-a-uuid"), "params.1", "is not a value of type uuid"},
-		{`$2 = id`, values("", "{"+id1+"}"), "params.2", "is not a value of type uuid"},
-		{`points > $1`, values("2147483648"), "params.1", "is not a value of type int4"},
-		{`small IN (1, $1)`, values("x"), "params.1", "is not a value of type int2"},
-		{`points > $1`, values(""), "params.1", "is not a value of type int4"},
-		{`done = $1`, values("yes"), "params.1", "is not a value of type bool"},
+		{`day = $1`, values("tomorrow"), "params.1", "is not a value of type date"},
+		{`price > $1`, values("NaN"), "params.1", "is not a value of type float8"},
+		{`amount < $1`, values("1e400"), "params.1", "is not a value of type numeric"},
+		{`points = $1`, values("0x1F"), "params.1", "is not a value of type int4"},
+		{`points = $1::int8 OR points < $1::int4`, values("0." + strings.Repeat("1", 200)), "params.1", "is not a value of type int8"},
+		{`$1::uuid = $2`, values("temp", "x"), "params.1", "is not a value of type uuid"},
+		{`$1::uuid IS NULL`, values("temp"), "params.1", "is not a value of type uuid"},
+		{`coalesce(id, $1) = id`, values("temp"), "params.1", "is not a value of type uuid"},
+		{`points & $1 > 0`, values("x"), "params.1", "is not a value of type int4"},
+		{`points > ANY($1)`, values("{1,x}"), "params.1", "holds an element that is not a value of type int4"},
+		{`day = ANY(ARRAY['2026-01-01', $1])`, values("x"), "params.1", "is not a value of type date"},
+		{`tags @> $1`, values("a"), "params.1", "is not a one-dimensional array, {a,b}"},
+		{`$1 < ANY(scores)`, values("x"), "params.1", "is not a value of type int4"},
 		{`created_at > $1`, values("2026-01-01"), "params.1", "is not a value of type timestamptz"},
-		{`points BETWEEN 1 AND $1`, values("1.5"), "params.1", "is not a value of type int4"},
 		{`coalesce(points, $1) = 1`, values("x"), "params.1", "is not a value of type int4"},
-		{`points = $1::int`, values("x"), "params.1", "is not a value of type int4"},
-		{`title = $1::uuid`, values("x"), "params.1", "is not a value of type uuid"},
 		{`points + $1 > 1`, values("x"), "params.1", "is not a number up to 2^53, which + and - take"},
-		{`id = ANY($1)`, values("{not-a-uuid}"), "params.1", "holds an element that is not a value of type uuid"},
 		{`id = ANY($1)`, values(id1), "params.1", "is not a one-dimensional array, {a,b}"},
 		{`id = ANY($1)`, values("{{" + id1 + "}}"), "params.1", "is not a one-dimensional array, {a,b}"},
 		{`title = ANY($1)`, values("[1:1]={a}"), "params.1", "is not a one-dimensional array, {a,b}"},
 		{`$1`, values("maybe"), "params.1", "is not a value of type bool"},
 
 		// Constants.
+		{`id = ANY('{x}')`, nil, "where", "holds an element that is not a value of type uuid"},
+		{`tags = 'a'`, nil, "where", "is not a one-dimensional array, {a,b}"},
+		{`scores @> ARRAY['x']`, nil, "where", "holds an element that is not a value of type int4"},
+		{`title = '5' AND points IN ('1.5')`, nil, "where", "is not a value of type int4"},
 		{`id = 'x'`, nil, "where", "is not a value of type uuid"},
-		{`points = 1.5`, nil, "where", "is not a value of type int4"},
-		{`points = 99999999999`, nil, "where", "is not a value of type int4"},
 		{`title = 5`, nil, "where", "a number cannot be compared with a value of type text"},
 		{`title IN (5)`, nil, "where", "a number cannot be compared with a value of type text"},
 		{`title = ANY(ARRAY[5])`, nil, "where", "a number cannot be compared with a value of type text"},
@@ -123,24 +129,16 @@ func TestWhereIsRefused(t *testing.T) {
 		{`title COLLATE "C" = 'a'`, nil, "where", "COLLATE is not allowed"},
 		{`created_at AT TIME ZONE 'UTC' > '2026-01-01'`, nil, "where", "this form of a function call is not allowed"},
 		{`title OPERATOR(pg_catalog.=) 'a'`, nil, "where", `the operator "" is not allowed`},
-		{`GREATEST(points, 1) = 1`, nil, "where", "GREATEST or LEAST is not allowed"},
 		{`NULLIF(points, 1) = 1`, nil, "where", "this operator is not allowed"},
 		{`(title, owner) = ('a', 'b')`, nil, "where", "a row is not allowed"},
 		{`ROW(title) IS NULL`, nil, "where", "a row is not allowed"},
-		{`title = ARRAY['a']`, nil, "where", "ARRAY[…] outside of ANY is not allowed"},
-		{`tags = '{a}'`, nil, "where", "an array can only be tested with IS NULL and ANY"},
-		{`tags @> '{a}'`, nil, "where", `the operator "@>" is not allowed`},
-		{`title < ANY('{a}')`, nil, "where", "ANY is only allowed with ="},
-		{`title = ALL('{a}')`, nil, "where", "ALL is only allowed with <>"},
-		{`title IN ('a', owner)`, nil, "where", "a list of IN may only hold constants and parameters"},
-		{`'a' IN ('a')`, nil, "where", "the left side of IN must hold a column"},
+		{`title = ARRAY['a']`, nil, "where", "ARRAY[…] in this place is not allowed"},
+		{`'a' IN ('a')`, nil, "where", "the left side of IN must hold a column or be a parameter"},
 		{`'a' = ANY('{a}')`, nil, "where", "a side of ANY or ALL must hold a column"},
-		{`title = ANY(ARRAY[owner])`, nil, "where", "ARRAY[…] may only hold constants and parameters"},
-		{`title = ANY(owner)`, nil, "where", "ANY and ALL take an array column, a constant or a parameter"},
+		{`title = ANY(owner)`, nil, "where", noArray},
 		{`points = ANY(tags)`, nil, "where", "values of the types int4 and text cannot be compared"},
 		{`id = ANY($1::text[])`, values("{}"), "where", "values of the types uuid and text cannot be compared"},
-		{`id = ANY($1::text)`, values("{}"), "where", "ANY and ALL take an array"},
-		{`points BETWEEN SYMMETRIC 1 AND 2`, nil, "where", "this operator is not allowed"},
+		{`id = ANY($1::text)`, values("{}"), "where", noArray},
 		{`title = 'a'::name`, nil, "where", "a cast to this type is not allowed"},
 		{`title = 'a'::regclass`, nil, "where", "a cast to this type is not allowed"},
 		{`title = 'a'::public.text`, nil, "where", "a cast to this type is not allowed"},
@@ -167,7 +165,6 @@ func TestOraclesAreRefused(t *testing.T) {
 		{`@ points > 0`, `the operator "@" is not allowed`},
 		{`|/ price > 0`, `the operator "|/" is not allowed`},
 		{`points << 3 > 0`, `the operator "<<" is not allowed`},
-		{`-points > 0`, "+ and - are only allowed for columns of type int2, int4, int8, float4 and float8 and for numbers"},
 		{`points + 9007199254740993 > 0`, "is not a number up to 2^53, which + and - take"},
 		{`price + 1e300 > 0`, "is not a number up to 2^53, which + and - take"},
 		{`price + cost > 0`, "+ and - are only allowed with one column of type float8"},
@@ -180,11 +177,9 @@ func TestOraclesAreRefused(t *testing.T) {
 		{`points+points+points+points+points+points+points+points+points > 0`, "adds up more than 8 terms"},
 
 		{`title::int > 0`, castColumn},
-		{`points::text = '1'`, castColumn},
 		{`CAST(title AS uuid) = '` + id1 + `'`, castColumn},
-		{`points::int8 > 0`, castColumn},
 		{`price::int8 + 1 > 0`, castColumn},
-		{`big::int4 + 1 > 0`, "only constants and parameters can be cast"},
+		{`big::int4 + 1 > 0`, castColumn},
 		{`(title || '')::uuid = '` + id1 + `'`, castColumn},
 		{`amount > price`, "values of the types numeric and float8 cannot be compared"},
 		{`amount > '1'::float8`, "values of the types numeric and float8 cannot be compared"},
@@ -197,27 +192,11 @@ func TestOraclesAreRefused(t *testing.T) {
 		{`id = title`, "values of the types uuid and text cannot be compared"},
 		{`mood = title`, "values of the types mood and text cannot be compared"},
 
-		{`title LIKE owner`, likeRight},
-		{`title LIKE owner || '%'`, likeRight},
-		{`title LIKE lower(owner)`, likeRight},
-		{`title LIKE coalesce(owner, '%')`, likeRight},
-		{`title LIKE coalesce('\', '%')`, likeRight},
-		{`title LIKE NULL`, likeRight},
-		{`'a' LIKE 'a'`, likeLeft},
-		{`points LIKE '1'`, likeLeft},
-		{`tags LIKE '1'`, likeLeft},
-		{`title LIKE 'a\'`, "is a pattern that ends in an escape character"},
-		{`title LIKE 'a\\\'`, "is a pattern that ends in an escape character"},
-		{`title NOT ILIKE '\'`, "is a pattern that ends in an escape character"},
-		{`title LIKE upper('a\')`, "is a pattern that ends in an escape character"},
-		{`title LIKE 'a' || '\'`, "is a pattern that ends in an escape character"},
-		{`title LIKE concat('a\', NULL, '')`, "is a pattern that ends in an escape character"},
-		{`title LIKE 'a\'::text`, "is a pattern that ends in an escape character"},
+		{`points LIKE '1'`, "a value of type int4 is not text"},
+		{`tags LIKE '1'`, "a value of type text[] is not text"},
 		{`title LIKE 'a|%' ESCAPE '|'`, `the function "pg_catalog.like_escape" is not allowed with these arguments`},
-		{`like(title, owner)`, `the function "like" is not allowed with these arguments`},
 		{`title ~ '(a+)+$'`, `the operator "~" is not allowed`},
 		{`title ~* 'a'`, `the operator "~*" is not allowed`},
-		{`title ~~ owner`, `the operator "~~" is not allowed`},
 		{`title SIMILAR TO 'a'`, "this operator is not allowed"},
 		{`substring(title from 1 for -1) = ''`, "this form of a function call is not allowed"},
 		{`substr(title, 1, points) = ''`, `the function "substr" is not allowed with these arguments`},
@@ -229,9 +208,14 @@ func TestOraclesAreRefused(t *testing.T) {
 		{`concat(concat(title,title,title,title),concat(title,title,title,title),title) = ''`, "joins the texts of more than 8 columns"},
 		{`concat(coalesce(title,owner,title),lower(title),title,title,title,title,title) = ''`, "joins the texts of more than 8 columns"},
 
-		{`tags[points] = 'a'`, "a subscript is not allowed"},
-		{`tags[1:2] IS NULL`, "a subscript is not allowed"},
-		{`tags || 'a' IS NULL`, "a value of type text is not text"},
+		{`tags[points] = 'a'`, subscripts},
+		{`tags[1:2] IS NULL`, subscripts},
+		{`title[1] = 'a'`, subscripts},
+		{`tags[1][1] = 'a'`, subscripts},
+		{`tags['1'] = 'a'`, subscripts},
+		{`tags[99999999999] = 'a'`, subscripts},
+		{`metas[1] = '{}'`, "a value of type jsonb can only be tested with IS NULL"},
+		{`tags || 'a' IS NULL`, "a value of type text[] is not text"},
 		{`meta -> 'a' IS NULL`, `the operator "->" is not allowed`},
 		{`meta ->> 'a' = 'b'`, `the operator "->>" is not allowed`},
 		{`meta || '{}' IS NULL`, "a value of type jsonb is not text"},
@@ -241,8 +225,31 @@ func TestOraclesAreRefused(t *testing.T) {
 		{`span = '1 day'`, "a value of type interval can only be tested with IS NULL"},
 		{`concat(points, title) = ''`, "a value of type int4 is not text"},
 		{`lower(points) = ''`, "a value of type int4 is not text"},
-		{`length(tags) = 1`, "a value of type text is not text"},
+		{`length(tags) = 1`, "a value of type text[] is not text"},
 		{`CASE WHEN points = 0 THEN true ELSE 1 / points > 0 END`, "CASE is not allowed"},
+		{`metas = '{}'`, "an array of type jsonb can only be tested with IS NULL"},
+		{`metas @> $1`, "an array of type jsonb can only be tested with IS NULL"},
+		{`moods @> '{a}'`, "an array of type mood can only be tested with IS NULL"},
+		{`tags @> scores`, "values of the types text and int4 cannot be compared"},
+		{`tags > '{a}'`, "arrays have no order"},
+		{`title @> 'a'`, `the operator "@>" takes a column of arrays`},
+		{`meta @> '{}'`, `the operator "@>" takes a column of arrays`},
+		{`tags && ARRAY[owner]`, "ARRAY[…] may only hold constants and parameters"},
+		{`tags::int[] = '{1}'`, castColumn},
+		{`moods::text[] = '{a}'`, castColumn},
+		{`meta::text = ''`, castColumn},
+		{`created_at::text = ''`, castColumn},
+		{`mood::varchar = ''`, castColumn},
+		{`day::timestamp > '2026-01-01'`, castColumn},
+		{`title LIKE ANY(tags)`, "the pattern of LIKE ANY and LIKE ALL must be a constant"},
+		{`title LIKE ALL(ARRAY[owner])`, "ARRAY[…] may only hold constants and parameters"},
+		{`points LIKE ANY('{a}')`, "a value of type int4 is not text"},
+		{`mood < ANY('{a}')`, "values of type mood have no order"},
+		{`GREATEST(done, true)`, "values of type bool have no order"},
+		{`LEAST(mood, 'a') = 'a'`, "values of type mood have no order"},
+		{`price & 1 = 1`, `the operator "&" takes integers, and a column among them`},
+		{`1 & 2 = 1`, `the operator "&" takes integers, and a column among them`},
+		{`~title = ''`, `the operator "~" takes integers, and a column among them`},
 		{`mood > 'happy'`, "values of type mood have no order"},
 		{`done > false`, "values of type bool have no order"},
 		{`mood BETWEEN 'a' AND 'b'`, "values of type mood have no order"},
@@ -254,8 +261,6 @@ func TestOraclesAreRefused(t *testing.T) {
 		}
 		t.Run(test.where, func(t *testing.T) { checkRefused(t, err, "where", test.message) })
 	}
-	_, err := parseWhere(t, `title LIKE $1`, values(`a\`))
-	checkRefused(t, err, "params.1", "is a pattern that ends in an escape character")
 }
 
 // None of these may cost more than an error: not the stack of the C parser, nor
@@ -268,19 +273,19 @@ func TestExcessIsRefused(t *testing.T) {
 		{"open parentheses", strings.Repeat("(", n), "has more than 20000 tokens"},
 		{"closed parentheses", strings.Repeat(")", n/20), notOne},
 		{"NOTs", strings.Repeat("NOT ", n/20) + "true", "is nested too deep"},
-		{"many NOTs", strings.Repeat("NOT ", n/2), "has more than 20000 tokens"},
-		{"minuses", strings.Repeat("- ", n), "has more than 20000 tokens"},
+		{"many NOTs", strings.Repeat("NOT ", n/4-1), "has more than 20000 tokens"},
+		{"minuses", strings.Repeat("- ", n/2), "has more than 20000 tokens"},
 		{"fewer minuses", "points = " + strings.Repeat("- ", n/20) + "1", "is nested too deep"},
 		{"casts", "title = 'a'" + strings.Repeat("::text", n/20), "is nested too deep"},
 		{"IS NULLs", "title" + strings.Repeat(" IS NULL", n/20), "is nested too deep"},
-		{"subscripts", "tags" + strings.Repeat("[1]", n/20) + " = 'a'", "a subscript is not allowed"},
+		{"subscripts", "tags" + strings.Repeat("[1]", n/20) + " = 'a'", subscripts},
 		{"nested subscripts", strings.Repeat("tags[", n/50) + "1" + strings.Repeat("]", n/50) + " = 'a'", "is nested too deep"},
 		{"concatenations", "title" + strings.Repeat(" || 'a'", n/20) + " = 'a'", "is nested too deep"},
 		{"sums", "points" + strings.Repeat(" + 1", n/20) + " = 1", "is nested too deep"},
 		{"CASEs", strings.Repeat("CASE WHEN ", n/50) + "true" + strings.Repeat(" THEN true END", n/50), "is nested too deep"},
 		{"nested calls", strings.Repeat("lower(", n/50) + "title" + strings.Repeat(")", n/50) + " = 'a'", "is nested too deep"},
 		{"dots", "a" + strings.Repeat(".a", n/20) + " = 1", "is nested too deep"},
-		{"bytes", "title = '" + strings.Repeat("a", 2*n) + "'", "is longer than 200000 bytes"},
+		{"bytes", "title = '" + strings.Repeat("a", 2*n) + "'", "is longer than 100000 bytes"},
 	} {
 		_, err := parseWhere(t, test.where, nil)
 		t.Run(test.name, func(t *testing.T) { checkRefused(t, err, "where", test.message) })
@@ -311,6 +316,9 @@ func TestLongListsAreAccepted(t *testing.T) {
 		"OR":               "points = 1" + strings.Repeat(" OR points = 1", 1_000),
 		"AND in OR":        "done" + strings.Repeat(" OR done AND done", 1_000),
 		"IN":               "points IN (1" + strings.Repeat(", 1", 9_900) + ")",
+		"ORs to the left":  strings.Repeat("(", 450) + "points = 1" + strings.Repeat(" OR points = 1)", 450),
+		"ORs to the right": strings.Repeat("points = 1 OR (", 450) + "done" + strings.Repeat(")", 450),
+		"ORs and ANDs":     strings.Repeat("(done OR (done AND ", 225) + "done" + strings.Repeat("))", 225),
 		"groups":           "(done)" + strings.Repeat(" AND (done OR points = 1)", 500),
 		"NOTs":             strings.Repeat("NOT ", 390) + "done",
 		"parentheses":      strings.Repeat("(", 390) + "done" + strings.Repeat(")", 390),
@@ -320,6 +328,16 @@ func TestLongListsAreAccepted(t *testing.T) {
 	} {
 		if _, err := parseWhere(t, where, nil); err != nil {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+	many := values(slices.Repeat([]any{"a"}, 3_000)...)
+	for _, where := range []string{
+		ors(3_000, "title"),
+		"(" + strings.ReplaceAll(ors(3_000, "title"), " OR ", ") OR (") + ")",
+		strings.ReplaceAll(ors(3_000, "title"), "title", "organization_id"),
+	} {
+		if _, err := parseWhere(t, where, many); err != nil && !strings.Contains(err.Error(), "unknown column") {
+			t.Errorf("%.60s…: %v", where, err)
 		}
 	}
 }

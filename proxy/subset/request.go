@@ -6,6 +6,10 @@ import (
 	"unicode/utf8"
 )
 
+// MaxBody is the length in bytes up to which the body of a request is read. It is
+// Electric's own bound (recording 07): a join may ask for 200,000 ids.
+const MaxBody = 8_000_000
+
 // Request is what a client asks of a subset, checked. The zero Request asks for
 // every row.
 type Request struct {
@@ -23,8 +27,8 @@ func (r *Request) UpstreamParams(shift int) map[string]string {
 		return nil
 	}
 	params := make(map[string]string, len(r.Where.params))
-	for i, p := range r.Where.params {
-		params[strconv.Itoa(shift+i+1)] = p.value
+	for i, value := range r.Where.params {
+		params[strconv.Itoa(shift+i+1)] = value
 	}
 	return params
 }

@@ -17,7 +17,7 @@ var columns = subset.Columns{
 	"created_at": {Type: "timestamptz"}, "starts": {Type: "timestamp"}, "day": {Type: "date"}, "at": {Type: "time"},
 	"dueBy": {Type: "timestamptz"}, "mood": {Type: "mood"}, "meta": {Type: "jsonb"}, "raw": {Type: "bytea"},
 	"span": {Type: "interval"}, "tags": {Type: "text", Dims: 1}, "scores": {Type: "int4", Dims: 1},
-	"metas": {Type: "jsonb", Dims: 1}, `we"ird`: {Type: "text"}, "name": {Type: "text"}, "Über": {Type: "text"},
+	"metas": {Type: "jsonb", Dims: 1}, "codes": {Type: "varchar", Dims: 1}, "totals": {Type: "int8", Dims: 1}, "moods": {Type: "mood", Dims: 1}, `we"ird`: {Type: "text"}, "name": {Type: "text"}, "Über": {Type: "text"},
 }
 
 type params map[string]any

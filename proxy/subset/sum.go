@@ -2,6 +2,7 @@ package subset
 
 import (
 	"math"
+	"slices"
 	"strconv"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
@@ -27,6 +28,9 @@ func (r *reader) sum(n *pg.Node) (operand, error) {
 	var a addends
 	if err := r.addTo(&a, n, false); err != nil {
 		return operand{}, err
+	}
+	if len(a.terms) > 0 && a.terms[0].minus { // -a is 0 - a
+		a.terms = slices.Insert(a.terms, 0, term{value: literal{"0"}})
 	}
 	switch {
 	case len(a.terms) < 2 || a.columns == 0:
@@ -78,8 +82,8 @@ func (r *reader) addend(n *pg.Node) (operand, error) {
 		return operand{}, err
 	}
 	f := familyOf(o.typ)
-	if array || f != integer && (f != float || typ != "float8") || typ != "int8" && typ != "float8" {
-		return operand{}, refuseWhere("only constants and parameters can be cast")
+	if o.array || array || f != integer && (f != float || typ != "float8") || typ != "int8" && typ != "float8" {
+		return operand{}, errCast()
 	}
 	return o, nil
 }
@@ -92,6 +96,8 @@ func (r *reader) addOperator(a *addends, e *pg.A_Expr, minus bool) error {
 	switch row := e.Rexpr.GetRowExpr(); {
 	case name != "+" && name != "-":
 		return errAddend()
+	case e.Lexpr == nil && row == nil:
+		return r.addTo(a, e.Rexpr, minus != (name == "-"))
 	case e.Lexpr != nil:
 		if err := r.addTo(a, e.Lexpr, minus); err != nil {
 			return err

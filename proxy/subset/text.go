@@ -12,7 +12,8 @@ const coalesce = "COALESCE"
 // and a text over 1 GB is an error.
 const maxJoined = 8
 
-// function reads a call. The list is what TanStack DB emits.
+// function reads a call. length is one that TanStack DB emits and that Electric
+// 1.7.12 has not.
 func (r *reader) function(f *pg.FuncCall) (operand, error) {
 	name := ""
 	if len(f.Funcname) == 1 {
@@ -30,9 +31,11 @@ func (r *reader) function(f *pg.FuncCall) (operand, error) {
 		o, nodes, err := r.texts(f.Args)
 		o.node = call{name, nodes}
 		if name == "length" {
-			o.typ, o.known = "int4", false
+			o.typ, o.known, o.tail = "int4", false, ""
 		}
 		return o, err
+	case (name == "like" || name == "ilike") && len(f.Args) == 2:
+		return truth(r.like(strings.ToUpper(name), f.Args[0], f.Args[1]))
 	}
 	return operand{}, refusef("where", "the function %s is not allowed with these arguments", shown(functionName(f)))
 }
@@ -68,7 +71,7 @@ func (r *reader) join(e *pg.A_Expr) (operand, error) {
 // NULL counts as nothing, which it is to concat; || yields NULL, which is no value
 // that could do harm.
 func (r *reader) texts(args []*pg.Node) (operand, []node, error) {
-	all := operand{typ: "text", fixed: true, known: true, field: "where"}
+	all := operand{typ: "text", fixed: true, constant: constant{known: true, field: "where"}}
 	nodes := make([]node, len(args))
 	for i, a := range args {
 		o, err := r.operand(a)
@@ -80,8 +83,13 @@ func (r *reader) texts(args []*pg.Node) (operand, []node, error) {
 		}
 		all.fixed = all.fixed && o.fixed
 		all.known = all.known && o.known
-		all.text += o.text
 		all.joined += o.joined
+		if o.known {
+			all.text += o.text
+			all.tail += o.text
+		} else {
+			all.tail = o.tail
+		}
 		nodes[i] = o.node
 	}
 	if all.joined > maxJoined {
@@ -90,10 +98,11 @@ func (r *reader) texts(args []*pg.Node) (operand, []node, error) {
 	return all, nodes, nil
 }
 
-func (r *reader) coalesce(e *pg.CoalesceExpr) (operand, error) {
-	operands := make([]*operand, len(e.Args))
+// merge reads COALESCE, GREATEST or LEAST.
+func (r *reader) merge(name string, args []*pg.Node) (operand, error) {
+	operands := make([]*operand, len(args))
 	all := operand{fixed: true}
-	for i, a := range e.Args {
+	for i, a := range args {
 		o, err := r.operand(a)
 		if err != nil {
 			return operand{}, err
@@ -111,46 +120,19 @@ func (r *reader) coalesce(e *pg.CoalesceExpr) (operand, error) {
 	for i, o := range operands {
 		nodes[i] = o.node
 	}
-	all.node = call{coalesce, nodes}
+	all.node = call{name, nodes}
 	return all, nil
 }
 
-var likes = map[string]string{"~~": "LIKE", "!~~": "NOT LIKE", "~~*": "ILIKE", "!~~*": "NOT ILIKE"}
-
-// like reads LIKE. The pattern must be a constant that is whole: at the end of a
-// pattern, Postgres refuses a lone escape character, but only once a row has
-// matched that far.
-func (r *reader) like(e *pg.A_Expr, name string) (node, error) {
-	op, ok := likes[name]
-	if !ok {
-		return nil, refuseWhere("this operator is not allowed")
+// extreme reads GREATEST and LEAST, which ignore NULLs.
+func (r *reader) extreme(e *pg.MinMaxExpr) (operand, error) {
+	name := "GREATEST"
+	if e.Op == pg.MinMaxOp_IS_LEAST {
+		name = "LEAST"
 	}
-	arg, err := r.operand(e.Lexpr)
-	if err != nil {
-		return nil, err
+	o, err := r.merge(name, e.Args)
+	if err == nil && !familyOf(o.typ).ordered() {
+		err = refuseWhere("values of type " + o.typ + " have no order")
 	}
-	if arg.fixed || arg.array || familyOf(arg.typ) != textual {
-		return nil, refuseWhere("the left side of LIKE must be text and hold a column")
-	}
-	pattern, err := r.operand(e.Rexpr)
-	if err != nil {
-		return nil, err
-	}
-	if pattern.untyped {
-		if err := pattern.become("text"); err != nil {
-			return nil, err
-		}
-	}
-	switch {
-	case !pattern.known, pattern.null, pattern.array, familyOf(pattern.typ) != textual:
-		return nil, refuseWhere("the pattern of LIKE must be a constant text")
-	case endsInEscape(pattern.text):
-		return nil, refuse(pattern.field, "is a pattern that ends in an escape character")
-	}
-	return compare{op, guarded(arg.node), pattern.node}, nil
-}
-
-func endsInEscape(pattern string) bool {
-	n := len(pattern) - len(strings.TrimRight(pattern, `\`))
-	return n%2 == 1
+	return o, err
 }

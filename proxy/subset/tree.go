@@ -1,6 +1,7 @@
 package subset
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 )
@@ -11,27 +12,28 @@ type node interface{ print(p *printer) }
 
 // printer writes nodes as SQL.
 type printer struct {
-	strings.Builder
+	bytes.Buffer
 
-	shift  int            // added to the number of each parameter
-	number map[*param]int // by first appearance, from 1
-	params []*param       // in the order of their numbers
-	filled bool           // print constants in place of parameters
+	shift  int           // added to the number of each parameter
+	number map[param]int // by first appearance, from 1
+	params []string      // the values, in the order of their numbers
+	filled bool          // print constants in place of parameters
 }
 
 func newPrinter(shift int) *printer {
-	return &printer{shift: shift, number: make(map[*param]int)}
+	return &printer{shift: shift, number: make(map[param]int)}
 }
 
-// paramsOf returns the parameters of a tree in the order of their numbers.
-func paramsOf(root node) []*param {
+// paramsOf returns the values of a tree's parameters in the order of their numbers.
+func paramsOf(root node) []string {
 	p := newPrinter(0)
 	root.print(p)
 	return p.params
 }
 
 // filled prints a tree with constants in place of the parameters, as Electric
-// does.
+// does, and without arms of an AND or OR that come again: what a printer makes of
+// one arm, it makes of an equal one.
 func filled(root node) string {
 	p := newPrinter(0)
 	p.filled = true
@@ -42,7 +44,7 @@ func filled(root node) string {
 // writeQuoted writes s in quotes, the quotes inside doubled. For strings this
 // counts on standard_conforming_strings, under which a backslash is a backslash;
 // the parser that Electric uses has it on.
-func writeQuoted(b *strings.Builder, quote byte, s string) {
+func writeQuoted(b *bytes.Buffer, quote byte, s string) {
 	b.WriteByte(quote)
 	for {
 		i := strings.IndexByte(s, quote)
@@ -72,13 +74,18 @@ func (p *printer) list(open, separator string, nodes []node, closing string) {
 
 type column struct{ name string }
 
-func (n column) print(p *printer) { writeQuoted(&p.Builder, '"', n.name) }
+func (n column) print(p *printer) { writeQuoted(&p.Buffer, '"', n.name) }
 
-// param is one value that goes upstream. Two references to the same parameter are
-// the same *param.
+// param is one value that goes upstream. Equal params have one number.
+//
+// Electric gives each of its parameters one type. So a parameter of the client
+// that meets columns of two families of types goes upstream twice; and so does one
+// that is used as a value and as an array, or that is spelled in two ways.
 type param struct {
-	value string
-	array bool // value is an array literal
+	source int // the client's number
+	family family
+	array  bool // value is an array literal
+	value  string
 }
 
 func (n *param) print(p *printer) {
@@ -89,11 +96,11 @@ func (n *param) print(p *printer) {
 		}
 		return
 	}
-	number, ok := p.number[n]
+	number, ok := p.number[*n]
 	if !ok {
-		p.params = append(p.params, n)
+		p.params = append(p.params, n.value)
 		number = len(p.params)
-		p.number[n] = number
+		p.number[*n] = number
 	}
 	p.WriteByte('$')
 	p.WriteString(strconv.Itoa(number + p.shift))
@@ -101,7 +108,7 @@ func (n *param) print(p *printer) {
 
 type literal struct{ text string }
 
-func (n literal) print(p *printer) { writeQuoted(&p.Builder, '\'', n.text) }
+func (n literal) print(p *printer) { writeQuoted(&p.Buffer, '\'', n.text) }
 
 // word is NULL, TRUE or FALSE.
 type word string
@@ -114,7 +121,10 @@ const (
 
 func (n word) print(p *printer) { p.WriteString(string(n)) }
 
-// cast gives a type to a constant, or a wider one to a numeric column.
+// unknown is the condition that is neither true nor false.
+var unknown = cast{null, "bool"}
+
+// cast gives a type to a constant, or to a column where no value can fail it.
 type cast struct {
 	arg node
 	typ string
@@ -166,6 +176,40 @@ func (n sum) print(p *printer) {
 	}
 }
 
+// infix is a & b and its like.
+type infix struct {
+	op          string
+	left, right node
+}
+
+func (n infix) print(p *printer) {
+	p.WriteByte('(')
+	n.left.print(p)
+	p.WriteString(" " + n.op + " ")
+	n.right.print(p)
+	p.WriteByte(')')
+}
+
+// subscript is a[1].
+type subscript struct {
+	array node
+	index string
+}
+
+func (n subscript) print(p *printer) {
+	n.array.print(p)
+	p.WriteString("[" + n.index + "]")
+}
+
+// complement is ~a.
+type complement struct{ arg node }
+
+func (n complement) print(p *printer) {
+	p.WriteString("(~ ")
+	n.arg.print(p)
+	p.WriteByte(')')
+}
+
 // Conditions.
 
 // logic is a AND b AND c, or the same with OR.
@@ -174,7 +218,35 @@ type logic struct {
 	args []node
 }
 
-func (n logic) print(p *printer) { p.list("(", " "+n.op+" ", n.args, ")") }
+func (n logic) print(p *printer) {
+	if p.filled {
+		n.printDistinct(p)
+		return
+	}
+	p.list("(", " "+n.op+" ", n.args, ")")
+}
+
+// printDistinct prints each arm once, but two arms in any case.
+func (n logic) printDistinct(p *printer) {
+	seen := make(map[string]bool)
+	printed := 0
+	p.WriteByte('(')
+	for _, arg := range n.args {
+		end := p.Len()
+		if printed > 0 {
+			p.WriteString(" " + n.op + " ")
+		}
+		start := p.Len()
+		arg.print(p)
+		if printed > 1 && seen[string(p.Bytes()[start:])] {
+			p.Truncate(end)
+			continue
+		}
+		seen[string(p.Bytes()[start:])] = true
+		printed++
+	}
+	p.WriteByte(')')
+}
 
 type not struct{ arg node }
 
@@ -184,7 +256,8 @@ func (n not) print(p *printer) {
 	p.WriteByte(')')
 }
 
-// compare is a comparison, LIKE or its like, or IS [NOT] DISTINCT FROM.
+// compare is a comparison, LIKE or its like, IS [NOT] DISTINCT FROM, or an
+// operator on arrays.
 type compare struct {
 	op          string
 	left, right node
@@ -229,7 +302,7 @@ func (n member) print(p *printer) {
 	p.list(" (", ", ", n.list, "))")
 }
 
-// quantified is a = ANY(b), or a <> ALL(b).
+// quantified is a = ANY(b), or any other comparison with ANY or ALL.
 type quantified struct {
 	arg   node
 	op    string
@@ -245,6 +318,13 @@ func (n quantified) print(p *printer) {
 	n.array.print(p)
 	p.WriteString("))")
 }
+
+// never is a comparison that holds for no value: FALSE, and NULL where n is NULL, so
+// that NOT makes of it what it makes of any other comparison.
+func never(n node) node { return logic{"AND", []node{test{guarded(n), "NULL"}, unknown}} }
+
+// always is a comparison that holds for every value: TRUE, and NULL where n is NULL.
+func always(n node) node { return logic{"OR", []node{test{guarded(n), "NOT NULL"}, unknown}} }
 
 // isCondition reports whether a node prints as an operator that yields a boolean.
 func isCondition(n node) bool {

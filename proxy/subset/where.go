@@ -11,7 +11,7 @@ import (
 // Where is a client's condition: a tree of what is allowed, and nothing else.
 type Where struct {
 	root   node
-	params []*param // in the order of their numbers
+	params []string // the values, in the order of their numbers
 }
 
 // SQL prints the condition: one boolean expression in parentheses, or an atom,
@@ -23,19 +23,16 @@ func (w *Where) SQL(shift int) string {
 }
 
 func parseWhere(sql string, params map[int]string, columns Columns) (*Where, error) {
-	if err := checkTokens("where", sql); err != nil {
-		return nil, err
-	}
-	tree, err := parseExpression(sql)
+	s, err := statements.parse(sql)
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{columns: columns, values: params, params: make(map[paramKey]*param)}
+	r := &reader{columns: columns, values: params}
 	w := &Where{}
-	if w.root, err = r.condition(tree); err != nil {
+	if w.root, err = r.condition(s.tree); err != nil {
 		return nil, err
 	}
-	if err := survives(w.root); err != nil {
+	if err := s.survives(filled(w.root)); err != nil {
 		return nil, err
 	}
 	w.params = paramsOf(w.root)
@@ -45,9 +42,9 @@ func parseWhere(sql string, params map[int]string, columns Columns) (*Where, err
 // survives makes sure that Electric's way with a where, which is to parse it, to
 // put casts of the values in place of the parameters and to print it again, leaves
 // it what it is when it stands beside a filter. See the package's documentation.
-func survives(root node) error {
+func survives(printed string) error {
 	filter := `("a" = ANY('{}'::uuid[]) OR "b" = ANY('{}'::text[]))`
-	sent, err := pg.Parse(wherePrefix + filter + " AND (" + filled(root) + ")")
+	sent, err := pg.Parse(wherePrefix + filter + " AND (" + printed + ")")
 	if err != nil {
 		return refuseWhere("cannot be printed")
 	}

@@ -181,22 +181,57 @@ func printOnce(node *pg.Node) (string, error) {
 
 // Equal reports whether a and b are the same expression, wherever they stood in
 // their texts.
-func Equal(a, b *pg.Node) bool {
-	a, b = proto.CloneOf(a), proto.CloneOf(b)
-	clearLocations(a.ProtoReflect())
-	clearLocations(b.ProtoReflect())
-	return proto.Equal(a, b)
-}
+func Equal(a, b *pg.Node) bool { return equalMessages(a.ProtoReflect(), b.ProtoReflect()) }
 
-func clearLocations(message protoreflect.Message) {
-	message.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
-		if field.Name() == "location" {
-			message.Clear(field)
+func equalMessages(a, b protoreflect.Message) bool {
+	equal, fields := true, 0
+	a.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		if field.Name() == location {
 			return true
 		}
-		eachMessage(field, value, clearLocations)
+		fields++
+		equal = b.Has(field) && equalValues(field, value, b.Get(field))
+		return equal
+	})
+	if !equal {
+		return false
+	}
+	b.Range(func(field protoreflect.FieldDescriptor, _ protoreflect.Value) bool {
+		if field.Name() != location {
+			fields--
+		}
 		return true
 	})
+	return fields == 0
+}
+
+// location is the field of a message that says where in the text it stood.
+const location = "location"
+
+func equalValues(field protoreflect.FieldDescriptor, a, b protoreflect.Value) bool {
+	switch {
+	case field.IsList():
+		x, y := a.List(), b.List()
+		if x.Len() != y.Len() {
+			return false
+		}
+		for i := range x.Len() {
+			if !equalElements(field, x.Get(i), y.Get(i)) {
+				return false
+			}
+		}
+		return true
+	default:
+		return equalElements(field, a, b)
+	}
+}
+
+func equalElements(field protoreflect.FieldDescriptor, a, b protoreflect.Value) bool {
+	if field.Message() == nil {
+		return a.Equal(b)
+	}
+	x, y := a.Message(), b.Message()
+	return x.Descriptor() == y.Descriptor() && x.IsValid() == y.IsValid() && equalMessages(x, y)
 }
 
 // fillParams puts a cast constant in place of each parameter, as Electric does.

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	pg "github.com/pganalyze/pg_query_go/v6"
+
 	"github.com/shapegate/shapegate/schema/predicate"
 )
 
@@ -115,4 +117,43 @@ func FuzzPrint(f *testing.F) {
 			t.Fatalf("%q was printed as %q, which is another expression", sql, printed)
 		}
 	})
+}
+
+func TestEqual(t *testing.T) {
+	parse := func(sql string) *pg.Node {
+		n, err := predicate.Parse(sql)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	for _, test := range []struct {
+		a, b  string
+		equal bool
+	}{
+		{"a = 1", "  a   =  1", true},
+		{"((a)) = (1)", "a = 1", true},
+		{"a IN (1, 2) AND f(b, 'x')", "a IN (1,2) AND f(b, 'x')", true},
+		{"a = 1", "a = 2", false},
+		{"a = 1", "b = 1", false},
+		{"a = 1", "a <> 1", false},
+		{"a = 1", "a = '1'", false},
+		{"a = 0", "a = NULL", false},
+		{"a = $1", "a = $2", false},
+		{"a", "NOT a", false},
+		{"a AND b", "a AND b AND c", false},
+		{"a AND b", "a OR b", false},
+		{"a IN (1)", "a IN (1, 2)", false},
+		{"a = 1::int4", "a = 1::int8", false},
+		{"a = 1::int4", "a = 1::int4[]", false},
+		{"a IS NULL", "a IS NOT NULL", false},
+		{"f(a)", "f(DISTINCT a)", false},
+	} {
+		if got := predicate.Equal(parse(test.a), parse(test.b)); got != test.equal {
+			t.Errorf("%s and %s: equal %v, want %v", test.a, test.b, got, test.equal)
+		}
+		if got := predicate.Equal(parse(test.b), parse(test.a)); got != test.equal {
+			t.Errorf("%s and %s: equal %v, want %v", test.b, test.a, got, test.equal)
+		}
+	}
 }

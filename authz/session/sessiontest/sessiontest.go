@@ -6,8 +6,8 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -85,7 +85,7 @@ func Run(t *testing.T, newStore func() session.Store, advance func(time.Duration
 	t.Run("nothing is kept without a TTL", func(t *testing.T) {
 		for _, ttl := range []time.Duration{0, -time.Second, time.Microsecond} {
 			s, id := newStore(), newID()
-			if err := s.Put(t.Context(), id, []byte("x"), ttl); err == nil {
+			if err := s.Put(t.Context(), id, []byte("x"), ttl, most); err == nil {
 				t.Errorf("Put with a TTL of %v is no error", ttl)
 			}
 			assertAbsent(t, s, id)
@@ -105,6 +105,84 @@ func Run(t *testing.T, newStore func() session.Store, advance func(time.Duration
 		assertHolds(t, s, other, []byte("y"))
 	})
 
+	t.Run("it says which are there", func(t *testing.T) {
+		s, id, absent := newStore(), newID(), newID()
+		put(t, s, id, []byte("x"), ttl)
+		held, err := s.Has(t.Context(), []session.Key{absent, id, another(id)})
+		if err != nil || !slices.Equal(held, []bool{false, true, false}) {
+			t.Errorf("Has = %v, %v", held, err)
+		}
+		if held, err := s.Has(t.Context(), nil); err != nil || len(held) != 0 {
+			t.Errorf("Has of nothing = %v, %v", held, err)
+		}
+	})
+
+	t.Run("the oldest of a subject are removed", func(t *testing.T) {
+		s, other := newStore(), newID()
+		put(t, s, other, []byte("y"), ttl)
+		ids := []session.Key{newID()}
+		for len(ids) < 6 {
+			ids = append(ids, another(ids[0]))
+		}
+		for _, id := range ids {
+			putMost(t, s, id, 3)
+		}
+		for i, id := range ids {
+			if i < 3 {
+				assertAbsent(t, s, id)
+			} else {
+				assertHolds(t, s, id, []byte("x"))
+			}
+		}
+		assertHolds(t, s, other, []byte("y"))
+
+		// A session that was put again, deleted or expired takes nobody's place.
+		putMost(t, s, ids[5], 3)
+		assertHolds(t, s, ids[3], []byte("x"))
+		if err := s.Delete(t.Context(), ids[4]); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Put(t.Context(), ids[0], []byte("x"), brief, 3); err != nil {
+			t.Fatal(err)
+		}
+		assertHolds(t, s, ids[3], []byte("x"))
+		advance(brief + 100*time.Millisecond)
+		putMost(t, s, ids[1], 3)
+		assertHolds(t, s, ids[3], []byte("x"))
+		putMost(t, s, ids[2], 3)
+		assertAbsent(t, s, ids[3])
+	})
+
+	t.Run("the bound holds for many at once", func(t *testing.T) {
+		s := newStore()
+		ids := []session.Key{newID()}
+		for len(ids) < 40 {
+			ids = append(ids, another(ids[0]))
+		}
+		var all sync.WaitGroup
+		for _, id := range ids {
+			all.Go(func() {
+				if err := s.Put(t.Context(), id, []byte("x"), ttl, 5); err != nil {
+					t.Errorf("Put: %v", err)
+				}
+			})
+		}
+		all.Wait()
+		held, err := s.Has(t.Context(), ids)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, is := range held {
+			if is {
+				n++
+			}
+		}
+		if n != 5 {
+			t.Errorf("%d sessions are held, want 5", n)
+		}
+	})
+
 	t.Run("a cancelled call is not an answer", func(t *testing.T) {
 		s, id := newStore(), newID()
 		ctx, cancel := context.WithCancel(t.Context())
@@ -112,8 +190,11 @@ func Run(t *testing.T, newStore func() session.Store, advance func(time.Duration
 		if _, err := s.Get(ctx, id); err == nil || errors.Is(err, session.ErrNotFound) {
 			t.Errorf("Get: error = %v, want one that is not ErrNotFound", err)
 		}
-		if err := s.Put(ctx, id, []byte("x"), ttl); err == nil {
+		if err := s.Put(ctx, id, []byte("x"), ttl, most); err == nil {
 			t.Error("Put: no error")
+		}
+		if _, err := s.Has(ctx, []session.Key{id}); err == nil {
+			t.Error("Has: no error")
 		}
 		if err := s.Delete(ctx, id); err == nil {
 			t.Error("Delete: no error")
@@ -126,8 +207,8 @@ func Run(t *testing.T, newStore func() session.Store, advance func(time.Duration
 		for range 16 {
 			all.Go(func() {
 				id := newID()
-				want := id[:]
-				if err := s.Put(t.Context(), id, want, ttl); err != nil {
+				want := id.Token[:]
+				if err := s.Put(t.Context(), id, want, ttl, most); err != nil {
 					t.Errorf("Put: %v", err)
 				}
 				if got, err := s.Get(t.Context(), id); err != nil || !bytes.Equal(got, want) {
@@ -142,19 +223,36 @@ func Run(t *testing.T, newStore func() session.Store, advance func(time.Duration
 	})
 }
 
-func newID() (id [sha256.Size]byte) {
-	_, _ = rand.Read(id[:])
-	return id
+// newID returns the key of a session of a new subject.
+func newID() (key session.Key) {
+	_, _ = rand.Read(key.Subject[:])
+	return another(key)
 }
 
-func put(t *testing.T, s session.Store, id [sha256.Size]byte, data []byte, ttl time.Duration) {
+// another returns the key of another session of the same subject.
+func another(key session.Key) session.Key {
+	_, _ = rand.Read(key.Token[:])
+	return key
+}
+
+// most is a bound on sessions that no test reaches by accident.
+const most = 100
+
+func put(t *testing.T, s session.Store, id session.Key, data []byte, ttl time.Duration) {
 	t.Helper()
-	if err := s.Put(t.Context(), id, data, ttl); err != nil {
+	if err := s.Put(t.Context(), id, data, ttl, most); err != nil {
 		t.Fatalf("Put: %v", err)
 	}
 }
 
-func assertHolds(t *testing.T, s session.Store, id [sha256.Size]byte, want []byte) {
+func putMost(t *testing.T, s session.Store, id session.Key, most int) {
+	t.Helper()
+	if err := s.Put(t.Context(), id, []byte("x"), ttl, most); err != nil {
+		t.Fatalf("Put: %v", err)
+	}
+}
+
+func assertHolds(t *testing.T, s session.Store, id session.Key, want []byte) {
 	t.Helper()
 	got, err := s.Get(t.Context(), id)
 	if err != nil {
@@ -165,7 +263,7 @@ func assertHolds(t *testing.T, s session.Store, id [sha256.Size]byte, want []byt
 	}
 }
 
-func assertAbsent(t *testing.T, s session.Store, id [sha256.Size]byte) {
+func assertAbsent(t *testing.T, s session.Store, id session.Key) {
 	t.Helper()
 	if got, err := s.Get(t.Context(), id); !errors.Is(err, session.ErrNotFound) {
 		t.Errorf("Get = %q, %v, want ErrNotFound", got, err)

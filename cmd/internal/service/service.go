@@ -145,7 +145,7 @@ func (s *Service) sessions() (proxy.Sessions, error) {
 		return nil, nil //nolint:nilnil // a proxy without sessions is a proxy
 	}
 	redis.SetLogger(redisLog{s.log})
-	client, err := session.Dial(s.cfg.RedisURL)
+	client, err := session.Dial(session.RedisConfig{URL: s.cfg.RedisURL})
 	if err != nil {
 		return nil, fmt.Errorf("REDIS_URL: %w", err)
 	}
@@ -172,7 +172,7 @@ func (s *Service) Run(ctx context.Context) error {
 			s.log.Warn("closing", "cause", err)
 		}
 	}()
-	public := newServer(otelhttp.NewHandler(s.handler, "shapegate"))
+	public := newServer(otelhttp.NewHandler(s.handler, "shapegate", otelhttp.WithPublicEndpointFn(func(*http.Request) bool { return true })))
 	servers := []*http.Server{public}
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.serve(public) })

@@ -228,7 +228,7 @@ func TestMetricsAreForOperatorsAlone(t *testing.T) {
 	_, _, body := r.get(t, r.admin+"/metrics")
 	for _, name := range []string{
 		"shapegate_requests_total", "grpc_client_handled_total",
-		`shapegate_feed_lsn{feed="1",shape="documents"}`, `shapegate_feed_lag_seconds{feed="1",shape="documents"} 0`,
+		`shapegate_feed_lsn{shape="documents"}`, `shapegate_feed_lag_seconds{shape="documents"} 0`,
 		"shapegate_feed_readers{", "shapegate_feed_waiting{", "shapegate_feed_window_bytes{", "shapegate_feed_restarts_total{",
 	} {
 		if !strings.Contains(body, name) {

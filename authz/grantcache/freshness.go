@@ -1,0 +1,177 @@
+package grantcache
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/shapegate/shapegate/authz"
+)
+
+// freshness is what proves that the watch has told everything that was written up to a
+// moment.
+//
+// With a canary in the schema the proof is a heartbeat that came back: what was written
+// before the heartbeat came before it. Nothing else is proof: an event does not say how
+// late it is, and silence says nothing.
+//
+// Without a canary the proof is that the stream has not broken. A stream that falls
+// silent without breaking is not noticed. That is why entries are then looked up again
+// every Config.Relookup, which is the bound.
+type freshness struct {
+	bound time.Duration
+
+	mu      sync.Mutex
+	canary  bool
+	open    bool                 // the stream, without a canary
+	proven  time.Time            // what was written before was told, with a canary
+	token   authz.ZedToken       // a revision up to which everything was told,
+	tokenAt time.Time            // and when it was
+	pending map[uint64]time.Time // when the writing of each heartbeat began that is not back
+	last    uint64               // number of the last heartbeat
+	lost    bool                 // readers were woken because entries may not be used
+}
+
+// isCurrent reports whether entries may be used now.
+func (f *freshness) isCurrent(now time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.holds(now)
+}
+
+func (f *freshness) holds(now time.Time) bool {
+	if !f.canary {
+		return f.open
+	}
+	return now.Sub(f.proven) <= f.bound
+}
+
+func (f *freshness) hasCanary() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.canary
+}
+
+func (f *freshness) setCanary(has bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.canary = has
+}
+
+// setOpen notes that the stream began or ended, and returns what it was before.
+func (f *freshness) setOpen(open bool) (was bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	was, f.open = f.open, open
+	return was
+}
+
+// justLost reports, once, that entries may not be used any more.
+func (f *freshness) justLost(now time.Time) (lost, just bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	lost = !f.holds(now)
+	just = lost && !f.lost
+	f.lost = lost
+	return lost, just
+}
+
+// age is how old the proof is, 0 without a canary.
+func (f *freshness) age(now time.Time) time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.canary || f.proven.IsZero() {
+		return 0
+	}
+	return now.Sub(f.proven)
+}
+
+// begin returns the number of a heartbeat that is about to be written, false without a
+// canary.
+func (f *freshness) begin(now time.Time) (uint64, bool) {
+	const most = 64 // without any coming back, the old ones will not
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.canary {
+		return 0, false
+	}
+	f.last++
+	if f.pending == nil || len(f.pending) >= most {
+		f.pending = make(map[uint64]time.Time)
+	}
+	f.pending[f.last] = now
+	return f.last, true
+}
+
+// returned notes that the watch brought a heartbeat back, in an event that goes up to a
+// revision.
+func (f *freshness) returned(n uint64, through authz.ZedToken) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	began, ok := f.pending[n]
+	if !ok {
+		return
+	}
+	for m := range f.pending {
+		if m <= n {
+			delete(f.pending, m)
+		}
+	}
+	if began.After(f.proven) {
+		f.proven = began
+		f.token, f.tokenAt = through, began
+	}
+}
+
+// complete returns a revision up to which everything was told, if it is from after a
+// moment.
+func (f *freshness) complete(after time.Time) (authz.ZedToken, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.token, f.token != "" && f.tokenAt.After(after)
+}
+
+// writeHeartbeats writes heartbeats until ctx ends, as long as the schema has a canary.
+// A write that fails, for whatever reason, is tried again: more slowly, and for ever.
+func (c *Cache) writeHeartbeats(ctx context.Context) error {
+	failures := 0
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+		case <-c.watcher.heartbeatNow:
+		case <-ctx.Done():
+			return nil
+		}
+		if c.writeHeartbeat(ctx) {
+			failures = 0
+		} else {
+			failures++
+		}
+		timer.Reset(c.cfg.Heartbeat << min(failures, 3))
+	}
+}
+
+// writeHeartbeat reports false if it fails.
+func (c *Cache) writeHeartbeat(ctx context.Context) bool {
+	if !c.watcher.isWatching() {
+		return true
+	}
+	n, ok := c.freshness.begin(time.Now())
+	if !ok {
+		c.metrics.heartbeatFailing.Set(0)
+		return true
+	}
+	err := c.cfg.Engine.Heartbeat(ctx, c.process, n)
+	if err == nil || ctx.Err() != nil {
+		c.metrics.heartbeatFailing.Set(0)
+		return true
+	}
+	c.metrics.heartbeatFailing.Set(1)
+	c.causes.report("heartbeat "+authz.KindOf(err).String(), slog.LevelError,
+		"the heartbeat cannot be written to SpiceDB; while that lasts, every decision asks SpiceDB. If this SpiceDB cannot be written to, remove the definition shapegate_canary from its schema",
+		slog.Any("cause", err))
+	return false
+}

@@ -1,0 +1,213 @@
+package grantcache
+
+import (
+	"maps"
+	"time"
+
+	"github.com/shapegate/shapegate/authz"
+)
+
+// impact is what the updates of one event may have changed of one permission: for
+// everybody, and for single persons.
+type impact struct {
+	everyone scope
+	persons  map[authz.ObjectRef]*scope
+}
+
+// scope is the answers as a whole, or what they say of some objects.
+type scope struct {
+	whole   bool
+	objects map[string]change
+}
+
+// change is what happened to the relationships of one object.
+type change struct{ deleted, written bool }
+
+// mostObjects is how many objects of one event are asked about one by one; more than
+// that, and the answers are asked for as a whole.
+const mostObjects = 256
+
+// takeUpdates touches whatever the relationships of one event may change. When it
+// returns, no entry that they may concern is used as it was.
+func (c *Cache) takeUpdates(updates []authz.RelationshipUpdate) {
+	impacts := make(map[*permission]*impact)
+	for i := range updates {
+		u := &updates[i]
+		c.schema.restingOn(u, func(p *permission, isKnown bool) {
+			m := impacts[p]
+			if m == nil {
+				m = &impact{persons: make(map[authz.ObjectRef]*scope)}
+				impacts[p] = m
+			}
+			if isKnown {
+				m.add(p, u)
+			} else {
+				m.everyone.whole = true
+			}
+		})
+	}
+	now := time.Now()
+	for p, m := range impacts {
+		p.touched.Store(now.UnixNano())
+		c.touchPersons(p, m)
+		c.touchEveryone(p, &m.everyone)
+	}
+	c.refresher.dispatch()
+}
+
+// add adds one update of a relation that the permission rests on.
+func (m *impact) add(p *permission, u *authz.RelationshipUpdate) {
+	deps := p.dependencies()
+	// Nothing is behind a person: the relationship concerns nobody else.
+	ofPerson := u.SubjectRelation == "" && u.Subject.ID != authz.Wildcard && !deps.Walked[u.Subject.Type]
+	ofObject := u.Resource.Type == p.definition
+	s := &m.everyone
+	if ofPerson {
+		if s = m.persons[u.Subject]; s == nil {
+			s = &scope{}
+			m.persons[u.Subject] = s
+		}
+	}
+	if !ofObject || p.recurses() {
+		s.whole = true
+	}
+	// Where the permission recurses, a relationship of a person still is of one object,
+	// which it may interrupt.
+	if ofObject && (ofPerson || !p.recurses()) {
+		if s.objects == nil {
+			s.objects = make(map[string]change)
+		}
+		o := s.objects[u.Resource.ID]
+		o.deleted, o.written = o.deleted || u.Deleted, o.written || !u.Deleted
+		s.objects[u.Resource.ID] = o
+		s.whole = s.whole || len(s.objects) > mostObjects
+	}
+}
+
+// touchPersons touches the entries of single persons, and asks for those in use at once.
+func (c *Cache) touchPersons(p *permission, m *impact) {
+	number := c.touches.Add(1)
+	for person, scope := range m.persons {
+		s := c.shardOf(person)
+		s.mu.Lock()
+		for e := range s.bySubject[person] {
+			if e.permission == p && c.touch(e, scope, number, nil) && e.inUse() {
+				c.refresh(e)
+			}
+		}
+		s.mu.Unlock()
+	}
+}
+
+// fewEntries is how many entries of a permission are checked one by one where one object
+// may have changed for all of them. Of more, one LookupSubjects asks.
+const fewEntries = 8
+
+// touchEveryone touches all entries of a permission.
+func (c *Cache) touchEveryone(p *permission, scope *scope) {
+	if !scope.whole && len(scope.objects) == 0 {
+		return
+	}
+	var jobs map[string]*job
+	number := c.touches.Add(1)
+	if !scope.whole && p.entries.Load() > fewEntries {
+		jobs = make(map[string]*job, len(scope.objects))
+		for id := range scope.objects {
+			jobs[id] = &job{permission: p, id: id, number: number}
+		}
+	}
+	var concerned []*entry
+	c.each(p, func(e *entry) {
+		if !c.touch(e, scope, number, jobs) {
+			return
+		}
+		switch {
+		case jobs != nil:
+			concerned = append(concerned, e)
+		case !scope.whole && e.inUse():
+			c.refresh(e)
+		}
+	})
+	if scope.whole {
+		c.refresher.flushLater(c, p)
+	}
+	for _, j := range jobs {
+		j.entries = concerned
+		c.refresher.addJob(j)
+	}
+}
+
+// touch notes what may have changed of an entry, and reports whether anything has. The
+// caller holds the shard's lock.
+func (c *Cache) touch(e *entry, s *scope, number uint64, jobs map[string]*job) bool {
+	now := time.Now()
+	touched := s.whole
+	if s.whole {
+		e.heard.whole, e.heard.wholeAt = number, now
+	}
+	for id, change := range s.objects {
+		if !e.isLookup() {
+			if id == e.resource {
+				e.past.noteCheck(change, now, 2*c.cfg.MaxStaleness)
+				e.heard.whole, e.heard.wholeAt = number, now
+				touched = true
+			}
+			continue
+		}
+		interrupted := change.deleted && e.value.set.Has(id)
+		if interrupted {
+			c.interrupt(e, id, now)
+		}
+		if e.heard.objects == nil {
+			e.heard.objects = make(map[string]touch)
+		}
+		before := e.heard.objects[id]
+		e.heard.objects[id] = touch{number: number, at: now, interrupted: before.interrupted || interrupted, job: jobs[id]}
+		touched = true
+	}
+	if len(e.heard.objects) > mostAnswersRunning {
+		e.heard.whole, e.heard.wholeAt = number, now
+		maps.DeleteFunc(e.heard.objects, func(_ string, t touch) bool { return !t.interrupted })
+		c.refresher.flushLater(c, e.permission)
+	}
+	if touched && e.heard.since.IsZero() {
+		e.heard.since = now
+	}
+	return touched
+}
+
+// touchAll touches every entry as a whole. Those in use are asked for soon.
+func (c *Cache) touchAll() {
+	number, now := c.touches.Add(1), time.Now()
+	c.schema.mu.RLock()
+	permissions := make([]*permission, 0, len(c.schema.permissions))
+	for _, p := range c.schema.permissions {
+		p.touched.Store(now.UnixNano())
+		permissions = append(permissions, p)
+	}
+	c.schema.mu.RUnlock()
+	c.all(func(s *shard) {
+		now := time.Now()
+		for _, e := range s.entries {
+			e.heard.whole, e.heard.wholeAt = number, now
+			if e.heard.since.IsZero() {
+				e.heard.since = now
+			}
+		}
+	})
+	for _, p := range permissions {
+		c.refresher.flushLater(c, p)
+	}
+}
+
+// noteCheck notes a relationship of the object that a check is of. If it was deleted and
+// then written again soon, the check may not have held for a time, whatever SpiceDB said
+// in between: it may have seen the writing before the watch told of it.
+func (p *past) noteCheck(c change, now time.Time, soon time.Duration) {
+	switch {
+	case c.deleted && !c.written:
+		p.deleted = now
+	case c.written && !c.deleted && now.Sub(p.deleted) < soon:
+		p.broken, p.deleted, p.untold = now, time.Time{}, true
+	}
+}

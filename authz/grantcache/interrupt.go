@@ -1,0 +1,96 @@
+package grantcache
+
+import (
+	"slices"
+	"time"
+
+	"github.com/shapegate/shapegate/authz"
+)
+
+// past is what an entry lost. What was written while the subject did not hold an object
+// is not the subject's to read, though the object may have been given back since.
+type past struct {
+	lost  []loss    // of a lookup, oldest first
+	floor time.Time // of the newest loss that was forgotten
+
+	// A check was deleted directly at one time, and was seen not to hold, or was
+	// written again after it was deleted, at another.
+	deleted, broken time.Time
+	untold          bool // readers were not woken for broken yet
+}
+
+// loss is objects that an entry lost at one time: the watch heard that a relationship of
+// the one object was deleted, or SpiceDB's answer did not have them any more.
+type loss struct {
+	ids *authz.GrantSet
+	at  time.Time
+}
+
+func (l *loss) size() int64 { return int64(l.ids.Size()) }
+
+// mostLost is how many losses one entry remembers.
+const mostLost = 64
+
+func (p *past) size() (n int64) {
+	for i := range p.lost {
+		n += p.lost[i].size()
+	}
+	return n
+}
+
+// interrupt notes that an object was lost that the entry has. The caller holds the lock of
+// the entry's shard, so that no decision is made between the time that is noted and the
+// change of the entry that goes with it.
+func (c *Cache) interrupt(e *entry, id string, now time.Time) {
+	if ids := e.value.set.IDs(); ids != nil {
+		c.lose(e, authz.NewGrantSet(ids, slices.Values([]string{id})), now)
+	}
+}
+
+// lose is interrupt for several objects.
+func (c *Cache) lose(e *entry, ids *authz.GrantSet, now time.Time) {
+	if ids.Len() == 0 {
+		return
+	}
+	p := &e.past
+	p.lost = append(p.lost, loss{ids, now})
+	c.memory.interrupted.Add(p.lost[len(p.lost)-1].size())
+	for len(p.lost) > mostLost || len(p.lost) > 0 && c.memory.interrupted.Load() > c.memory.mostInterrupted {
+		p.floor = p.lost[0].at
+		c.memory.interrupted.Add(-p.lost[0].size())
+		p.lost = p.lost[1:]
+	}
+}
+
+// lostSince returns the ids of a lookup that were lost at or after a moment. A moment from
+// before what is remembered interrupts everything.
+func (e *entry) lostSince(since time.Time) (ids *authz.GrantSet) {
+	p := &e.past
+	if !p.floor.IsZero() && !p.floor.Before(since) {
+		return e.value.set
+	}
+	for i := range p.lost {
+		if !p.lost[i].at.Before(since) {
+			ids = ids.Union(p.lost[i].ids)
+		}
+	}
+	return ids
+}
+
+// Interrupted implements authz.Subscription.
+func (s *subscription) Interrupted(since time.Time) (lost authz.Grants, ok bool) {
+	since = since.Truncate(time.Microsecond)
+	q := s.q
+	q.shard.mu.Lock()
+	defer q.shard.mu.Unlock()
+	for _, e := range []*entry{q.gate, q.unrestricted} {
+		if e != nil && !e.past.broken.IsZero() && !e.past.broken.Before(since) {
+			return authz.Grants{}, false
+		}
+	}
+	sets := make([]*authz.GrantSet, len(q.filters))
+	for i, e := range q.filters {
+		sets[i] = e.lostSince(since)
+	}
+	return authz.GrantsOf(sets...), true
+}

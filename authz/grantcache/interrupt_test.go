@@ -1,0 +1,160 @@
+package grantcache
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/shapegate/shapegate/authz"
+)
+
+// Deleting a relationship of one object interrupts it, whether it is given back or not.
+// What goes through groups compares both ends.
+func TestWhatInterruptsAnObject(t *testing.T) {
+	const own, group = "document:d1#viewer@user:alice", "group:g#member@user:alice"
+	for _, tt := range []struct {
+		name    string
+		updates []string
+		want    string
+		wakes   bool
+	}{
+		{"a grant of one's own, given back", []string{"-" + own, own}, "[d1]", true},
+		{"a grant of one's own, granted twice", []string{"-" + own}, "[d1]", true},
+		{"a group's grant, given back", []string{"-document:d1#viewer@group:g#member", "document:d1#viewer@group:g#member"}, "[d1]", true},
+		{"a grant of something that is not held", []string{"-document:d9#viewer@user:alice"}, "[]", false},
+		{"somebody else's grant", []string{"-document:d1#viewer@user:bob"}, "[]", false},
+		{"another relation", []string{"-document:d1#owner@user:alice"}, "[]", false},
+		{"written once more", []string{own, own}, "[]", false},
+		{"a membership, given back", []string{"-" + group, group}, "[]", false},
+		{"a membership, replaced", []string{"-" + group, own}, "[]", false},
+	} {
+		for _, many := range []bool{false, true} {
+			t.Run(fmt.Sprint(tt.name, " among many ", many), func(t *testing.T) {
+				w := newWorld("alice document:d1#view", "alice document:d2#view")
+				inBubble(t, w, nil, func(t *testing.T, c *Cache) {
+					if many {
+						crowd(t, c, 2*fewEntries)
+					}
+					s := subscribe(t, c, "alice", document)
+					then := decide(t, s, "[d1 d2]")
+					later(time.Second)
+					changed := s.Changed()
+					for _, u := range tt.updates {
+						w.write(u) // SpiceDB has seen all of them by the time of the first answer
+					}
+					later(time.Second)
+					if isClosed(changed) != tt.wakes {
+						t.Errorf("the reader is woken: %v", isClosed(changed))
+					}
+					now := decide(t, s, "[d1 d2]")
+					if lost, ok := s.Interrupted(then.At); !ok || describe(s, lost) != tt.want {
+						t.Errorf("interrupted since then: %s, %v, want %s", describe(s, lost), ok, tt.want)
+					}
+					if lost, ok := s.Interrupted(now.At); !ok || !lost.IsEmpty() {
+						t.Errorf("interrupted since now: %s, %v", describe(s, lost), ok)
+					}
+				})
+			})
+		}
+	}
+}
+
+// Where a permission recurses, a person's own relationship interrupts its object.
+func TestARecursivePermissionIsInterruptedByOnesOwnRelationships(t *testing.T) {
+	w := newWorld("alice document:d1#view", "alice document:d2#view")
+	deps := rests("document#viewer", "document#parent")
+	deps.Subjects["document"] = true
+	w.deps["document#view"] = deps
+	inBubble(t, w, nil, func(t *testing.T, c *Cache) {
+		s := subscribe(t, c, "alice", document)
+		then := decide(t, s, "[d1 d2]")
+		later(time.Second)
+		changed := s.Changed()
+		w.write("-document:d1#viewer@user:alice")
+		w.write("document:d1#viewer@user:alice")
+		later(time.Second)
+		if lost, ok := s.Interrupted(then.At); !ok || describe(s, lost) != "[d1]" || !isClosed(changed) {
+			t.Errorf("interrupted: %s, %v; woken %v", describe(s, lost), ok, isClosed(changed))
+		}
+	})
+}
+
+// A decision that is made between a deletion and its answer is told of it afterwards, and
+// a decision that has it is not.
+func TestADecisionKnowsWhatWasHeardBeforeIt(t *testing.T) {
+	w := newWorld("alice document:d1#view", "alice document:d2#view")
+	inBubble(t, w, nil, func(t *testing.T, c *Cache) {
+		s := subscribe(t, c, "alice", document)
+		decide(t, s, "[d1 d2]")
+		later(time.Second)
+		gate := make(chan struct{})
+		w.set(func() { w.gates["document:d1#view"] = gate })
+		w.write("-document:d1#viewer@user:alice")
+		synctest.Wait()
+		q := s.(*subscription).q
+		q.shard.mu.Lock()
+		between, err := s.(*subscription).compose()
+		q.shard.mu.Unlock()
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.set(func() { delete(w.gates, "document:d1#view") })
+		close(gate)
+		later(time.Second)
+		after := decide(t, s, "[d1 d2]")
+		if lost, _ := s.Interrupted(between.At); !lost.Set(0).Has("d1") {
+			t.Error("what was heard before a decision, and is not in it, is not told")
+		}
+		if lost, _ := s.Interrupted(after.At); !lost.IsEmpty() {
+			t.Error("what is in a decision is told again")
+		}
+	})
+}
+
+func TestANewEntryKnowsOfNoInterruption(t *testing.T) {
+	w := newWorld("alice document:d1#view")
+	inBubble(t, w, nil, func(t *testing.T, c *Cache) {
+		s := subscribe(t, c, "alice", document)
+		decide(t, s, "[d1]")
+		if lost, ok := s.Interrupted(time.Now().Add(-time.Hour)); !ok || !lost.IsEmpty() {
+			t.Errorf("%s, %v", describe(s, lost), ok)
+		}
+	})
+}
+
+// More is remembered than fits nowhere: what is forgotten interrupts everything.
+func TestForgottenInterruptionsInterruptEverything(t *testing.T) {
+	w := newWorld("alice document:d1#view", "alice document:kept#view")
+	inBubble(t, w, nil, func(t *testing.T, c *Cache) {
+		s := subscribe(t, c, "alice", document)
+		then := decide(t, s, "[d1 kept]")
+		for range mostLost + 10 {
+			later(time.Millisecond)
+			w.write("-document:d1#viewer@user:alice")
+		}
+		later(time.Second)
+		now := decide(t, s, "[d1 kept]")
+		if lost, ok := s.Interrupted(then.At); !ok || describe(s, lost) != "[d1 kept]" {
+			t.Errorf("since then: %s, %v", describe(s, lost), ok)
+		}
+		if lost, ok := s.Interrupted(now.At.Add(-time.Second - 10*time.Millisecond)); !ok || describe(s, lost) != "[d1]" {
+			t.Errorf("since a moment ago: %s, %v", describe(s, lost), ok)
+		}
+	})
+}
+
+// A moment that came through a handle has microseconds.
+func TestInterruptionsCompareByMicroseconds(t *testing.T) {
+	set := authz.NewGrantSet(authz.NewIDs(testKey), func(yield func(string) bool) { yield("d1") })
+	at := time.Date(2026, 1, 1, 0, 0, 0, 1500, time.UTC)
+	e := &entry{value: value{valid: true, set: set}, past: past{lost: []loss{{set, at}}}}
+	q := &query{filters: []*entry{e}, shard: &shard{}}
+	s := &subscription{q: q}
+	for since, want := range map[int]bool{1000: true, 1600: true, 1999: true, 2000: false} {
+		lost, _ := s.Interrupted(at.Truncate(time.Microsecond).Add(time.Duration(since-1000) * time.Nanosecond))
+		if got := lost.Set(0).Has("d1"); got != want {
+			t.Errorf("since %d ns: %v", since, got)
+		}
+	}
+}

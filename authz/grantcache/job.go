@@ -1,0 +1,137 @@
+package grantcache
+
+import (
+	"time"
+
+	"github.com/shapegate/shapegate/authz"
+)
+
+// job asks about one object for all entries of a permission at once, by LookupSubjects.
+type job struct {
+	permission *permission
+	id         string
+	number     uint64 // of the touch
+	entries    []*entry
+	again      bool // it was asked a moment ago, and is asked once more to be sure
+}
+
+// runJob makes one call for each type of subject.
+func (c *Cache) runJob(j *job) {
+	number, began := c.touches.Load(), time.Now()
+	byType := make(map[string][]*entry)
+	for _, e := range j.entries {
+		byType[e.subject.Type] = append(byType[e.subject.Type], e)
+	}
+	resource := authz.ObjectRef{Type: j.permission.definition, ID: j.id}
+	for subjectType, entries := range byType {
+		var f findings
+		c.metrics.subjectLookups.Inc()
+		token, err := c.cfg.Engine.LookupSubjects(c.refresher.ctx, resource, j.permission.name, subjectType, f.add)
+		c.refresher.note(err, began)
+		findings := &f
+		switch {
+		case err != nil:
+			// SpiceDB cannot say it for all at once: each entry asks for itself.
+			c.reportUnanswerable(j.permission.permissionKey, err)
+			findings = nil
+		case token == "": // SpiceDB names no revision of an empty answer
+			token, _, _ = c.cfg.Engine.Head(c.refresher.ctx)
+		}
+		part := &job{permission: j.permission, id: j.id, entries: entries, again: j.again}
+		c.settleJob(part, findings, number, began, token)
+	}
+	if !j.again {
+		c.refresher.rechecks.addJob(c, j, began)
+	}
+}
+
+// settleJob gives each entry its answer. Where the findings do not say it, the entry asks
+// for itself. No lock is held for longer than one entry takes.
+func (c *Cache) settleJob(j *job, f *findings, number uint64, began time.Time, token authz.ZedToken) {
+	for _, e := range j.entries {
+		held, known := f.of(e)
+		e.shard.mu.Lock()
+		switch {
+		case len(e.queries) == 0 || !e.isLookup() && e.resource != j.id:
+		case !known:
+			c.askAlone(e, j.id)
+		case e.isLookup():
+			c.settledByJob(e, c.settleObject(e, j.id, held, number, token))
+		default:
+			c.settledByJob(e, c.settleCheck(e, authz.CheckResult{Held: held}, number, began, token))
+		}
+		e.shard.mu.Unlock()
+	}
+}
+
+// settledByJob ends a job's part in an entry. The caller holds the shard's lock.
+func (c *Cache) settledByJob(e *entry, changed bool) {
+	if !e.isDirty() && !e.calls.running {
+		e.heard.since = time.Time{}
+	}
+	c.ended(e, changed)
+}
+
+// askAlone has an entry ask about an object for itself. The caller holds the shard's lock,
+// and dispatches.
+func (c *Cache) askAlone(e *entry, id string) {
+	if t, ok := e.heard.objects[id]; ok {
+		t.job = nil
+		e.heard.objects[id] = t
+	} else if e.isLookup() {
+		e.calls.again.addObject(id)
+	} else {
+		e.calls.again.whole = true
+	}
+	if e.inUse() || e.calls.urgent {
+		c.enqueue(e)
+	}
+}
+
+// findings are the subjects that a LookupSubjects found.
+type findings struct {
+	concrete map[string]bool // by id: whether it is conditional
+	wildcard *authz.SubjectFound
+}
+
+func (f *findings) add(s authz.SubjectFound) {
+	switch {
+	case s.ID != authz.Wildcard:
+		if f.concrete == nil {
+			f.concrete = make(map[string]bool)
+		}
+		before, ok := f.concrete[s.ID]
+		f.concrete[s.ID] = s.Conditional && (before || !ok)
+	case f.wildcard == nil:
+		f.wildcard = &s
+	default: // of which of them a subject is excluded is not worth telling apart
+		f.wildcard = &authz.SubjectFound{ID: authz.Wildcard, Conditional: true}
+	}
+}
+
+// of says whether an entry's subject holds the permission, and whether that is known:
+// what is conditional depends on the entry's own caveat context.
+func (f *findings) of(e *entry) (held, known bool) {
+	if f == nil {
+		return false, false
+	}
+	hasContext := len(e.context) > 0 || len(e.clock) > 0
+	conditional, found := f.concrete[e.subject.ID]
+	switch {
+	case found && !conditional:
+		return true, true
+	case f.wildcard == nil:
+		return false, !found || !hasContext
+	case found:
+		return false, false
+	}
+	excludedConditionally, excluded := f.wildcard.Excluded[e.subject.ID]
+	switch {
+	case excluded && !excludedConditionally:
+		return false, true
+	case excluded || f.wildcard.Conditional:
+		return false, false
+	default:
+		return true, true
+	}
+}

@@ -1,0 +1,237 @@
+package grantcache
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/shapegate/shapegate/authz"
+)
+
+// call is one call to SpiceDB on its way: what it asks for one entry.
+type call struct {
+	e      *entry
+	asks   ask
+	again  ask    // what of it is to be asked once more, see rechecks
+	number uint64 // of the newest touch when it began
+	began  time.Time
+}
+
+// begin starts an entry's own call. What it asks is empty where somebody else has asked
+// meanwhile. The caller holds the shard's lock.
+func (c *Cache) begin(e *entry) call {
+	k := call{e: e, number: c.touches.Load(), began: time.Now()}
+	e.calls.queued = false
+	if len(e.queries) == 0 {
+		return k // it was dropped
+	}
+	k.asks.add(e.calls.again)
+	k.asks.whole = e.asksWhole()
+	k.again.whole = k.asks.whole && k.began.Sub(e.heard.wholeAt) < recheckAfter
+	for id, t := range e.heard.objects {
+		if t.job != nil {
+			continue
+		}
+		k.asks.addObject(id)
+		if k.began.Sub(t.at) < recheckAfter {
+			k.again.addObject(id)
+		}
+	}
+	if k.asks.whole {
+		k.asks.objects = nil
+	}
+	e.calls.again = ask{}
+	if !k.asks.isEmpty() {
+		e.calls.running, e.calls.began, e.calls.urgent = true, k.number, false
+	}
+	return k
+}
+
+// finish ends an entry's own call that was answered. The caller holds the shard's lock.
+func (c *Cache) finish(k *call, changed bool) {
+	e := k.e
+	e.calls.running = false
+	if !e.isDirty() {
+		e.heard.since = time.Time{}
+	}
+	if !k.again.isEmpty() {
+		c.refresher.rechecks.add(c, e, k.again)
+	}
+	c.ended(e, changed)
+}
+
+// ended tells readers about an answer. The caller holds the shard's lock.
+func (c *Cache) ended(e *entry, changed bool) {
+	close(e.calls.done)
+	e.calls.done = make(chan struct{})
+	if changed {
+		e.notify()
+	}
+	if e.isDirty() && (e.inUse() || e.calls.urgent) {
+		c.refresh(e)
+	}
+}
+
+// failed ends a call that was not answered. Readers decide anew, since a touched entry
+// must not be used. The caller holds the shard's lock.
+func (c *Cache) failed(e *entry, number uint64, err error) {
+	e.calls.failed, e.calls.err = max(e.calls.failed, number), err
+	close(e.calls.done)
+	e.calls.done = make(chan struct{})
+	if e.isDirty() {
+		e.notify()
+	}
+}
+
+// abort ends an entry's own call that was not answered. The caller holds the shard's lock.
+func (c *Cache) abort(k *call, err error) {
+	e := k.e
+	e.calls.running = false
+	c.failed(e, k.number, err)
+	if !e.isDirty() { // it was a recheck
+		c.refresher.rechecks.add(c, e, k.asks)
+	}
+}
+
+// lookup asks for all that an entry's subject holds.
+func (c *Cache) lookup(e *entry) {
+	e.shard.mu.Lock()
+	k := c.begin(e)
+	e.shard.mu.Unlock()
+	if !k.asks.whole {
+		if !k.asks.isEmpty() {
+			c.checkCalls([]call{k})
+		}
+		return
+	}
+	c.metrics.lookups.Inc()
+	set, token, err := c.lookupSet(c.refresher.ctx, authz.Lookup{
+		Subject: e.subject, ResourceType: e.permission.definition, Permission: e.permission.name,
+		Context: contextAt(e.context, e.clock, k.began),
+	})
+	c.refresher.note(err, k.began)
+	refused := err != nil && authz.KindOf(err) == authz.Unanswerable
+	if refused {
+		c.reportUnanswerable(e.permission.permissionKey, err)
+	}
+	e.shard.mu.Lock()
+	defer e.shard.mu.Unlock()
+	now := time.Now()
+	e.calls.notBefore = now.Add(min(now.Sub(k.began), longestPause))
+	switch {
+	case refused:
+		c.finish(&k, c.settleFailure(&k, err))
+	case err != nil:
+		c.abort(&k, err)
+	default:
+		c.finish(&k, c.settleSet(&k, set, token))
+	}
+}
+
+var errTooLarge = errors.New("a lookup's answer does not fit into the memory for grant sets")
+
+// lookupSet makes one call of LookupResources.
+func (c *Cache) lookupSet(ctx context.Context, l authz.Lookup) (*authz.GrantSet, authz.ZedToken, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	const checkEvery = 4096
+	table := c.memory.ids(c.cfg.Key, l.ResourceType)
+	b, n := table.NewBuilder(), 0
+	token, err := c.cfg.Engine.LookupResources(ctx, l, func(id string) {
+		if n++; n%checkEvery == 0 && int64(table.Size())+c.memory.sets.Load() > int64(c.cfg.SetMemory) {
+			cancel(authz.E(authz.Unavailable, "look up resources", errTooLarge))
+			return
+		}
+		if ctx.Err() == nil {
+			b.Add(id)
+		}
+	})
+	if cause := context.Cause(ctx); errors.Is(cause, errTooLarge) {
+		c.causes.report("memory", slog.LevelError, "a lookup's answer does not fit into the memory for grant sets",
+			slog.String("resource_type", l.ResourceType), slog.Int("bytes", c.cfg.SetMemory))
+		return nil, "", cause
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	return b.Build(), token, nil
+}
+
+// checkEntriesNow asks for a batch of entries in one call.
+func (c *Cache) checkEntriesNow(batch []*entry) {
+	var all []call
+	for _, e := range batch {
+		e.shard.mu.Lock()
+		if e.isLookup() && e.asksWhole() { // it grew meanwhile
+			e.calls.queued = false
+			c.enqueue(e)
+		} else if k := c.begin(e); !k.asks.isEmpty() {
+			all = append(all, k)
+		}
+		e.shard.mu.Unlock()
+	}
+	if len(all) > 0 {
+		c.checkCalls(all)
+	}
+}
+
+// checkCalls asks single objects of several entries in one call.
+func (c *Cache) checkCalls(all []call) {
+	var checks []authz.Check
+	var ids []string
+	starts := make([]int, len(all)+1)
+	for i := range all {
+		e, asks := all[i].e, all[i].asks
+		if !e.isLookup() {
+			asks = ask{objects: map[string]struct{}{e.resource: {}}}
+		}
+		for id := range asks.objects {
+			checks, ids = append(checks, e.check(id, all[i].began)), append(ids, id)
+		}
+		starts[i+1] = len(ids)
+	}
+	c.metrics.checks.Inc()
+	results, token, err := c.cfg.Engine.CheckPermissions(c.refresher.ctx, checks)
+	c.refresher.note(err, all[0].began)
+	for i := range all {
+		k := &all[i]
+		k.e.shard.mu.Lock()
+		switch {
+		case err != nil:
+			c.abort(k, err)
+		default:
+			c.settleResults(k, ids[starts[i]:starts[i+1]], results[starts[i]:starts[i+1]], token)
+		}
+		k.e.shard.mu.Unlock()
+	}
+}
+
+// settleResults takes the results of an entry's checks, each for itself. The caller holds
+// the shard's lock.
+func (c *Cache) settleResults(k *call, ids []string, results []authz.CheckResult, token authz.ZedToken) {
+	e, changed := k.e, false
+	var unavailable error
+	for i, r := range results {
+		switch {
+		case r.Err != nil && authz.KindOf(r.Err) == authz.Unavailable:
+			unavailable = r.Err
+			continue
+		case r.Err != nil:
+			c.reportUnanswerable(e.permission.permissionKey, r.Err)
+		}
+		if !e.isLookup() {
+			changed = c.settleCheck(k.e, r, k.number, k.began, token)
+		} else if c.settleObject(e, ids[i], r.Held, k.number, token) {
+			changed = true
+		}
+	}
+	if unavailable != nil {
+		c.abort(k, unavailable)
+		if changed {
+			e.notify()
+		}
+		return
+	}
+	c.finish(k, changed)
+}

@@ -1,0 +1,152 @@
+package grantcache
+
+import (
+	"slices"
+	"time"
+
+	"github.com/shapegate/shapegate/authz"
+)
+
+// settleSet puts the answer of a lookup in place of the old one, and reports whether
+// readers have to hear of it. The caller holds the shard's lock.
+func (c *Cache) settleSet(k *call, set *authz.GrantSet, token authz.ZedToken) (changed bool) {
+	e, v := k.e, &k.e.value
+	if len(e.queries) == 0 {
+		return false // it was dropped meanwhile
+	}
+	// Objects that were asked about later are as those answers say.
+	for _, a := range v.answers.list {
+		if a.began > k.number {
+			set = with(set, a.id, a.held)
+		}
+	}
+	if v.answers.forgotten > k.number {
+		e.heard.whole = c.touches.Add(1) // there were others, which are not known any more
+	}
+	v.answers.trim(mostAnswers)
+	e.calls.covered = max(e.calls.covered, k.number)
+	for id, t := range e.heard.objects {
+		if t.number <= k.number {
+			changed = changed || t.interrupted && set.Has(id)
+			delete(e.heard.objects, id)
+		}
+	}
+	differs := !v.valid || !set.Equal(v.set)
+	if differs && v.valid {
+		c.metrics.changes.Inc()
+		c.lose(e, v.set.Difference(set), time.Now())
+	}
+	if v.valid && !differs && v.set.IDs() == set.IDs() {
+		set = v.set
+	}
+	c.setValue(e, set)
+	v.valid, v.failure, v.asked = true, nil, k.began
+	v.confirmed(token, k.began)
+	return changed || differs
+}
+
+// settleFailure notes that SpiceDB cannot evaluate the answer. The caller holds the
+// shard's lock.
+func (c *Cache) settleFailure(k *call, err error) (changed bool) {
+	e, v := k.e, &k.e.value
+	changed = !v.valid || v.failure == nil
+	c.setValue(e, nil)
+	if !e.isLookup() {
+		v.held = false
+		e.past.broken = time.Now()
+	}
+	v.valid, v.failure, v.asked = true, err, k.began
+	e.calls.covered = max(e.calls.covered, k.number)
+	for id, t := range e.heard.objects {
+		if t.number <= k.number {
+			delete(e.heard.objects, id)
+		}
+	}
+	return changed
+}
+
+// settleCheck puts the answer of a check in place of the old one. The caller holds the
+// shard's lock.
+func (c *Cache) settleCheck(e *entry, r authz.CheckResult, number uint64, began time.Time, token authz.ZedToken) (changed bool) {
+	v := &e.value
+	if number < e.calls.covered {
+		return false // a newer answer is known
+	}
+	e.calls.covered = number
+	if !r.Held {
+		e.past.broken = time.Now()
+	}
+	changed = !v.valid || v.held != r.Held || (v.failure == nil) != (r.Err == nil) || e.past.untold
+	e.past.untold = false
+	v.valid, v.held, v.failure, v.asked = true, r.Held, r.Err, began
+	v.confirmed(token, began)
+	return changed
+}
+
+// settleObject puts the answer about one object of a lookup in place of the old one. The
+// caller holds the shard's lock.
+func (c *Cache) settleObject(e *entry, id string, held bool, number uint64, token authz.ZedToken) (changed bool) {
+	v := &e.value
+	t, touched := e.heard.objects[id]
+	newest, known := v.answers.put(id, held, number, e.calls.running)
+	if touched && t.number <= number {
+		if !newest && !known {
+			// Another answer, which is not remembered, may be newer: ask again.
+			e.heard.objects[id] = touch{number: t.number, interrupted: t.interrupted}
+			return false
+		}
+		delete(e.heard.objects, id)
+		changed = t.interrupted && held
+	}
+	if !newest || !v.valid || v.failure != nil || number < e.calls.covered {
+		return changed
+	}
+	v.confirmed(token, time.Now())
+	if v.set.Has(id) == held {
+		return changed
+	}
+	if !held {
+		c.interrupt(e, id, time.Now())
+	}
+	c.setValue(e, with(v.set, id, held))
+	c.metrics.changes.Inc()
+	return true
+}
+
+func with(set *authz.GrantSet, id string, held bool) *authz.GrantSet {
+	if held {
+		return set.With(id)
+	}
+	return set.Without(id)
+}
+
+func (c *Cache) setValue(e *entry, set *authz.GrantSet) {
+	if len(e.queries) == 0 {
+		return // it was dropped
+	}
+	c.memory.sets.Add(int64(set.Size() - e.value.set.Size()))
+	e.value.set = set
+	for q := range e.queries {
+		q.last.isStale = true
+	}
+}
+
+// confirmed notes the revision at which SpiceDB said what the value is. No revision is
+// named of an empty answer.
+func (v *value) confirmed(token authz.ZedToken, at time.Time) {
+	if token != "" || v.set.Len() == 0 {
+		v.token, v.tokenAt = token, at
+	}
+}
+
+// nearby are the ids of a lookup that changed lately, or are about to: what a set that was
+// composed a moment ago, here or elsewhere, may differ in.
+func (e *entry) nearby() (ids []string) {
+	for id := range e.heard.objects {
+		ids = append(ids, id)
+	}
+	for _, a := range slices.Backward(e.value.answers.list) {
+		ids = append(ids, a.id)
+	}
+	return ids
+}

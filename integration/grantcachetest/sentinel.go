@@ -1,0 +1,98 @@
+package grantcachetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/shapegate/shapegate/authz"
+)
+
+// Sentinel is a subject that is granted objects for no other reason than to see when its
+// cache hears of it. Once it has, it has heard of what was written before.
+type Sentinel struct {
+	cache        *Cache
+	subscription authz.Subscription
+	post         Post
+}
+
+// Post is the permission that a sentinel watches: one that a holder of the relation has,
+// by that alone.
+type Post struct {
+	ResourceType, Relation, Permission string
+
+	// Touch writes relationships.
+	Touch func(ctx context.Context, relationships ...string) error
+
+	// Patient has it wait through decisions that fail, as they do while SpiceDB is away.
+	Patient bool
+}
+
+// noticed numbers what sentinels are granted. What another was granted before is no
+// news to one at the same post.
+var noticed atomic.Int64
+
+// Sentinel posts one, and returns it once the cache is current. It fails as Told does.
+func (c *Cache) Sentinel(ctx context.Context, post Post) (*Sentinel, error) {
+	subscription, err := c.Subscribe(authz.Question{
+		Subject: authz.Subject{ObjectRef: authz.ObjectRef{Type: "user", ID: "sentinel"}},
+		Rule:    authz.Rule{Filters: []authz.Filter{{ResourceType: post.ResourceType, Permission: post.Permission}}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	s := &Sentinel{c, subscription, post}
+	for {
+		if err := s.Told(ctx); err != nil {
+			subscription.Release()
+			return nil, err
+		}
+		if c.Current() {
+			return s, nil
+		}
+	}
+}
+
+// Release ends it.
+func (s *Sentinel) Release() { s.subscription.Release() }
+
+// Told returns once the cache has heard of everything that was written. The error is of
+// the write, the context's, or a decision's, unless the sentinel is patient.
+func (s *Sentinel) Told(ctx context.Context) error {
+	id := fmt.Sprintf("sentinel-%d", noticed.Add(1))
+	relationship := fmt.Sprintf("%s:%s#%s@user:sentinel", s.post.ResourceType, id, s.post.Relation)
+	if err := s.post.Touch(ctx, relationship); err != nil {
+		return err
+	}
+	return s.await(ctx, func(d authz.Decision, err error) (bool, error) {
+		if err != nil {
+			return !s.post.Patient, err
+		}
+		return d.Grants.Set(0).Has(id), nil
+	})
+}
+
+// Lost returns once the cache knows that it does not hear of anything any more. One call
+// that fails is no sign of it: cached entries may still be recent enough.
+func (s *Sentinel) Lost(ctx context.Context) error {
+	return s.await(ctx, func(_ authz.Decision, err error) (bool, error) { return err != nil && !s.cache.Current(), nil })
+}
+
+func (s *Sentinel) await(ctx context.Context, is func(authz.Decision, error) (bool, error)) error {
+	for {
+		changed := s.subscription.Changed()
+		d, cause := s.subscription.Decide(ctx, authz.Bounded, "")
+		if err := ctx.Err(); err != nil {
+			return errors.Join(err, cause)
+		}
+		if done, err := is(d, cause); done {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), cause)
+		}
+	}
+}

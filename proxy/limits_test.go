@@ -1,0 +1,41 @@
+package proxy_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/shapegate/shapegate/proxy"
+)
+
+func TestASubjectsFirstReadsTakeNobodyElsesTurn(t *testing.T) {
+	d := deploy(t, configured(func(c *proxy.Config) {
+		c.Limits = proxy.Limits{Rate: 1e6, Burst: 1e6, Concurrent: 2, Reads: 3}
+	}))
+	alice, bob := d.as("alice"), d.as("bob")
+	alice.get("/v1/shapes/documents?offset=-1").is(http.StatusOK)
+	bob.get("/v1/shapes/documents?offset=-1").is(http.StatusOK)
+	release := make(chan struct{})
+	arrived := make(chan struct{}, 100)
+	d.upstream.failing(func(a asked) error {
+		if a.isSubset() && strings.Contains(string(a.body), full("d1")) {
+			arrived <- struct{}{}
+			<-release
+		}
+		return nil
+	})
+	var held []*held
+	for range 8 {
+		held = append(held, alice.hold("/v1/shapes/documents?offset=-1"))
+	}
+	<-arrived
+	<-arrived
+	bob.get("/v1/shapes/documents?offset=-1").holds("d3")
+	if n := len(arrived); n > 0 {
+		t.Errorf("Electric has %d more first reads of one subject than it may", n)
+	}
+	close(release)
+	for _, h := range held {
+		h.answer().holds("d1", "d2")
+	}
+}

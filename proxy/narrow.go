@@ -1,0 +1,55 @@
+package proxy
+
+import (
+	"slices"
+
+	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/proxy/subset"
+)
+
+// narrow reads what the client asks of the log beside the shape's definition: fewer rows
+// and fewer columns. Electric evaluates it: it is part of the log spec, and of what the
+// handle is good for.
+func (x *exchange) narrow() (err error) {
+	required := slices.Clone(x.shape.table.Load().Key)
+	for _, f := range x.shape.def.Authorize.Filter {
+		required = append(required, f.Column)
+	}
+	r := &x.req.narrowing
+	x.narrowed, err = subset.ParseNarrowing(r.where, r.whereParams, r.columns, x.shape.clientColumns(), required)
+	return err
+}
+
+// narrowSpec returns the log spec of a narrowed shape.
+func narrowSpec(spec *electric.LogSpec, n *subset.Narrowing) *electric.LogSpec {
+	if n == nil {
+		return spec
+	}
+	narrow := &electric.LogSpec{
+		Schema: spec.Schema, Table: spec.Table, Columns: spec.Columns, Replica: spec.Replica, Log: spec.Log,
+		Where: spec.Where, WhereParams: slices.Clone(spec.WhereParams),
+	}
+	if n.Columns != nil {
+		narrow.Columns = n.Columns
+	}
+	if where, params := n.SQL(len(spec.WhereParams) + 1); where != "" {
+		if narrow.Where != "" {
+			where = narrow.Where + " AND " + where // both stay whole: see predicate.Conjunct
+		}
+		narrow.Where, narrow.WhereParams = where, append(narrow.WhereParams, params...)
+	}
+	return narrow
+}
+
+// clientColumns are the columns that the client may name in a subset.
+func (x *exchange) clientColumns() subset.Columns {
+	all := x.shape.clientColumns()
+	if x.narrowed == nil || x.narrowed.Columns == nil {
+		return all
+	}
+	columns := make(subset.Columns, len(x.narrowed.Columns))
+	for _, name := range x.narrowed.Columns {
+		columns[name] = all[name]
+	}
+	return columns
+}

@@ -1,0 +1,59 @@
+package proxy_test
+
+import (
+	"net/http"
+	"testing"
+)
+
+// What a client writes in shapeOptions.params narrows what it is sent, and never widens it.
+func TestAClientNarrowsTheRowsAndColumnsOfItsLog(t *testing.T) {
+	d := deploy(t)
+	alice := d.as("alice")
+	path := "/v1/shapes/documents?" + query("where", `"title" = $1 OR "title" = 'three'`, "params[1]", "one", "columns", `id,"title"`) + "&"
+	first := alice.get(path + "offset=-1").holds("d1")
+	for _, m := range first.messages() {
+		if _, ok := m.Value["project"]; ok {
+			t.Errorf("a column that was not asked for: %v", m.Value)
+		}
+	}
+	poll := alice.hold(path + "live=true&" + first.onward())
+	d.waitHeld(1)
+	d.exec("UPDATE documents SET project = 'p9' WHERE id = $1", full("d1"))
+	d.exec("UPDATE documents SET title = 'one' WHERE id = $1", full("d2"))
+	d.exec("UPDATE documents SET title = 'one' WHERE id = $1", full("d4")) // not hers
+	last := poll.answer()
+	list := append([]message(nil), last.messages()...)
+	for len(inserted(list)) == 0 {
+		last = alice.get(path + "live=true&" + last.onward())
+		list = append(list, last.messages()...)
+	}
+	equal(t, inserted(list), map[string]bool{"d2": true})
+	d.grant(sees("alice", "d3"), sees("alice", "d4"))
+	alice.get(path+last.onward()).is(http.StatusOK)
+	alice.get(path + "offset=-1").holds("d1", "d2", "d3", "d4")
+	alice.post(path+first.onward(), `{"where":"\"title\" = 'one'"}`).holds("d1", "d2")
+
+	// The handle is good for this narrowing alone.
+	alice.get("/v1/shapes/documents?" + first.onward()).mustRefetch(first)
+	alice.get("/v1/shapes/documents?" + query("where", `true`) + "&" + first.onward()).mustRefetch(first)
+}
+
+func TestANarrowingThatIsNotAllowedIsNamed(t *testing.T) {
+	d := deploy(t)
+	alice := d.as("alice")
+	for q, field := range map[string]string{
+		query("where", `"secret" = 'x'`):                 "where",
+		query("where", `"title" = $1`):                   "where",
+		query("where", `pg_sleep(1) IS NULL`):            "where",
+		query("columns", "id,secret"):                    "columns",
+		query("columns", "title"):                        "columns", // without the key
+		query("params[1]", "x"):                          "params",
+		query("where", `"title" = $1`, "params[0]", "x"): "params[0]",
+	} {
+		for _, read := range []string{"offset=-1", "offset=now"} {
+			alice.get("/v1/shapes/documents?"+q+"&"+read).refused(http.StatusBadRequest, field)
+		}
+	}
+	d.upstream.forget()
+	alice.get("/v1/shapes/documents?" + query("where", `"project" = 'p1' OR true`) + "&offset=-1").holds("d1", "d2")
+}
