@@ -1,6 +1,7 @@
 package cursor
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -151,7 +152,7 @@ func (c Cursor) Resynced(r Resync) (Cursor, bool) {
 		c.Steps = append(slices.Clone(c.Steps), step)
 	}
 	c.Served, c.At, c.Pending = r.To, r.At, nil
-	return c, len(c.Steps) <= MaxSteps && fits(step)
+	return c, fits(step) && c.fits()
 }
 
 // MustCollapse reports whether the next resync has to take the place of all steps.
@@ -164,7 +165,7 @@ func (c *Cursor) MustCollapse() bool { return len(c.Steps) >= MaxSteps }
 func (c Cursor) Offered(r Resync) (Cursor, bool) {
 	_, fits := c.Resynced(r)
 	c.Pending = append(slices.Clone(c.Pending), r)
-	return c, fits && len(c.Pending) <= MaxPending
+	return c, fits && c.fits()
 }
 
 // Acknowledge returns the cursor of a client that comes back with an offset, and whether
@@ -203,7 +204,7 @@ func (c Cursor) Onward(d authz.Decision) (Cursor, bool) {
 	if !slices.ContainsFunc(c.MayHold(), func(g Grants) bool { return g.Fingerprint == d.Fingerprint }) {
 		c.Pending = append(c.Pending, Resync{To: Named(d), At: d.At})
 	}
-	return c, len(c.Pending) <= MaxPending
+	return c, c.fits()
 }
 
 // Confirmed returns the cursor with a newer confirmation of the same grants.
@@ -220,6 +221,15 @@ func appendNew(all, more []Grants) []Grants {
 		}
 	}
 	return all
+}
+
+// fits reports whether the cursor can be sealed, if need be without revisions.
+func (c *Cursor) fits() bool {
+	if len(c.Steps) > MaxSteps || len(c.Pending) > MaxPending {
+		return false
+	}
+	none := math.MaxInt
+	return handleLen(len(encode(c, none))) <= MaxHandle
 }
 
 func fits(s Step) bool {

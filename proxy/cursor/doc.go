@@ -17,18 +17,20 @@
 // offset 27065288_1 on, and was given a first snapshot which has seen all transactions
 // before 805:
 //
-//	02                                   version
-//	18 "3297964-1795463878298592"        Upstream
-//	0a "27065288_1"                      Base
-//	c0 e4 …                              At, in microseconds since 1970
-//	01                                   one step:
-//	   01                                   fresh: nothing was kept through it
-//	   00                                   no grants before it
-//	   00                                   no interrupted ids
-//	   a5 06  00  00  f8 d7 f5 0c           the fence: xmax 805, xmin, xip_list, LSN 27094008
-//	   c0 e4 …                              when
-//	00                                   nothing is pending
-//	<16 bytes> 01 1c "GhUKEzE3OTU0…"     Served: a fingerprint, and the revision of each set
+//	02                                version
+//	18 "3297964-1795463878298592"     Upstream
+//	0a "27065288_1"                   Base
+//	80 a0 bc ad d3 fe 92 03           At, in microseconds since 1970
+//	01                                one step:
+//	   01                                fresh: nothing was kept through it
+//	   00                                no grants before it
+//	   00                                no interrupted ids
+//	   a5 06  00  00  f8 d7 f5 0c        the fence: xmax 805, xmax-xmin 0, no xip_list, LSN 27094008
+//	   80 a0 bc ad d3 fe 92 03           when its grants were decided
+//	00                                nothing is pending
+//	a1 5f 00 … 00 (16 bytes)          Served: the fingerprint,
+//	   01                                one filter,
+//	   14 "GhUKEzE3OTU0NjM4Nzk="         and the revision of its set
 //
 // The package is pure: it does no I/O, and knows no clock but a parameter. It must not
 // know what a row is (package rowfilter), nor speak to Electric or SpiceDB.

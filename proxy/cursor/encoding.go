@@ -14,7 +14,7 @@ const version = 2
 // encode writes a cursor as bytes. Numbers are varints; texts and lists have their
 // length in front:
 //
-//	version upstream base at served pending* step*
+//	version upstream base at step* pending* served
 //
 // drop is how many of the grants that the cursor names lose their revisions, in the
 // order of loseOrder.
@@ -129,7 +129,8 @@ func (w *writer) resync(r *Resync) {
 }
 
 // decode reads what encode wrote. The bytes were sealed here; what is wrong with them all
-// the same is ErrNotACursor, never a panic.
+// the same is ErrNotACursor, never a panic. A cursor has one spelling: what decodes is
+// encoded to the same bytes.
 func decode(b []byte) (Cursor, error) {
 	r := reader{buf: b}
 	if r.byte() != version {
@@ -177,12 +178,18 @@ func (r *reader) byte() byte {
 
 func (r *reader) number() uint64 {
 	n, size := binary.Uvarint(r.buf)
-	if r.failed || size <= 0 {
+	if r.failed || size <= 0 || size > 1 && r.buf[size-1] == 0 { // it could be shorter
 		r.failed = true
 		return 0
 	}
 	r.buf = r.buf[size:]
 	return n
+}
+
+func (r *reader) flag() bool {
+	n := r.number()
+	r.failed = r.failed || n > 1
+	return n == 1
 }
 
 func (r *reader) text() string { return string(r.take(r.number())) }
@@ -230,7 +237,7 @@ func (r *reader) fence() electric.Fence {
 }
 
 func (r *reader) step() Step {
-	s := Step{Fresh: r.number() == 1}
+	s := Step{Fresh: r.flag()}
 	s.Before = list(r, MaxBefore, (*reader).grants)
 	s.Interrupted = r.ids()
 	s.Fence = r.fence()
@@ -239,5 +246,5 @@ func (r *reader) step() Step {
 }
 
 func (r *reader) resync() Resync {
-	return Resync{To: r.grants(), At: r.time(), Fence: r.fence(), Mark: r.number(), Interrupted: r.ids(), Fresh: r.number() == 1, Collapses: r.number() == 1, ByKey: r.number() == 1}
+	return Resync{To: r.grants(), At: r.time(), Fence: r.fence(), Mark: r.number(), Interrupted: r.ids(), Fresh: r.flag(), Collapses: r.flag(), ByKey: r.flag()}
 }

@@ -56,13 +56,18 @@ func (k Key) Seal(c *Cursor, s Scope) string {
 	}
 }
 
+// handleLen is how long the handle of a body is.
+func handleLen(body int) int {
+	return base64.RawURLEncoding.EncodedLen(nonceBytes + sealBytes + body)
+}
+
 func (k Key) sealed(body, nonce []byte, s Scope) []byte {
 	return append(append(append([]byte(nil), nonce...), k.seal(body, nonce, s)...), body...)
 }
 
 // Open reads a handle. The error is ErrNotACursor.
 func (k Key) Open(handle string, s Scope) (Cursor, error) {
-	if len(handle) > MaxHandle {
+	if !IsText(handle) { // a decoder of base64 passes over line breaks
 		return Cursor{}, ErrNotACursor
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(handle)

@@ -108,7 +108,7 @@ func (f *Filter) Fate(m *electric.Message) (Fate, error) {
 	case m.Operation == electric.Insert:
 		return Nothing, nil
 	case len(seen) > 0:
-		return f.late(seen, old)
+		return f.late(seen[0], old)
 	}
 	switch allowed, err := f.allowed(nil, old); {
 	case err != nil:
@@ -169,11 +169,17 @@ func (f *Filter) seen(dst []*Step, m *electric.Message) []*Step {
 	return dst
 }
 
-// late returns what becomes of a late message whose row is not allowed. If the reader
-// cannot have held the row before the snapshot, then it has what the snapshot told, which
-// is at least as new.
+// late returns what becomes of a late message whose row is not allowed. oldest is the first
+// snapshot that has seen it. If the reader cannot have held the row before that snapshot,
+// it has what a snapshot told, which is at least as new:
 //
-// Otherwise the row may have gone, or the snapshot may have brought it from elsewhere: it
+//   - What was gained by this snapshot or a later one, pending ones included, came after
+//     the message: each snapshot has seen all that earlier ones have. So neither what was
+//     served nor what is pending is asked here.
+//   - What was held before an earlier snapshot was held before this one, or was taken away
+//     in between.
+//
+// Otherwise the row may have gone, or a snapshot may have brought it from elsewhere: it
 // was deleted and made anew, or moved from a lost container into a gained one. Even if
 // the message says that it moved into a gained one, earlier late messages may have put an
 // older state in the place of what the snapshot told:
@@ -182,8 +188,8 @@ func (f *Filter) seen(dst []*Step, m *electric.Message) []*Step {
 //	t2  update r project: a -> b     b is gained: the snapshot has brought r, before t1 was sent
 //
 // So the message takes nothing away by itself: the present state decides.
-func (f *Filter) late(seen []*Step, old column) (Fate, error) {
-	held, err := f.heldLate(seen, old)
+func (f *Filter) late(oldest *Step, old column) (Fate, error) {
+	held, err := f.anyPermits(oldest.Held, old)
 	if err != nil || !held {
 		return Nothing, err
 	}
@@ -259,21 +265,6 @@ func (f *Filter) held(of column) (bool, error) {
 		return held, err
 	}
 	return f.anyPermits(f.pending, of)
-}
-
-// heldLate is held for a late message. It does not ask what was served, but what was held
-// before the snapshots that have seen the message. A row that is held by an id which such
-// a snapshot gained is held as the snapshot told it, after the message. The oldest of these
-// snapshots has before it all that is held from an earlier time; later snapshots have seen
-// all that earlier ones have.
-func (f *Filter) heldLate(seen []*Step, of column) (bool, error) {
-	held, err := f.anyPermits(f.pending, of)
-	for _, s := range seen {
-		if err == nil && !held {
-			held, err = f.anyPermits(s.Held, of)
-		}
-	}
-	return held, err
 }
 
 func (f *Filter) anyPermits(all []authz.Grants, of column) (bool, error) {

@@ -1,0 +1,383 @@
+package rowfilter_test
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/shapegate/shapegate/proxy/rowfilter"
+)
+
+// story is a world of the model in which only that happens which the test says. Its rows
+// have one filter, on the project.
+type story struct {
+	t *testing.T
+	w *world
+	f *front
+	c *client
+
+	polls bool // the client polls; false: it reads event streams
+	heard []string
+}
+
+// stories runs a story for a client that polls, and for one that reads event streams.
+func stories(t *testing.T, filters []string, tell func(s *story)) {
+	for name, polls := range map[string]bool{"polls": true, "streams": false} {
+		t.Run(name, func(t *testing.T) {
+			s := &story{t: t, w: newWorld(rand.New(rand.NewPCG(1, 1)), filters...), polls: polls}
+			s.w.still, s.w.stops, s.w.loses = true, 0, 0
+			rule := &rowfilter.Rule{Schema: "public", Table: "t", Key: []string{"id"}, Filters: filters}
+			s.f = &front{w: s.w, full: true, rule: rule, ghosts: make(map[string]*ghost), stats: new(stats)}
+			s.c = &client{w: s.w, rows: make(map[string]map[string]string), fronts: []*front{s.f}}
+			defer func() {
+				if v, ok := recover().(violation); ok {
+					t.Error(v.reason)
+				}
+				if t.Failed() {
+					t.Log("\n" + strings.Join(s.w.trace, "\n"))
+				}
+			}()
+			tell(s)
+		})
+	}
+}
+
+var project = []string{"project"}
+
+// writes runs statements in one transaction: "r1 a" writes row r1 in project a, "r1" deletes it.
+func (s *story) writes(statements ...string) {
+	s.w.tick++
+	t := s.w.begin()
+	for _, statement := range statements {
+		id, project, there := strings.Cut(statement, " ")
+		old := s.w.seenBy(t, id)
+		made := &version{id: id, project: project, title: "t" + strconv.Itoa(len(s.w.versions)), until: forever}
+		switch {
+		case !there:
+			s.w.put(t, write{operation: "delete", old: old})
+		case old == nil:
+			s.w.put(t, write{operation: "insert", new: made})
+		default:
+			s.w.put(t, write{operation: "update", old: old, new: made})
+		}
+	}
+	s.w.commit()
+}
+
+// changes gives or takes ids of the last filter: one relationship for each.
+func (s *story) changes(ids string) { s.change(s.w.direct, ids, true) }
+
+// changesGroup gives or takes ids by way of a group.
+func (s *story) changesGroup(ids string) { s.change(s.w.group, ids, false) }
+
+func (s *story) change(which []map[string]bool, ids string, one bool) {
+	s.w.tick++
+	f := len(which) - 1
+	for _, id := range strings.Fields(ids) {
+		was := s.w.isGranted(f, id)
+		if which[f][id] = !which[f][id]; one && was && !s.w.isGranted(f, id) {
+			s.w.losses = append(s.w.losses, loss{s.w.tick, f, id})
+		}
+	}
+	s.w.record()
+}
+
+// catchesUp lets the log come.
+func (s *story) catchesUp() { s.w.sent, s.f.seen = len(s.w.log), len(s.w.log) }
+
+// reads is one request whose answer arrives.
+func (s *story) reads(want ...string) { s.t.Helper(); s.request(true, want) }
+
+// loses is one request whose answer is lost: of a stream, all but the headers.
+func (s *story) loses(want ...string) { s.t.Helper(); s.request(false, want) }
+
+func (s *story) request(arrives bool, want []string) {
+	s.t.Helper()
+	s.w.tick++
+	s.heard = nil
+	switch {
+	case s.c.handle == "" || s.polls:
+		a := answer{}
+		if s.c.handle == "" {
+			a = s.f.initial()
+		} else {
+			a = s.f.catchUp(s.c.handle, s.c.offset)
+		}
+		for _, m := range a.messages {
+			s.hear(m)
+		}
+		if arrives {
+			s.c.adopt(a)
+		}
+	default:
+		left := 2
+		if arrives {
+			left = 1000
+		}
+		if s.f.stream(s.c.handle, s.c.offset, &listening{&streaming{c: s.c, left: left}, s}) {
+			s.t.Error("must-refetch")
+		}
+	}
+	if !slices.Equal(s.heard, want) {
+		s.t.Errorf("the answer has %q, want %q", s.heard, want)
+	}
+}
+
+// listening notes what goes by.
+type listening struct {
+	*streaming
+	s *story
+}
+
+func (l *listening) event(m []byte) {
+	l.s.hear(m)
+	l.streaming.event(m)
+}
+
+func (s *story) hear(message []byte) {
+	var m struct {
+		Value   map[string]string
+		Headers struct{ Operation string }
+	}
+	if err := json.Unmarshal(message, &m); err != nil {
+		s.t.Fatal(err)
+	}
+	s.heard = append(s.heard, strings.TrimSpace(m.Headers.Operation+" "+idOf(message)+" "+m.Value["project"]))
+}
+
+// holds compares at rest.
+func (s *story) holds() {
+	s.t.Helper()
+	s.catchesUp()
+	if reason := s.c.rest(); reason != "" {
+		s.t.Error(reason)
+	}
+}
+
+func TestWhatWasWrittenBeforeAGrantIsNotTold(t *testing.T) {
+	stories(t, project, func(s *story) {
+		s.reads()
+		s.writes("r1 a")
+		s.writes("r1 a")
+		s.catchesUp()
+		s.changes("a")
+		s.reads("insert r1 a")
+		s.reads()
+		s.holds()
+	})
+}
+
+func TestWhatWasWrittenWhileAGrantWasTakenAwayIsNotTold(t *testing.T) {
+	stories(t, project, func(s *story) {
+		s.changes("a b")
+		s.writes("r1 a", "r2 b")
+		s.catchesUp()
+		s.reads("insert r1 a", "insert r2 b")
+		s.changes("a")
+		s.writes("r1 a")
+		s.writes("r1 a")
+		s.writes("r2 b")
+		s.catchesUp()
+		s.changes("a")
+		s.reads("delete r1", "delete r1", "update r2 b", "insert r1 a")
+		s.holds()
+	})
+}
+
+func TestARowThatMovesIntoAGrantHasNoPast(t *testing.T) {
+	stories(t, project, func(s *story) {
+		s.changes("a")
+		s.reads()
+		s.writes("r1 x")
+		s.writes("r1 a")
+		s.catchesUp()
+		s.reads("insert r1 a")
+		s.holds()
+	})
+}
+
+func TestALateMessageDoesNotTellThePastOfAGrantedRow(t *testing.T) {
+	stories(t, project, func(s *story) {
+		s.reads()
+		s.writes("r1 a")
+		s.writes("r1 a")
+		s.changes("a")
+		s.reads("insert r1 a")
+		s.changes("b")
+		s.reads()
+		s.catchesUp()
+		s.reads()
+		s.writes("r1 a")
+		s.catchesUp()
+		s.reads("update r1 a")
+		s.holds()
+	})
+}
+
+func TestALateMessageTellsThatARowOfALostGrantLeft(t *testing.T) {
+	stories(t, project, func(s *story) {
+		s.changes("a")
+		s.writes("r1 a", "r2 a")
+		s.catchesUp()
+		s.reads("insert r1 a", "insert r2 a")
+		s.writes("r1 b")
+		s.changes("a")
+		s.reads("delete r2")
+		s.catchesUp()
+		s.reads("delete r1")
+		s.holds()
+	})
+}
+
+func TestALateMessageDoesNotTakeAwayARowThatWentOn(t *testing.T) {
+	stories(t, project, func(s *story) {
+		s.changes("a")
+		s.writes("r1 a")
+		s.catchesUp()
+		s.reads("insert r1 a")
+		s.writes("r1 x")
+		s.writes("r1 b")
+		s.changes("b")
+		s.reads("insert r1 b")
+		s.catchesUp()
+		s.reads("insert r1 b") // the present, once more
+		s.holds()
+	})
+}
+
+// The row came into a kept grant and went on into a gained one. The message that it came
+// is sent, as an older state; so the one that it went must not be passed over.
+func TestALateMessageDoesNotLeaveAnOlderStateBehind(t *testing.T) {
+	stories(t, project, func(s *story) {
+		s.changes("a")
+		s.writes("r1 x")
+		s.catchesUp()
+		s.reads()
+		s.writes("r1 a")
+		s.writes("r1 b")
+		s.changes("b")
+		s.reads("insert r1 b")
+		s.catchesUp()
+		s.reads("insert r1 a", "insert r1 b")
+		s.holds()
+	})
+}
+
+func TestALateMessageDoesNotEndARowThatWasMadeAgain(t *testing.T) {
+	stories(t, project, func(s *story) {
+		s.changes("a")
+		s.writes("r1 a")
+		s.catchesUp()
+		s.writes("r1", "r1 a")
+		s.reads("insert r1 a")
+		s.catchesUp()
+		s.reads()
+		s.changes("a")
+		s.changes("a")
+		s.writes("r1", "r1 a")
+		s.reads("insert r1 a")
+		s.catchesUp()
+		s.reads("insert r1 a")
+		s.holds()
+	})
+}
+
+func TestALateMessageEndsARowThatALostStreamBrought(t *testing.T) {
+	stories(t, project, func(s *story) {
+		s.writes("r1 a")
+		s.catchesUp()
+		s.reads()
+		s.changes("a")
+		s.loses("insert r1 a")
+		s.writes("r1")
+		s.reads()
+		s.catchesUp()
+		if s.polls {
+			s.reads()
+		} else {
+			s.reads("delete r1") // it may be there
+		}
+		s.holds()
+	})
+}
+
+func TestARowThatAnotherFilterStillReachesStays(t *testing.T) {
+	stories(t, []string{"id", "project"}, func(s *story) {
+		s.w.direct[0]["r1"] = true
+		s.changes("a")
+		s.writes("r1 a", "r2 a")
+		s.catchesUp()
+		s.reads("insert r1 a", "insert r2 a")
+		s.changes("a")
+		s.reads("insert r1 a", "delete r2")
+		s.holds()
+	})
+}
+
+// A read that does not reach the end of the log has no resync. It moves the client past
+// the mark of one that was lost.
+func TestALostResyncIsNotAcknowledgedByAnotherAnswer(t *testing.T) {
+	stories(t, project, func(s *story) {
+		s.changes("a")
+		s.writes("r1 a")
+		s.catchesUp()
+		s.reads("insert r1 a")
+		s.changes("a")
+		s.polls = false
+		s.loses("delete r1")
+		s.writes("r2 x")
+		s.writes("r3 x")
+		s.catchesUp()
+		s.polls, s.w.stops = true, 100
+		s.reads()
+		s.w.stops = 0
+		if s.c.offset.LSN() < 1016 {
+			t.Fatalf("the read brought the client to %s", s.c.offset)
+		}
+		s.reads("delete r1")
+		s.holds()
+	})
+}
+
+// Such a read takes away rows of what is lost today, though its handle names them as served.
+func TestWhatAReadWithoutAResyncTookAwayComesBack(t *testing.T) {
+	stories(t, project, func(s *story) {
+		s.changesGroup("a")
+		s.writes("r1 a")
+		s.catchesUp()
+		s.reads("insert r1 a")
+		s.writes("r1 a")
+		s.writes("r2 x")
+		s.catchesUp()
+		s.changesGroup("a")
+		s.polls, s.w.stops = true, 100
+		s.reads("delete r1")
+		s.w.stops = 0
+		s.changesGroup("a")
+		s.reads("insert r1 a")
+		s.holds()
+	})
+}
+
+// A resync that went out took a grant away that was given back, by way of a group, before
+// the client came back.
+func TestWhatALostResyncTookAwayComesBack(t *testing.T) {
+	stories(t, project, func(s *story) {
+		s.changesGroup("a")
+		s.writes("r1 a")
+		s.catchesUp()
+		s.reads("insert r1 a")
+		s.changesGroup("a")
+		s.polls = false
+		s.loses("delete r1")
+		s.writes("r1 a") // not for the client
+		s.writes("r1 a")
+		s.catchesUp()
+		s.changesGroup("a")
+		s.reads("delete r1", "delete r1", "insert r1 a")
+		s.holds()
+	})
+}
