@@ -31,7 +31,7 @@ func everybody(n int, what string) (holds []string) {
 }
 
 func TestAnObjectThatChangedForManyIsLookedUpOnce(t *testing.T) {
-	const people = 1000
+	const people = 10_000
 	w := newWorld()
 	inBubble(t, w, nil, func(t *testing.T, c *Cache) {
 		all := crowd(t, c, people)
@@ -298,4 +298,23 @@ func TestFindings(t *testing.T) {
 	if held, known := (*findings)(nil).of(e); held || known {
 		t.Errorf("of none: %v, %v", held, known)
 	}
+}
+
+// Where many are looked up again, a reader who is blocked comes first.
+func TestAReaderWhoIsBlockedComesFirst(t *testing.T) {
+	const people = 50
+	w := newWorld()
+	inBubble(t, w, func(cfg *Config) { cfg.Calls = 1 }, func(t *testing.T, c *Cache) {
+		all := crowd(t, c, people)
+		w.set(func() { w.takes = 10 * time.Millisecond })
+		w.write("group:g#member@group:h#member")
+		later(debounce + time.Millisecond)
+		for _, s := range []authz.Subscription{all[0], all[people/2], all[people-1]} {
+			before := time.Now()
+			decide(t, s, "[]")
+			if waited := time.Since(before); waited > 25*time.Millisecond {
+				t.Errorf("a reader waited %s", waited)
+			}
+		}
+	})
 }
