@@ -92,6 +92,7 @@ func serve(b *testing.B, authorizer proxy.Authorizer, upstream string) string {
 	e, err := electric.NewClient(electric.Config{URL: upstream})
 	check(b, err)
 	h, err := proxy.New(proxy.Config{
+		Limits: proxy.Limits{Rate: 1e6, Burst: 1e6, Concurrent: 1e6},
 		Shapes: shapes, Authorizer: authorizer, Tokens: verifier, Electric: e, Secret: secret,
 		Logger: slog.New(slog.DiscardHandler),
 	})

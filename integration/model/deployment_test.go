@@ -162,6 +162,7 @@ func (d *deployment) start(r *replica) {
 	h, err := proxy.New(proxy.Config{
 		Shapes: shapes, Authorizer: keeper, Tokens: tokens, Electric: upstream, Secret: secret, Logger: quiet(),
 		LongPollTimeout: 40 * time.Millisecond, StreamTimeout: 80 * time.Millisecond, KeepAlive: 20 * time.Millisecond,
+		Limits: proxy.Limits{Rate: 1e6, Burst: 1e6, Concurrent: 1e6},
 	})
 	d.check(err)
 	r.stop = func() {

@@ -73,6 +73,7 @@ func Run(ctx context.Context, cfg Config) (g *Gate, err error) {
 		return g, err
 	}
 	g.Handler, err = proxy.New(proxy.Config{
+		Limits: proxy.Limits{Rate: 1e6, Burst: 1e6, Concurrent: 1e6},
 		Shapes: shapes, Authorizer: keeper, Tokens: verifier, Electric: upstream,
 		Secret: cfg.Secret, Logger: logger, Registerer: registry,
 	})
