@@ -38,7 +38,7 @@ func shown(identifier string) string {
 		identifier = identifier[:cut] + "…"
 	}
 	printable := func(r rune) rune {
-		if unicode.IsPrint(r) {
+		if unicode.IsPrint(r) && r != utf8.RuneError {
 			return r
 		}
 		return '?'

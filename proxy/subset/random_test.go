@@ -83,7 +83,17 @@ func (a *author) comparison() string {
 }
 
 func (a *author) membership() string {
-	switch a.pick("in", "any", "array", "column", "between", "like") {
+	switch a.pick("in", "any", "array", "column", "between", "like", "arrays", "enum", "misfit", "bits") {
+	case "arrays":
+		return "tags" + a.pick(" @> ", " <@ ", " && ", " = ", " <> ") + a.pick("codes", "ARRAY["+a.anyText()+", 'x']", a.constant(`{a,"b c",NULL}`))
+	case "enum":
+		return "mood" + a.pick(" = ", "::text <> ", "::text LIKE ") + a.constant("happy")
+	case "misfit":
+		n := strconv.Itoa(len(a.params) + 1)
+		a.params[n] = a.pick("temp-1", "99999999999999999999", "1.5", id1, "-3e2")
+		return a.pick("id", "points", "small", "price", "big::float8") + a.pick(" = ", " <> ", " IS DISTINCT FROM ", " < ", " >= ") + "$" + n
+	case "bits":
+		return a.pick("points", "~big", "small # points") + " & " + a.constant("4") + a.pick(" = 4", " <> small", " IS NULL")
 	case "in":
 		return a.text(1) + a.pick(" IN (", " NOT IN (") + a.anyText() + ", NULL, " + a.anyText() + ")"
 	case "any":
@@ -96,7 +106,7 @@ func (a *author) membership() string {
 		return a.pick("points", "big") + a.pick(" BETWEEN ", " NOT BETWEEN ") + a.constant("1") + " AND " + a.pick("5", "small")
 	}
 	pattern := a.constant(a.pick("a%", "%", `\\`, `\%`, "_", ""))
-	return a.text(1) + a.pick(" LIKE ", " NOT ILIKE ") + a.pick(pattern, pattern+" || '%'", "upper("+pattern+")")
+	return a.text(1) + a.pick(" LIKE ", " NOT ILIKE ") + a.pick(pattern, pattern+" || '%'", "upper("+pattern+")", a.text(1))
 }
 
 func (a *author) condition(depth int) string {
