@@ -53,5 +53,5 @@ func TestCaveatParameters(t *testing.T) {
 		}
 	}
 	_, err := c.CaveatParameters(t.Context(), "document", "nope")
-	wantKind(t, err, authz.Internal)
+	wantKind(t, err, authz.Unanswerable)
 }

@@ -245,7 +245,7 @@ func TestARevisionThatIsGone(t *testing.T) {
 }
 
 func TestARevisionThatExpires(t *testing.T) {
-	s := spicedbtest.Start(t, spicedbtest.Config{Schema: testSchema, GCWindow: 300 * time.Millisecond})
+	s := spicedbtest.Start(t, spicedbtest.Config{Schema: testSchema, GCWindow: 2 * time.Second})
 	c := dial(t, testConfig(s))
 	at := head(t, c)
 	must(t, s.Touch(t.Context(), "document:a#viewer@user:alice")) // the newest one never expires

@@ -302,7 +302,7 @@ func TestWhatIsPresent(t *testing.T) {
 		{"not there", rowfilter.Steady(byProject, grants("a")), nil, gone + `,"relation":["public","t"]}}`},
 		{"hidden", rowfilter.Steady(byProject, grants("a")), row("x"), gone + `}}`},
 		{"permitted", rowfilter.Steady(byProject, grants("a")), row("a"), string(row("a").Raw)},
-		{"permitted until a moment ago", rowfilter.Steady(byProject, grants("a")).Now(grants("")), row("a"), gone + `}}`},
+		{"permitted until a moment ago: left out", rowfilter.Steady(byProject, grants("a")).Narrowed(grants("")), row("a"), ""},
 		{"permitted, and not named by the answer's handle", rowfilter.New(byProject, grants("ab"), grants("a"), nil, nil), row("b"), gone + `}}`},
 		{"behind a resync", rowfilter.Steady(byProject, grants("ab")), row("b"), string(row("b").Raw)},
 	} {
