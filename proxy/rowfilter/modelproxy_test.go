@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/proxy/cursor"
@@ -20,6 +21,9 @@ type front struct {
 	w    *world
 	seen int // so much of the log its feed has
 	full bool
+
+	had    map[loss]bool // what the last decision granted, at no time
+	losses []loss        // what a decision did not grant any more
 
 	rule   *rowfilter.Rule
 	ghosts map[string]*ghost // shared by all replicas; only the checks ask it
@@ -100,7 +104,11 @@ type exchange struct {
 	offset electric.Offset
 
 	permitted authz.Grants // as last decided
-	narrowed  bool         // less was permitted at some time than the answer's handle names
+
+	// less was permitted at some time than the answer's handle names. The answer is cut, or
+	// the stream ends without up-to-date, and the client asks again. Another replica has
+	// not heard of a loss that came and went by way of a group: to it nothing is missing.
+	narrowed bool
 }
 
 func (f *front) open(handle string, offset electric.Offset) (*exchange, error) {
@@ -145,9 +153,34 @@ func (x *exchange) decided() {
 
 func (x *exchange) decide() authz.Decision {
 	x.w.tick++
-	d := x.w.decide()
+	d := x.f.decide()
 	x.permitted = d.Grants
 	return d
+}
+
+// decide is what the replica's grant cache says. What it does not grant any more it notes
+// as lost, however that went.
+func (f *front) decide() authz.Decision {
+	d := f.w.decide()
+	has := make(map[loss]bool)
+	for i := range f.w.filters {
+		for id := range d.Grants.Set(i).All() {
+			has[loss{filter: i, id: id}] = true
+		}
+	}
+	for l := range f.had {
+		if !has[l] {
+			f.losses = append(f.losses, loss{f.w.tick, l.filter, l.id})
+		}
+	}
+	f.had = has
+	return d
+}
+
+// interrupted is what the replica heard being taken away since a moment: by the watch, one
+// object at a time, or by its own decisions.
+func (x *exchange) interrupted(since time.Time) authz.Grants {
+	return x.w.lostSince(since, slices.Concat(x.w.losses, x.f.losses))
 }
 
 func (x *exchange) isServed(d authz.Decision) bool {
@@ -155,7 +188,7 @@ func (x *exchange) isServed(d authz.Decision) bool {
 	if len(c.Pending) > 0 || c.Served.Fingerprint != d.Fingerprint {
 		return false
 	}
-	lost := x.w.interrupted(c.At)
+	lost := x.interrupted(c.At)
 	return lost.IsEmpty() || lost.And(d.Grants).IsEmpty()
 }
 
@@ -173,7 +206,7 @@ func (x *exchange) recallAll(names []cursor.Grants) []authz.Grants {
 
 func (x *exchange) filter(d authz.Decision, permitted authz.Grants) *rowfilter.Filter {
 	c := &x.cursor
-	lost := x.w.interrupted(c.At)
+	lost := x.interrupted(c.At)
 	if len(c.Steps) == 0 && len(c.Pending) == 0 && c.Served.Fingerprint == d.Fingerprint && lost.And(d.Grants).IsEmpty() {
 		return rowfilter.Steady(x.f.rule, permitted)
 	}
@@ -226,9 +259,9 @@ func (w *world) idsOf(g authz.Grants, most int) [][]string {
 // guard is the grants of an answer, as they are while it is written.
 func (x *exchange) guard(d authz.Decision) authz.Grants {
 	x.w.tick++
-	now := x.w.decide().Grants
-	x.permitted = d.Grants.And(now).Minus(x.w.interrupted(d.At))
-	x.narrowed = x.narrowed || !x.permitted.Equal(d.Grants.Minus(x.w.interrupted(d.At)))
+	now := x.f.decide().Grants
+	x.permitted = d.Grants.And(now).Minus(x.interrupted(d.At))
+	x.narrowed = x.narrowed || !x.permitted.Equal(d.Grants.Minus(x.w.lostSince(d.At, x.w.losses)))
 	return x.permitted
 }
 
@@ -245,7 +278,7 @@ type resync struct {
 func (x *exchange) newResync(d authz.Decision) *resync {
 	x.f.stats.resyncs++
 	held := x.recallAll(x.cursor.MayHold())
-	r := &resync{x: x, d: d, diff: rowfilter.NewResync(x.f.rule, d.Grants, held[0], held[1:], x.w.interrupted(x.cursor.At))}
+	r := &resync{x: x, d: d, diff: rowfilter.NewResync(x.f.rule, d.Grants, held[0], held[1:], x.interrupted(x.cursor.At))}
 	r.of = cursor.Resync{To: cursor.Named(d), At: d.At, ByKey: x.f.rule.ByKey()}
 	kept, before := r.diff.Kept, held[0]
 	if x.cursor.MustCollapse() {
@@ -611,8 +644,7 @@ func (f *front) stream(handle string, offset electric.Offset, to reader) (refetc
 		to.headers(x.seal(), offset.Unmarked())
 		x.cursor = was
 		r.writeAll(p, s.event)
-		s.at, s.mark = p.end, r.of.Mark
-		if x.narrowed {
+		if s.at, s.mark = p.end, r.of.Mark; x.narrowed {
 			return false
 		}
 		s.upToDate()

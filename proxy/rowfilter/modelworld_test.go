@@ -350,12 +350,12 @@ func (w *world) decide() authz.Decision {
 	return d
 }
 
-// interrupted returns the ids that were taken away, one object at a time, since a moment.
-func (w *world) interrupted(since time.Time) authz.Grants {
+// lostSince returns the ids of the losses since a moment.
+func (w *world) lostSince(since time.Time, losses []loss) authz.Grants {
 	sets := make([]*authz.GrantSet, len(w.filters))
 	for f := range w.filters {
 		var ids []string
-		for _, l := range w.losses {
+		for _, l := range losses {
 			if l.filter == f && int64(l.at) >= since.UnixMilli()-1_700_000_000_000 {
 				ids = append(ids, l.id)
 			}
