@@ -72,7 +72,7 @@ func start(t *testing.T, env []string, args ...string) *started {
 	return s
 }
 
-// end ends the run, which has a few seconds for it.
+// end ends the run, which has less than the five seconds that gRPC gives a connection.
 func (s *started) end(t *testing.T) {
 	t.Helper()
 	s.stop()
@@ -81,7 +81,7 @@ func (s *started) end(t *testing.T) {
 		if err != nil {
 			t.Errorf("the end: %v", err)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(4 * time.Second):
 		t.Fatal("it does not end")
 	}
 }
