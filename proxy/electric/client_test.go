@@ -66,9 +66,9 @@ func TestARequestIntoAClosingConnectionIsSentAgain(t *testing.T) {
 			_, client := service(t, func(web *httptest.Server) { web.Config.ConnState = electrictest.CloseAfter(n) })
 			long := `"project" <> '` + strings.Repeat("x", 4000) + `'`
 			var wg sync.WaitGroup
-			for range 16 {
+			for range 8 {
 				wg.Go(func() {
-					for range 150 {
+					for range 60 {
 						if got, err := rows(t, client, electric.Subset{Where: long}); err != nil || got != 1 {
 							t.Errorf("%d rows, %v", got, err)
 							return
