@@ -29,6 +29,12 @@ var shapes = []shape{
 	{"both", func(g grants, id string, r row) bool { return g.docs[id] || g.projects[r.project] }, false},
 }
 
+// state is a row as it was.
+type state struct {
+	id string
+	row
+}
+
 // view is one person's look at one shape.
 type view struct {
 	person string
@@ -48,9 +54,11 @@ type oracle struct {
 	bodies map[view]map[string]bool
 	ids    map[view]map[string]bool
 
-	// recent is what each person held since the last rest. A delete may name the key of
-	// any row that such a grant reaches.
+	// recent is what each person held since the last rest, and past every state that rows
+	// had since then. A delete may name the key of any row that such a grant reaches in any
+	// of its states: Electric's log may tell late that a row left.
 	recent map[string]grants
+	past   []state
 
 	// kept is what each view's client held when it last adopted an answer. What it holds
 	// then and at the next answer counts as kept in between, but for an object that was
@@ -93,6 +101,7 @@ func (o *oracle) write(id string, r *row, before map[string]grants) {
 		delete(o.rows, id)
 	} else {
 		o.rows[id] = *r
+		o.past = append(o.past, state{id, *r})
 		for v := range o.ids {
 			if v.shape.sees(o.recent[v.person], id, *r) {
 				o.ids[v][id] = true
@@ -120,6 +129,13 @@ func (o *oracle) grant(all map[string]grants) (before map[string]grants) {
 		}
 		maps.Copy(o.recent[person].docs, g.docs)
 		maps.Copy(o.recent[person].projects, g.projects)
+	}
+	for v := range o.ids {
+		for _, s := range o.past {
+			if v.shape.sees(o.recent[v.person], s.id, s.row) {
+				o.ids[v][s.id] = true
+			}
+		}
 	}
 	o.note(all)
 	return before
@@ -169,6 +185,10 @@ func both(g, h grants) grants {
 func (o *oracle) rested() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.past = nil
+	for id, r := range o.rows {
+		o.past = append(o.past, state{id, r})
+	}
 	o.recent = make(map[string]grants)
 	for person, g := range o.grants {
 		o.recent[person] = grants{maps.Clone(g.docs), maps.Clone(g.projects)}
