@@ -309,7 +309,8 @@ func TestAReaderWhoIsBlockedComesFirst(t *testing.T) {
 		w.set(func() { w.takes = 10 * time.Millisecond })
 		w.write("group:g#member@group:h#member")
 		later(debounce + time.Millisecond)
-		for _, s := range []authz.Subscription{all[0], all[people/2], all[people-1]} {
+		newcomer := subscribe(t, c, "newcomer", document)
+		for _, s := range []authz.Subscription{all[0], all[people/2], all[people-1], newcomer} {
 			before := time.Now()
 			decide(t, s, "[]")
 			if waited := time.Since(before); waited > 25*time.Millisecond {

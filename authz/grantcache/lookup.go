@@ -23,8 +23,8 @@ type call struct {
 func (c *Cache) begin(e *entry) call {
 	k := call{e: e, number: c.touches.Load(), began: time.Now()}
 	e.calls.queued = false
-	if len(e.queries) == 0 {
-		return k // it was dropped
+	if len(e.queries) == 0 || e.calls.running {
+		return k // it was dropped, or had two places in the queue
 	}
 	k.asks.add(e.calls.again)
 	k.asks.whole = e.asksWhole()

@@ -136,6 +136,14 @@ func (c *Cache) enqueue(e *entry) {
 	}
 }
 
+// promote has a lookup that is queued come before those that no reader is blocked on. Its
+// old place stays in the queue, and finds nothing to ask.
+func (r *refresher) promote(e *entry) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.queue.urgent = append(r.queue.urgent, e)
+}
+
 func (r *refresher) addJob(j *job) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -288,7 +296,11 @@ func (c *Cache) want(e *entry, anew bool) uint64 {
 		e.heard.whole = c.touches.Add(1)
 	}
 	if e.isDirty() {
+		isNew := !e.calls.urgent
 		e.calls.urgent = true
+		if e.calls.queued && isNew && e.isLookup() && e.asksWhole() {
+			c.refresher.promote(e)
+		}
 		c.enqueue(e)
 	}
 	return e.ticket()
