@@ -133,6 +133,10 @@ func (c *Cache) touchEveryone(p *permission, scope *scope) {
 	}
 	for _, j := range jobs {
 		j.entries = concerned
+		if len(concerned) <= fewEntries {
+			c.settleJob(j, nil, number, time.Time{}, "") // each asks for itself
+			continue
+		}
 		c.refresher.addJob(j)
 	}
 }

@@ -78,14 +78,12 @@ func (c *Cache) askAlone(e *entry, id string) {
 	if t, ok := e.heard.objects[id]; ok {
 		t.job = nil
 		e.heard.objects[id] = t
-	} else if e.isLookup() {
-		e.calls.again.addObject(id)
-	} else {
-		e.calls.again.whole = true
+		if e.inUse() || e.calls.urgent {
+			c.enqueue(e)
+		}
+		return
 	}
-	if e.inUse() || e.calls.urgent {
-		c.enqueue(e)
-	}
+	c.askAgain(e, ask{whole: !e.isLookup(), objects: map[string]struct{}{id: {}}})
 }
 
 // findings are the subjects that a LookupSubjects found.

@@ -68,7 +68,7 @@ func (c *Cache) ended(e *entry, changed bool) {
 	if changed {
 		e.notify()
 	}
-	if e.isDirty() && (e.inUse() || e.calls.urgent) {
+	if (e.isDirty() || !e.calls.again.isEmpty()) && (e.inUse() || e.calls.urgent) {
 		c.refresh(e)
 	}
 }

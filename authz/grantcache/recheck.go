@@ -69,11 +69,31 @@ func (c *Cache) recheck() {
 	r.mu.Unlock()
 	for e, a := range due.entries {
 		e.shard.mu.Lock()
-		e.calls.again.add(a)
-		if e.inUse() {
-			c.enqueue(e)
-		}
+		c.askAgain(e, a)
 		e.shard.mu.Unlock()
 	}
 	c.refresher.dispatch()
+}
+
+// askAgain asks an entry once more. One that is not in use is asked when somebody uses it.
+// The caller holds the shard's lock, and dispatches.
+func (c *Cache) askAgain(e *entry, a ask) {
+	if e.inUse() {
+		e.calls.again.add(a)
+		c.enqueue(e)
+		return
+	}
+	number := c.touches.Add(1)
+	if a.whole || !e.isLookup() {
+		e.heard.whole = number
+		return
+	}
+	for id := range a.objects {
+		if e.heard.objects == nil {
+			e.heard.objects = make(map[string]touch)
+		}
+		t := e.heard.objects[id]
+		t.number, t.job = number, nil
+		e.heard.objects[id] = t
+	}
 }
