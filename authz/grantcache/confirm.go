@@ -73,7 +73,7 @@ func (s *subscription) confirmed(g authz.Grants, ids [][]string, results []authz
 	}
 	sets := make([]*authz.GrantSet, len(q.Rule.Filters))
 	for i, of := range ids {
-		table := s.c.memory.ids(s.c.cfg.Key, q.Rule.Filters[i].ResourceType)
+		table := s.c.memory.ids(q.Rule.Filters[i].ResourceType)
 		sets[i] = authz.NewGrantSet(table, func(yield func(string) bool) {
 			for _, id := range of {
 				if next().Held && !yield(id) {

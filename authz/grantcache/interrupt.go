@@ -34,14 +34,14 @@ func (p *past) size() int64 { return int64(len(p.lost)) * lostSize }
 // interrupt notes that a relationship of one object was deleted. The caller holds the
 // lock of the entry's shard, so that no decision is made between the time that is noted
 // and the touch that goes with it.
-func (c *Cache) interrupt(e *entry, id string, now time.Time) {
+func (w *watcher) interrupt(e *entry, id string, now time.Time) {
 	p := &e.past
 	p.lost = append(p.lost, lostObject{id, now})
-	c.memory.interrupted.Add(lostSize)
-	for len(p.lost) > mostLost || len(p.lost) > 0 && c.memory.interrupted.Load() > c.memory.mostInterrupted {
+	w.c.memory.interrupted.Add(lostSize)
+	for len(p.lost) > mostLost || len(p.lost) > 0 && w.c.memory.interrupted.Load() > w.c.memory.mostInterrupted {
 		p.floor = p.lost[0].at
 		p.lost = p.lost[1:]
-		c.memory.interrupted.Add(-lostSize)
+		w.c.memory.interrupted.Add(-lostSize)
 	}
 }
 
