@@ -78,7 +78,7 @@ func TestWhatMayBeTooOldIsAskedForAnew(t *testing.T) {
 		decide(t, l, "[d1]") // within the bound
 		later(3 * time.Second)
 		if !isClosed(changed) {
-			t.Error("whoever waits is not told that nothing is certain any more")
+			t.Error("the reader is not woken when nothing is certain any more")
 		}
 		decide(t, l, "[]")
 		w.set(func() { w.silent = false })
@@ -144,7 +144,7 @@ func TestATokenThatIsTooOldBeginsAnew(t *testing.T) {
 		})
 		later(time.Second)
 		if !isClosed(changed) {
-			t.Error("whoever waits is not told")
+			t.Error("the reader is not woken")
 		}
 		asks(t, w, "document#view", "document#view") // once more to be sure
 		decide(t, alice, "[d3]")
@@ -302,7 +302,7 @@ func TestWhatChangesWithTimeIsAskedForNowAndThen(t *testing.T) {
 				w.set(func() { delete(w.held, "alice document:d1#view") }) // in silence
 				later(5 * time.Second)
 				if !isClosed(changed) {
-					t.Error("whoever waits is not told")
+					t.Error("the reader is not woken")
 				}
 				decide(t, l, "[]")
 			})

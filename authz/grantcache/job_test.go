@@ -58,7 +58,7 @@ func TestAnObjectThatChangedForManyIsLookedUpOnce(t *testing.T) {
 	})
 }
 
-// A revocation is applied to whoever held the object.
+// A revocation is applied to everybody who held the object.
 func TestAnObjectThatIsTakenFromManyIsLookedUpOnce(t *testing.T) {
 	const people = 20
 	w := newWorld(everybody(people, "document:d1#view")...)
