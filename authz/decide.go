@@ -20,7 +20,7 @@ type Rule struct {
 	Unrestricted *Requirement // holders see every row, whatever the filters say
 	Filters      []Filter     // a row is visible if any filter reaches it
 
-	// Label says what the positions of Filters mean to whoever asks. Equal grants
+	// Label says what the positions of Filters mean to the caller. Equal grants
 	// under another label are another decision.
 	Label string
 }

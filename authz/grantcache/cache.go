@@ -132,10 +132,11 @@ func New(cfg Config) (*Cache, error) {
 		return nil, err
 	}
 	c.causes = causes{log: cfg.Logger}
-	c.schema.init()
-	c.freshness.bound = cfg.MaxStaleness
+	c.schema.init(c)
+	c.freshness.c, c.freshness.bound = c, cfg.MaxStaleness
+	c.watcher.c = c
 	c.watcher.heartbeatNow = make(chan struct{}, 1)
-	c.memory = newMemory(&c.cfg)
+	c.memory.init(c)
 	c.recalls.limit = cfg.Forced
 	c.refresher.init(c)
 	return c, nil
@@ -144,8 +145,8 @@ func New(cfg Config) (*Cache, error) {
 // Run watches SpiceDB until ctx ends. It may be called once.
 func (c *Cache) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return c.watch(ctx) })
-	group.Go(func() error { return c.writeHeartbeats(ctx) })
+	group.Go(func() error { return c.watcher.watch(ctx) })
+	group.Go(func() error { return c.freshness.writeHeartbeats(ctx) })
 	group.Go(func() error { return c.sweep(ctx) })
 	return group.Wait()
 }

@@ -112,7 +112,7 @@ func TestAnAnswerIsNotAskedForAgainForWhatConcernsOthers(t *testing.T) {
 	})
 }
 
-// Whoever comes right after a write may be answered from before it, too.
+// A first lookup right after a write may be answered from before it, too.
 func TestAFirstAnswerSoonAfterAWriteIsAskedForOnceMore(t *testing.T) {
 	w := newWorld("alice document:d1#view", "bob document:d2#view")
 	inBubble(t, w, nil, func(t *testing.T, c *Cache) {
@@ -180,7 +180,7 @@ func TestAPermissionOfWhichNothingIsKnownIsAskedForAtEveryChange(t *testing.T) {
 		w.write("whatever:x#relation@user:bob", "alice document:d2#view")
 		later(time.Second)
 		if !isClosed(changed) {
-			t.Error("whoever waits is not told")
+			t.Error("the reader is not woken")
 		}
 		decide(t, l, "[d1 d2]")
 	})

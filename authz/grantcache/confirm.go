@@ -74,7 +74,7 @@ func (s *subscription) confirmed(g authz.Grants, ids [][]string, results []authz
 	sets := make([]*authz.GrantSet, len(q.Rule.Filters))
 	for i, of := range ids {
 		var gone []string
-		table := s.c.memory.ids(s.c.cfg.Key, q.Rule.Filters[i].ResourceType)
+		table := s.c.memory.ids(q.Rule.Filters[i].ResourceType)
 		sets[i] = authz.NewGrantSet(table, func(yield func(string) bool) {
 			for _, id := range of {
 				if !next().Held {
@@ -103,8 +103,8 @@ func (s *subscription) heardGone(filter int, ids []string) {
 	number := s.c.touches.Add(1)
 	s.q.shard.mu.Lock()
 	if filter < len(s.q.filters) {
-		if e := s.q.filters[filter]; s.c.touch(e, gone, number, nil) && e.inUse() {
-			s.c.refresh(e)
+		if e := s.q.filters[filter]; s.c.watcher.touch(e, gone, number, nil) && e.inUse() {
+			s.c.refresher.refresh(e)
 		}
 	}
 	s.q.shard.mu.Unlock()

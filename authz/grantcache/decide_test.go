@@ -361,7 +361,7 @@ func TestAGateThatWasLostMeanwhileIsNotNothing(t *testing.T) {
 		w.write("workspace:main#member@user:alice", "-alice "+syncKey)
 		synctest.Wait()
 		if !isClosed(changed) {
-			t.Error("whoever waits is not told")
+			t.Error("the reader is not woken")
 		}
 		if _, err := l.Decide(t.Context(), authz.Bounded, ""); authz.KindOf(err) != authz.Denied {
 			t.Errorf("%v", err)
@@ -417,7 +417,7 @@ func TestAGateThatWasDeletedAndWrittenAgainIsNotNothing(t *testing.T) {
 	}
 }
 
-// Whoever comes and goes elsewhere, with a call to SpiceDB in between, keeps a gate.
+// Grants that come and go while the gate holds by others do not interrupt it.
 func TestAGateIsKeptThroughWhatItDoesNotRestOn(t *testing.T) {
 	w := newWorld("alice "+syncKey, "alice document:d1#view")
 	inBubble(t, w, nil, func(t *testing.T, c *Cache) {
@@ -440,7 +440,7 @@ func TestAGateIsKeptThroughWhatItDoesNotRestOn(t *testing.T) {
 	})
 }
 
-func TestWhoeverIsUnrestrictedNoLongerGetsTheFilter(t *testing.T) {
+func TestASubjectThatIsUnrestrictedNoLongerGetsTheFilter(t *testing.T) {
 	w := newWorld("alice "+adminKey, "alice document:d1#view")
 	inBubble(t, w, nil, func(t *testing.T, c *Cache) {
 		l := subscribeRule(t, c, "alice", authz.Rule{Unrestricted: admin, Filters: []authz.Filter{document}})
@@ -449,7 +449,7 @@ func TestWhoeverIsUnrestrictedNoLongerGetsTheFilter(t *testing.T) {
 		w.write("workspace:main#admin@user:alice", "-alice "+adminKey)
 		synctest.Wait()
 		if !isClosed(changed) {
-			t.Error("whoever waits is not told")
+			t.Error("the reader is not woken")
 		}
 		decide(t, l, "[d1]")
 		if _, ok := l.Interrupted(then.At); ok {

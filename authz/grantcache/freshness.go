@@ -20,6 +20,7 @@ import (
 // silent without breaking is not noticed. That is why entries are then looked up again
 // every Config.Relookup, which is the bound.
 type freshness struct {
+	c     *Cache
 	bound time.Duration
 
 	mu      sync.Mutex
@@ -134,43 +135,43 @@ func (f *freshness) complete(after time.Time) (authz.ZedToken, bool) {
 
 // writeHeartbeats writes heartbeats until ctx ends, as long as the schema has a canary.
 // A write that fails, for whatever reason, is tried again: more slowly, and for ever.
-func (c *Cache) writeHeartbeats(ctx context.Context) error {
+func (f *freshness) writeHeartbeats(ctx context.Context) error {
 	failures := 0
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		select {
 		case <-timer.C:
-		case <-c.watcher.heartbeatNow:
+		case <-f.c.watcher.heartbeatNow:
 		case <-ctx.Done():
 			return nil
 		}
-		if c.writeHeartbeat(ctx) {
+		if f.writeHeartbeat(ctx) {
 			failures = 0
 		} else {
 			failures++
 		}
-		timer.Reset(c.cfg.Heartbeat << min(failures, 3))
+		timer.Reset(f.c.cfg.Heartbeat << min(failures, 3))
 	}
 }
 
 // writeHeartbeat reports false if it fails.
-func (c *Cache) writeHeartbeat(ctx context.Context) bool {
-	if !c.watcher.isWatching() {
+func (f *freshness) writeHeartbeat(ctx context.Context) bool {
+	if !f.c.watcher.isWatching() {
 		return true
 	}
-	n, ok := c.freshness.begin(time.Now())
+	n, ok := f.begin(time.Now())
 	if !ok {
-		c.metrics.heartbeatFailing.Set(0)
+		f.c.metrics.heartbeatFailing.Set(0)
 		return true
 	}
-	err := c.cfg.Engine.Heartbeat(ctx, c.process, n)
+	err := f.c.cfg.Engine.Heartbeat(ctx, f.c.process, n)
 	if err == nil || ctx.Err() != nil {
-		c.metrics.heartbeatFailing.Set(0)
+		f.c.metrics.heartbeatFailing.Set(0)
 		return true
 	}
-	c.metrics.heartbeatFailing.Set(1)
-	c.causes.report("heartbeat "+authz.KindOf(err).String(), slog.LevelError,
+	f.c.metrics.heartbeatFailing.Set(1)
+	f.c.causes.report("heartbeat "+authz.KindOf(err).String(), slog.LevelError,
 		"the heartbeat cannot be written to SpiceDB; while that lasts, every decision asks SpiceDB. If this SpiceDB cannot be written to, remove the definition shapegate_canary from its schema",
 		slog.Any("cause", err))
 	return false

@@ -23,39 +23,46 @@ func TestAWatchThatRestartsHalfWayBeginsAnew(t *testing.T) {
 			if method == "Dependencies" && kind == authz.Internal {
 				continue // a permission of which nothing is said rests on everything
 			}
-			t.Run(fmt.Sprint(method, " ", kind), func(t *testing.T) {
-				w := newWorld("alice document:d1#view", "alice document:d2#view", "bob document:d1#view")
-				inBubble(t, w, nil, func(t *testing.T, c *Cache) {
-					alice, bob := subscribe(t, c, "alice", document), subscribe(t, c, "bob", document)
-					decide(t, alice, "[d1 d2]")
-					decide(t, bob, "[d1]")
-					bob.Release() // his entry stays, and nobody waits for it
-					w.set(func() {
-						w.away = errDown
-						w.breaks++
-					})
-					later(100 * time.Millisecond)
-					w.set(func() { // what is told in the gap is never told again
-						delete(w.held, "alice document:d1#view")
-						delete(w.held, "bob document:d1#view")
-						w.tell(authz.WatchEvent{Updates: []authz.RelationshipUpdate{parseUpdate("-document:d1#viewer@group:g#member")}})
-						w.tell(authz.WatchEvent{})
-						w.gone = len(w.events)
-						w.away = nil
-						w.methods[method] = authz.E(kind, "ask", errors.New("restarting"))
-					})
-					later(3 * time.Second)
-					w.set(func() { delete(w.methods, method) })
-					later(20 * time.Second)
-					if !c.Current() {
-						t.Fatal("the watch does not come back")
-					}
-					decide(t, alice, "[d2]")
-					decide(t, subscribe(t, c, "bob", document), "[]")
-				})
-			})
+			for moment := range 6 { // the call that fails, and whether those after it do
+				restartHalfWay(t, method, kind, moment/2, moment%2 == 0)
+			}
 		}
 	}
+}
+
+func restartHalfWay(t *testing.T, method string, kind authz.Kind, spared int, once bool) {
+	t.Run(fmt.Sprintf("%s %s after %d, once %v", method, kind, spared, once), func(t *testing.T) {
+		w := newWorld("alice document:d1#view", "alice document:d2#view", "bob document:d1#view")
+		inBubble(t, w, nil, func(t *testing.T, c *Cache) {
+			alice, bob := subscribe(t, c, "alice", document), subscribe(t, c, "bob", document)
+			decide(t, alice, "[d1 d2]")
+			decide(t, bob, "[d1]")
+			bob.Release() // his entry stays, and nobody waits for it
+			w.set(func() {
+				w.away = errDown
+				w.breaks++
+			})
+			later(100 * time.Millisecond)
+			w.set(func() { // what is told in the gap is never told again
+				delete(w.held, "alice document:d1#view")
+				delete(w.held, "bob document:d1#view")
+				w.tell(authz.WatchEvent{Updates: []authz.RelationshipUpdate{parseUpdate("-document:d1#viewer@group:g#member")}})
+				w.tell(authz.WatchEvent{})
+				w.gone = len(w.events)
+				w.away = nil
+				w.methods[method] = authz.E(kind, "ask", errors.New("restarting"))
+				w.spared, w.once = spared, once
+			})
+			later(3 * time.Second)
+			w.set(func() { delete(w.methods, method) })
+			later(20 * time.Second)
+			if !c.Current() {
+				t.Fatal("the watch does not come back")
+			}
+			decide(t, alice, "[d2]")
+			decide(t, subscribe(t, c, "bob", document), "[]")
+		})
+	})
 }
 
 func TestWhatMayBeTooOldIsAskedForAnew(t *testing.T) {
@@ -71,7 +78,7 @@ func TestWhatMayBeTooOldIsAskedForAnew(t *testing.T) {
 		decide(t, l, "[d1]") // within the bound
 		later(3 * time.Second)
 		if !isClosed(changed) {
-			t.Error("whoever waits is not told that nothing is certain any more")
+			t.Error("the reader is not woken when nothing is certain any more")
 		}
 		decide(t, l, "[]")
 		w.set(func() { w.silent = false })
@@ -137,7 +144,7 @@ func TestATokenThatIsTooOldBeginsAnew(t *testing.T) {
 		})
 		later(time.Second)
 		if !isClosed(changed) {
-			t.Error("whoever waits is not told")
+			t.Error("the reader is not woken")
 		}
 		asks(t, w, "document#view", "document#view") // once more to be sure
 		decide(t, alice, "[d3]")
@@ -295,7 +302,7 @@ func TestWhatChangesWithTimeIsAskedForNowAndThen(t *testing.T) {
 				w.set(func() { delete(w.held, "alice document:d1#view") }) // in silence
 				later(5 * time.Second)
 				if !isClosed(changed) {
-					t.Error("whoever waits is not told")
+					t.Error("the reader is not woken")
 				}
 				decide(t, l, "[]")
 			})

@@ -29,11 +29,11 @@ const mostObjects = 256
 
 // takeUpdates touches whatever the relationships of one event may change. When it
 // returns, no entry that they may concern is used as it was.
-func (c *Cache) takeUpdates(updates []authz.RelationshipUpdate) {
+func (w *watcher) takeUpdates(updates []authz.RelationshipUpdate) {
 	impacts := make(map[*permission]*impact)
 	for i := range updates {
 		u := &updates[i]
-		c.schema.restingOn(u, func(p *permission, isKnown bool) {
+		w.c.schema.restingOn(u, func(p *permission, isKnown bool) {
 			m := impacts[p]
 			if m == nil {
 				m = &impact{persons: make(map[authz.ObjectRef]*scope)}
@@ -49,10 +49,10 @@ func (c *Cache) takeUpdates(updates []authz.RelationshipUpdate) {
 	now := time.Now()
 	for p, m := range impacts {
 		p.touched.Store(now.UnixNano())
-		c.touchPersons(p, m)
-		c.touchEveryone(p, &m.everyone)
+		w.touchPersons(p, m)
+		w.touchEveryone(p, &m.everyone)
 	}
-	c.refresher.dispatch()
+	w.c.refresher.dispatch()
 }
 
 // add adds one update of a relation that the permission rests on.
@@ -85,14 +85,14 @@ func (m *impact) add(p *permission, u *authz.RelationshipUpdate) {
 }
 
 // touchPersons touches the entries of single persons, and asks for those in use at once.
-func (c *Cache) touchPersons(p *permission, m *impact) {
-	number := c.touches.Add(1)
+func (w *watcher) touchPersons(p *permission, m *impact) {
+	number := w.c.touches.Add(1)
 	for person, scope := range m.persons {
-		s := c.shardOf(person)
+		s := w.c.shardOf(person)
 		s.mu.Lock()
 		for e := range s.bySubject[person] {
-			if e.permission == p && c.touch(e, scope, number, nil) && e.inUse() {
-				c.refresh(e)
+			if e.permission == p && w.touch(e, scope, number, nil) && e.inUse() {
+				w.c.refresher.refresh(e)
 			}
 		}
 		s.mu.Unlock()
@@ -104,12 +104,12 @@ func (c *Cache) touchPersons(p *permission, m *impact) {
 const fewEntries = 8
 
 // touchEveryone touches all entries of a permission.
-func (c *Cache) touchEveryone(p *permission, scope *scope) {
+func (w *watcher) touchEveryone(p *permission, scope *scope) {
 	if !scope.whole && len(scope.objects) == 0 {
 		return
 	}
 	var jobs map[string]*job
-	number := c.touches.Add(1)
+	number := w.c.touches.Add(1)
 	if !scope.whole && p.entries.Load() > fewEntries {
 		jobs = make(map[string]*job, len(scope.objects))
 		for id := range scope.objects {
@@ -117,29 +117,33 @@ func (c *Cache) touchEveryone(p *permission, scope *scope) {
 		}
 	}
 	var concerned []*entry
-	c.each(p, func(e *entry) {
-		if !c.touch(e, scope, number, jobs) {
+	w.c.each(p, func(e *entry) {
+		if !w.touch(e, scope, number, jobs) {
 			return
 		}
 		switch {
 		case jobs != nil:
 			concerned = append(concerned, e)
 		case !scope.whole && e.inUse():
-			c.refresh(e)
+			w.c.refresher.refresh(e)
 		}
 	})
 	if scope.whole {
-		c.refresher.flushLater(c, p)
+		w.c.refresher.flushLater(p)
 	}
 	for _, j := range jobs {
 		j.entries = concerned
-		c.refresher.addJob(j)
+		if len(concerned) <= fewEntries {
+			w.c.refresher.settleJob(j, nil, number, time.Time{}, "") // each asks for itself
+			continue
+		}
+		w.c.refresher.addJob(j)
 	}
 }
 
 // touch notes what may have changed of an entry, and reports whether anything has. The
 // caller holds the shard's lock.
-func (c *Cache) touch(e *entry, s *scope, number uint64, jobs map[string]*job) bool {
+func (w *watcher) touch(e *entry, s *scope, number uint64, jobs map[string]*job) bool {
 	now := time.Now()
 	touched := s.whole
 	if s.whole {
@@ -148,7 +152,7 @@ func (c *Cache) touch(e *entry, s *scope, number uint64, jobs map[string]*job) b
 	for id, change := range s.objects {
 		if !e.isLookup() {
 			if id == e.resource {
-				e.past.noteCheck(change, now, 2*c.cfg.MaxStaleness)
+				e.past.noteCheck(change, now, 2*w.c.cfg.MaxStaleness)
 				e.heard.whole, e.heard.wholeAt = number, now
 				touched = true
 			}
@@ -156,7 +160,7 @@ func (c *Cache) touch(e *entry, s *scope, number uint64, jobs map[string]*job) b
 		}
 		interrupted := change.deleted && e.value.set.Has(id)
 		if interrupted {
-			c.interrupt(e, id, now)
+			w.c.memory.interrupt(e, id, now)
 		}
 		if e.heard.objects == nil {
 			e.heard.objects = make(map[string]touch)
@@ -168,7 +172,7 @@ func (c *Cache) touch(e *entry, s *scope, number uint64, jobs map[string]*job) b
 	if len(e.heard.objects) > mostAnswersRunning {
 		e.heard.whole, e.heard.wholeAt = number, now
 		maps.DeleteFunc(e.heard.objects, func(_ string, t touch) bool { return !t.interrupted })
-		c.refresher.flushLater(c, e.permission)
+		w.c.refresher.flushLater(e.permission)
 	}
 	if touched && e.heard.since.IsZero() {
 		e.heard.since = now
@@ -177,16 +181,16 @@ func (c *Cache) touch(e *entry, s *scope, number uint64, jobs map[string]*job) b
 }
 
 // touchAll touches every entry as a whole. Those in use are asked for soon.
-func (c *Cache) touchAll() {
-	number, now := c.touches.Add(1), time.Now()
-	c.schema.mu.RLock()
-	permissions := make([]*permission, 0, len(c.schema.permissions))
-	for _, p := range c.schema.permissions {
+func (w *watcher) touchAll() {
+	number, now := w.c.touches.Add(1), time.Now()
+	w.c.schema.mu.RLock()
+	permissions := make([]*permission, 0, len(w.c.schema.permissions))
+	for _, p := range w.c.schema.permissions {
 		p.touched.Store(now.UnixNano())
 		permissions = append(permissions, p)
 	}
-	c.schema.mu.RUnlock()
-	c.all(func(s *shard) {
+	w.c.schema.mu.RUnlock()
+	w.c.all(func(s *shard) {
 		now := time.Now()
 		for _, e := range s.entries {
 			e.heard.whole, e.heard.wholeAt = number, now
@@ -196,7 +200,7 @@ func (c *Cache) touchAll() {
 		}
 	})
 	for _, p := range permissions {
-		c.refresher.flushLater(c, p)
+		w.c.refresher.flushLater(p)
 	}
 }
 

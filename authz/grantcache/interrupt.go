@@ -41,23 +41,23 @@ func (p *past) size() (n int64) {
 // interrupt notes that an object was lost that the entry has. The caller holds the lock of
 // the entry's shard, so that no decision is made between the time that is noted and the
 // change of the entry that goes with it.
-func (c *Cache) interrupt(e *entry, id string, now time.Time) {
+func (m *memory) interrupt(e *entry, id string, now time.Time) {
 	if ids := e.value.set.IDs(); ids != nil {
-		c.lose(e, authz.NewGrantSet(ids, slices.Values([]string{id})), now)
+		m.lose(e, authz.NewGrantSet(ids, slices.Values([]string{id})), now)
 	}
 }
 
 // lose is interrupt for several objects.
-func (c *Cache) lose(e *entry, ids *authz.GrantSet, now time.Time) {
+func (m *memory) lose(e *entry, ids *authz.GrantSet, now time.Time) {
 	if ids.Len() == 0 {
 		return
 	}
 	p := &e.past
 	p.lost = append(p.lost, loss{ids, now})
-	c.memory.interrupted.Add(p.lost[len(p.lost)-1].size())
-	for len(p.lost) > mostLost || len(p.lost) > 0 && c.memory.interrupted.Load() > c.memory.mostInterrupted {
+	m.interrupted.Add(p.lost[len(p.lost)-1].size())
+	for len(p.lost) > mostLost || len(p.lost) > 0 && m.interrupted.Load() > m.mostInterrupted {
 		p.floor = p.lost[0].at
-		c.memory.interrupted.Add(-p.lost[0].size())
+		m.interrupted.Add(-p.lost[0].size())
 		p.lost = p.lost[1:]
 	}
 }

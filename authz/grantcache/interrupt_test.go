@@ -3,7 +3,6 @@ package grantcache
 import (
 	"fmt"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/shapegate/shapegate/authz"
@@ -91,7 +90,7 @@ func TestADecisionKnowsWhatWasHeardBeforeIt(t *testing.T) {
 		gate := make(chan struct{})
 		w.set(func() { w.gates["document:d1#view"] = gate })
 		w.write("-document:d1#viewer@user:alice")
-		synctest.Wait()
+		later(10 * time.Millisecond)
 		q := s.(*subscription).q
 		q.shard.mu.Lock()
 		between, err := s.(*subscription).compose()

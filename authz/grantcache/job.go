@@ -16,8 +16,8 @@ type job struct {
 }
 
 // runJob makes one call for each type of subject.
-func (c *Cache) runJob(j *job) {
-	number, began := c.touches.Load(), time.Now()
+func (r *refresher) runJob(j *job) {
+	number, began := r.c.touches.Load(), time.Now()
 	byType := make(map[string][]*entry)
 	for _, e := range j.entries {
 		byType[e.subject.Type] = append(byType[e.subject.Type], e)
@@ -25,67 +25,65 @@ func (c *Cache) runJob(j *job) {
 	resource := authz.ObjectRef{Type: j.permission.definition, ID: j.id}
 	for subjectType, entries := range byType {
 		var f findings
-		c.metrics.subjectLookups.Inc()
-		token, err := c.cfg.Engine.LookupSubjects(c.refresher.ctx, resource, j.permission.name, subjectType, f.add)
-		c.refresher.note(err, began)
+		r.c.metrics.subjectLookups.Inc()
+		token, err := r.c.cfg.Engine.LookupSubjects(r.ctx, resource, j.permission.name, subjectType, f.add)
+		r.note(err, began)
 		findings := &f
 		switch {
 		case err != nil:
 			// SpiceDB cannot say it for all at once: each entry asks for itself.
-			c.reportUnanswerable(j.permission.permissionKey, err)
+			r.c.reportUnanswerable(j.permission.permissionKey, err)
 			findings = nil
 		case token == "": // SpiceDB names no revision of an empty answer
-			token, _, _ = c.cfg.Engine.Head(c.refresher.ctx)
+			token, _, _ = r.c.cfg.Engine.Head(r.ctx)
 		}
 		part := &job{permission: j.permission, id: j.id, entries: entries, again: j.again}
-		c.settleJob(part, findings, number, began, token)
+		r.settleJob(part, findings, number, began, token)
 	}
 	if !j.again {
-		c.refresher.rechecks.addJob(c, j, began)
+		r.rechecks.addJob(r.c, j, began)
 	}
 }
 
 // settleJob gives each entry its answer. Where the findings do not say it, the entry asks
 // for itself. No lock is held for longer than one entry takes.
-func (c *Cache) settleJob(j *job, f *findings, number uint64, began time.Time, token authz.ZedToken) {
+func (r *refresher) settleJob(j *job, f *findings, number uint64, began time.Time, token authz.ZedToken) {
 	for _, e := range j.entries {
 		held, known := f.of(e)
 		e.shard.mu.Lock()
 		switch {
 		case len(e.queries) == 0 || !e.isLookup() && e.resource != j.id:
 		case !known:
-			c.askAlone(e, j.id)
+			r.askAlone(e, j.id)
 		case e.isLookup():
-			c.settledByJob(e, c.settleObject(e, j.id, held, number, token))
+			r.settledByJob(e, r.settleObject(e, j.id, held, number, token))
 		default:
-			c.settledByJob(e, c.settleCheck(e, authz.CheckResult{Held: held}, number, began, token))
+			r.settledByJob(e, r.settleCheck(e, authz.CheckResult{Held: held}, number, began, token))
 		}
 		e.shard.mu.Unlock()
 	}
 }
 
 // settledByJob ends a job's part in an entry. The caller holds the shard's lock.
-func (c *Cache) settledByJob(e *entry, changed bool) {
+func (r *refresher) settledByJob(e *entry, changed bool) {
 	if !e.isDirty() && !e.calls.running {
 		e.heard.since = time.Time{}
 	}
-	c.ended(e, changed)
+	r.ended(e, changed)
 }
 
 // askAlone has an entry ask about an object for itself. The caller holds the shard's lock,
 // and dispatches.
-func (c *Cache) askAlone(e *entry, id string) {
+func (r *refresher) askAlone(e *entry, id string) {
 	if t, ok := e.heard.objects[id]; ok {
 		t.job = nil
 		e.heard.objects[id] = t
-	} else if e.isLookup() {
-		e.calls.again.addObject(id)
-	} else {
-		e.calls.again.whole = true
+		if e.inUse() || e.calls.urgent {
+			r.enqueue(e)
+		}
+		return
 	}
-	if e.inUse() || e.calls.urgent {
-		c.enqueue(e)
-	}
+	r.askAgain(e, ask{whole: !e.isLookup(), objects: map[string]struct{}{id: {}}})
 }
 
 // findings are the subjects that a LookupSubjects found.

@@ -58,7 +58,7 @@ func TestAnObjectThatChangedForManyIsLookedUpOnce(t *testing.T) {
 	})
 }
 
-// A revocation is applied to whoever held the object.
+// A revocation is applied to everybody who held the object.
 func TestAnObjectThatIsTakenFromManyIsLookedUpOnce(t *testing.T) {
 	const people = 20
 	w := newWorld(everybody(people, "document:d1#view")...)
@@ -309,12 +309,57 @@ func TestAReaderWhoIsBlockedComesFirst(t *testing.T) {
 		w.set(func() { w.takes = 10 * time.Millisecond })
 		w.write("group:g#member@group:h#member")
 		later(debounce + time.Millisecond)
-		for _, s := range []authz.Subscription{all[0], all[people/2], all[people-1]} {
+		newcomer := subscribe(t, c, "newcomer", document)
+		for _, s := range []authz.Subscription{all[0], all[people/2], all[people-1], newcomer} {
 			before := time.Now()
 			decide(t, s, "[]")
 			if waited := time.Since(before); waited > 25*time.Millisecond {
 				t.Errorf("a reader waited %s", waited)
 			}
 		}
+	})
+}
+
+// Many gates on many objects: a change of one concerns those on it.
+func TestAChangeOfOneObjectAmongManyGatesIsChecked(t *testing.T) {
+	var holds []string
+	for i := range 3 * fewEntries {
+		holds = append(holds, fmt.Sprintf("alice project:p%d#view", i))
+	}
+	w := newWorld(holds...)
+	inBubble(t, w, nil, func(t *testing.T, c *Cache) {
+		var all []authz.Subscription
+		for i := range 3 * fewEntries {
+			on := authz.ObjectRef{Type: "project", ID: fmt.Sprint("p", i)}
+			s := subscribeRule(t, c, "alice", authz.Rule{Gate: &authz.Requirement{Resource: on, Permission: "view"}})
+			decide(t, s, "everything")
+			all = append(all, s)
+		}
+		later(time.Second)
+		w.questions()
+		w.write("-project:p3#viewer@group:g#member", "-alice project:p3#view")
+		synctest.Wait()
+		asks(t, w, "project:p3#view")
+		if _, err := all[3].Decide(t.Context(), authz.Bounded, ""); authz.KindOf(err) != authz.Denied {
+			t.Errorf("%v", err)
+		}
+		decide(t, all[4], "everything")
+	})
+}
+
+// Entries that nobody uses are asked once more too, when somebody does.
+func TestAnAnswerSoonAfterAWriteIsAskedForOnceMoreThoughItsReaderLeft(t *testing.T) {
+	w := newWorld("alice document:d1#view")
+	inBubble(t, w, nil, func(t *testing.T, c *Cache) {
+		s := subscribe(t, c, "alice", document)
+		decide(t, s, "[d1]")
+		later(time.Second)
+		w.write("document:d9#viewer@user:alice") // and SpiceDB does not see it yet
+		synctest.Wait()
+		decide(t, s, "[d1]")
+		s.Release()
+		w.set(func() { w.held["alice document:d9#view"] = true })
+		later(time.Second)
+		decide(t, subscribe(t, c, "alice", document), "[d1 d9]")
 	})
 }

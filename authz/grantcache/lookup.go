@@ -20,11 +20,11 @@ type call struct {
 
 // begin starts an entry's own call. What it asks is empty where somebody else has asked
 // meanwhile. The caller holds the shard's lock.
-func (c *Cache) begin(e *entry) call {
-	k := call{e: e, number: c.touches.Load(), began: time.Now()}
+func (r *refresher) begin(e *entry) call {
+	k := call{e: e, number: r.c.touches.Load(), began: time.Now()}
 	e.calls.queued = false
-	if len(e.queries) == 0 {
-		return k // it was dropped
+	if len(e.queries) == 0 || e.calls.running {
+		return k // it was dropped, or had two places in the queue
 	}
 	k.asks.add(e.calls.again)
 	k.asks.whole = e.asksWhole()
@@ -49,33 +49,33 @@ func (c *Cache) begin(e *entry) call {
 }
 
 // finish ends an entry's own call that was answered. The caller holds the shard's lock.
-func (c *Cache) finish(k *call, changed bool) {
+func (r *refresher) finish(k *call, changed bool) {
 	e := k.e
 	e.calls.running = false
 	if !e.isDirty() {
 		e.heard.since = time.Time{}
 	}
 	if !k.again.isEmpty() {
-		c.refresher.rechecks.add(c, e, k.again)
+		r.rechecks.add(r.c, e, k.again)
 	}
-	c.ended(e, changed)
+	r.ended(e, changed)
 }
 
 // ended tells readers about an answer. The caller holds the shard's lock.
-func (c *Cache) ended(e *entry, changed bool) {
+func (r *refresher) ended(e *entry, changed bool) {
 	close(e.calls.done)
 	e.calls.done = make(chan struct{})
 	if changed {
 		e.notify()
 	}
-	if e.isDirty() && (e.inUse() || e.calls.urgent) {
-		c.refresh(e)
+	if (e.isDirty() || !e.calls.again.isEmpty()) && (e.inUse() || e.calls.urgent) {
+		r.refresh(e)
 	}
 }
 
 // failed ends a call that was not answered. Readers decide anew, since a touched entry
 // must not be used. The caller holds the shard's lock.
-func (c *Cache) failed(e *entry, number uint64, err error) {
+func (r *refresher) failed(e *entry, number uint64, err error) {
 	e.calls.failed, e.calls.err = max(e.calls.failed, number), err
 	close(e.calls.done)
 	e.calls.done = make(chan struct{})
@@ -85,35 +85,35 @@ func (c *Cache) failed(e *entry, number uint64, err error) {
 }
 
 // abort ends an entry's own call that was not answered. The caller holds the shard's lock.
-func (c *Cache) abort(k *call, err error) {
+func (r *refresher) abort(k *call, err error) {
 	e := k.e
 	e.calls.running = false
-	c.failed(e, k.number, err)
+	r.failed(e, k.number, err)
 	if !e.isDirty() { // it was a recheck
-		c.refresher.rechecks.add(c, e, k.asks)
+		r.rechecks.add(r.c, e, k.asks)
 	}
 }
 
 // lookup asks for all that an entry's subject holds.
-func (c *Cache) lookup(e *entry) {
+func (r *refresher) lookup(e *entry) {
 	e.shard.mu.Lock()
-	k := c.begin(e)
+	k := r.begin(e)
 	e.shard.mu.Unlock()
 	if !k.asks.whole {
 		if !k.asks.isEmpty() {
-			c.checkCalls([]call{k})
+			r.checkCalls([]call{k})
 		}
 		return
 	}
-	c.metrics.lookups.Inc()
-	set, token, err := c.lookupSet(c.refresher.ctx, authz.Lookup{
+	r.c.metrics.lookups.Inc()
+	set, token, err := r.lookupSet(r.ctx, authz.Lookup{
 		Subject: e.subject, ResourceType: e.permission.definition, Permission: e.permission.name,
 		Context: contextAt(e.context, e.clock, k.began),
 	})
-	c.refresher.note(err, k.began)
+	r.note(err, k.began)
 	refused := err != nil && authz.KindOf(err) == authz.Unanswerable
 	if refused {
-		c.reportUnanswerable(e.permission.permissionKey, err)
+		r.c.reportUnanswerable(e.permission.permissionKey, err)
 	}
 	e.shard.mu.Lock()
 	defer e.shard.mu.Unlock()
@@ -121,25 +121,25 @@ func (c *Cache) lookup(e *entry) {
 	e.calls.notBefore = now.Add(min(now.Sub(k.began), longestPause))
 	switch {
 	case refused:
-		c.finish(&k, c.settleFailure(&k, err))
+		r.finish(&k, r.settleFailure(&k, err))
 	case err != nil:
-		c.abort(&k, err)
+		r.abort(&k, err)
 	default:
-		c.finish(&k, c.settleSet(&k, set, token))
+		r.finish(&k, r.settleSet(&k, set, token))
 	}
 }
 
 var errTooLarge = errors.New("a lookup's answer does not fit into the memory for grant sets")
 
 // lookupSet makes one call of LookupResources.
-func (c *Cache) lookupSet(ctx context.Context, l authz.Lookup) (*authz.GrantSet, authz.ZedToken, error) {
+func (r *refresher) lookupSet(ctx context.Context, l authz.Lookup) (*authz.GrantSet, authz.ZedToken, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	const checkEvery = 4096
-	table := c.memory.ids(c.cfg.Key, l.ResourceType)
+	table := r.c.memory.ids(l.ResourceType)
 	b, n := table.NewBuilder(), 0
-	token, err := c.cfg.Engine.LookupResources(ctx, l, func(id string) {
-		if n++; n%checkEvery == 0 && int64(table.Size())+c.memory.sets.Load() > int64(c.cfg.SetMemory) {
+	token, err := r.c.cfg.Engine.LookupResources(ctx, l, func(id string) {
+		if n++; n%checkEvery == 0 && int64(table.Size())+r.c.memory.sets.Load() > int64(r.c.cfg.SetMemory) {
 			cancel(authz.E(authz.Unavailable, "look up resources", errTooLarge))
 			return
 		}
@@ -148,8 +148,8 @@ func (c *Cache) lookupSet(ctx context.Context, l authz.Lookup) (*authz.GrantSet,
 		}
 	})
 	if cause := context.Cause(ctx); errors.Is(cause, errTooLarge) {
-		c.causes.report("memory", slog.LevelError, "a lookup's answer does not fit into the memory for grant sets",
-			slog.String("resource_type", l.ResourceType), slog.Int("bytes", c.cfg.SetMemory))
+		r.c.causes.report("memory", slog.LevelError, "a lookup's answer does not fit into the memory for grant sets",
+			slog.String("resource_type", l.ResourceType), slog.Int("bytes", r.c.cfg.SetMemory))
 		return nil, "", cause
 	}
 	if err != nil {
@@ -159,25 +159,25 @@ func (c *Cache) lookupSet(ctx context.Context, l authz.Lookup) (*authz.GrantSet,
 }
 
 // checkEntriesNow asks for a batch of entries in one call.
-func (c *Cache) checkEntriesNow(batch []*entry) {
+func (r *refresher) checkEntriesNow(batch []*entry) {
 	var all []call
 	for _, e := range batch {
 		e.shard.mu.Lock()
 		if e.isLookup() && e.asksWhole() { // it grew meanwhile
 			e.calls.queued = false
-			c.enqueue(e)
-		} else if k := c.begin(e); !k.asks.isEmpty() {
+			r.enqueue(e)
+		} else if k := r.begin(e); !k.asks.isEmpty() {
 			all = append(all, k)
 		}
 		e.shard.mu.Unlock()
 	}
 	if len(all) > 0 {
-		c.checkCalls(all)
+		r.checkCalls(all)
 	}
 }
 
 // checkCalls asks single objects of several entries in one call.
-func (c *Cache) checkCalls(all []call) {
+func (r *refresher) checkCalls(all []call) {
 	var checks []authz.Check
 	var ids []string
 	starts := make([]int, len(all)+1)
@@ -191,17 +191,17 @@ func (c *Cache) checkCalls(all []call) {
 		}
 		starts[i+1] = len(ids)
 	}
-	c.metrics.checks.Inc()
-	results, token, err := c.cfg.Engine.CheckPermissions(c.refresher.ctx, checks)
-	c.refresher.note(err, all[0].began)
+	r.c.metrics.checks.Inc()
+	results, token, err := r.c.cfg.Engine.CheckPermissions(r.ctx, checks)
+	r.note(err, all[0].began)
 	for i := range all {
 		k := &all[i]
 		k.e.shard.mu.Lock()
 		switch {
 		case err != nil:
-			c.abort(k, err)
+			r.abort(k, err)
 		default:
-			c.settleResults(k, ids[starts[i]:starts[i+1]], results[starts[i]:starts[i+1]], token)
+			r.settleResults(k, ids[starts[i]:starts[i+1]], results[starts[i]:starts[i+1]], token)
 		}
 		k.e.shard.mu.Unlock()
 	}
@@ -209,29 +209,29 @@ func (c *Cache) checkCalls(all []call) {
 
 // settleResults takes the results of an entry's checks, each for itself. The caller holds
 // the shard's lock.
-func (c *Cache) settleResults(k *call, ids []string, results []authz.CheckResult, token authz.ZedToken) {
+func (r *refresher) settleResults(k *call, ids []string, results []authz.CheckResult, token authz.ZedToken) {
 	e, changed := k.e, false
 	var unavailable error
-	for i, r := range results {
+	for i, result := range results {
 		switch {
-		case r.Err != nil && authz.KindOf(r.Err) == authz.Unavailable:
-			unavailable = r.Err
+		case result.Err != nil && authz.KindOf(result.Err) == authz.Unavailable:
+			unavailable = result.Err
 			continue
-		case r.Err != nil:
-			c.reportUnanswerable(e.permission.permissionKey, r.Err)
+		case result.Err != nil:
+			r.c.reportUnanswerable(e.permission.permissionKey, result.Err)
 		}
 		if !e.isLookup() {
-			changed = c.settleCheck(k.e, r, k.number, k.began, token)
-		} else if c.settleObject(e, ids[i], r.Held, k.number, token) {
+			changed = r.settleCheck(k.e, result, k.number, k.began, token)
+		} else if r.settleObject(e, ids[i], result.Held, k.number, token) {
 			changed = true
 		}
 	}
 	if unavailable != nil {
-		c.abort(k, unavailable)
+		r.abort(k, unavailable)
 		if changed {
 			e.notify()
 		}
 		return
 	}
-	c.finish(k, changed)
+	r.finish(k, changed)
 }

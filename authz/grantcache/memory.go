@@ -12,6 +12,7 @@ import (
 // memory is what the cache keeps: how much of it, the tables of ids, and grants of the
 // past.
 type memory struct {
+	c           *Cache
 	cfg         *Config
 	queries     atomic.Int64
 	sets        atomic.Int64 // bytes of the current sets
@@ -24,14 +25,13 @@ type memory struct {
 	past   remembered
 }
 
-func newMemory(cfg *Config) memory {
-	return memory{
-		cfg: cfg, mostInterrupted: int64(cfg.Memory / 4),
-		tables: make(map[string]*authz.IDs),
-		past: remembered{
-			budget: cfg.Memory - cfg.Memory/4, order: list.New(),
-			subjects: make(map[authz.ObjectRef]map[authz.Fingerprint]*list.Element),
-		},
+func (m *memory) init(c *Cache) {
+	m.c, m.cfg = c, &c.cfg
+	m.mostInterrupted = int64(c.cfg.Memory / 4)
+	m.tables = make(map[string]*authz.IDs)
+	m.past = remembered{
+		budget: c.cfg.Memory - c.cfg.Memory/4, order: list.New(),
+		subjects: make(map[authz.ObjectRef]map[authz.Fingerprint]*list.Element),
 	}
 }
 
@@ -41,12 +41,12 @@ func (m *memory) isFull() bool {
 }
 
 // ids returns the table of a resource type's ids.
-func (m *memory) ids(key authz.FingerprintKey, resourceType string) *authz.IDs {
+func (m *memory) ids(resourceType string) *authz.IDs {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	ids, ok := m.tables[resourceType]
 	if !ok {
-		ids = authz.NewIDs(key)
+		ids = authz.NewIDs(m.cfg.Key)
 		m.tables[resourceType] = ids
 	}
 	return ids
@@ -149,8 +149,7 @@ const minTable = 1024
 // collectIDs replaces the tables that hold more ids of nobody than of somebody. The
 // current sets move to the new table, each for itself. A set that a reader still has
 // keeps its own table, and works as before. Grants of the past go with the old table.
-func (c *Cache) collectIDs() {
-	m := &c.memory
+func (m *memory) collectIDs() {
 	m.mu.Lock()
 	old := make(map[string]*authz.IDs)
 	for resourceType, ids := range m.tables {
@@ -160,17 +159,17 @@ func (c *Cache) collectIDs() {
 	}
 	m.mu.Unlock()
 	for resourceType, ids := range old {
-		if live := c.liveIDs(ids); 2*live < ids.Len() {
-			m.replace(c.cfg.Key, resourceType, ids)
-			c.moveSets(ids, m.ids(c.cfg.Key, resourceType))
+		if live := m.liveIDs(ids); 2*live < ids.Len() {
+			m.replace(resourceType, ids)
+			m.moveSets(ids, m.ids(resourceType))
 		}
 	}
 }
 
 // liveIDs counts the ids of a table that current sets hold.
-func (c *Cache) liveIDs(ids *authz.IDs) int {
+func (m *memory) liveIDs(ids *authz.IDs) int {
 	var sets []*authz.GrantSet
-	c.all(func(s *shard) {
+	m.c.all(func(s *shard) {
 		for _, e := range s.entries {
 			if e.value.set.IDs() == ids {
 				sets = append(sets, e.value.set)
@@ -184,10 +183,10 @@ func (c *Cache) liveIDs(ids *authz.IDs) int {
 	return u.Len()
 }
 
-func (m *memory) replace(key authz.FingerprintKey, resourceType string, old *authz.IDs) {
+func (m *memory) replace(resourceType string, old *authz.IDs) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.tables[resourceType] = authz.NewIDs(key)
+	m.tables[resourceType] = authz.NewIDs(m.cfg.Key)
 	for e := m.past.order.Front(); e != nil; {
 		next := e.Next()
 		if slices.Contains(e.Value.(*pastGrants).grants.Tables(), old) {
@@ -199,9 +198,9 @@ func (m *memory) replace(key authz.FingerprintKey, resourceType string, old *aut
 
 // moveSets has the current sets of a table use another. A lookup that began before may
 // still bring a set of the old one: the next collection moves it.
-func (c *Cache) moveSets(from, to *authz.IDs) {
+func (m *memory) moveSets(from, to *authz.IDs) {
 	var entries []*entry
-	c.all(func(s *shard) {
+	m.c.all(func(s *shard) {
 		for _, e := range s.entries {
 			if e.value.set.IDs() == from {
 				entries = append(entries, e)
@@ -215,7 +214,7 @@ func (c *Cache) moveSets(from, to *authz.IDs) {
 		moved := set.In(to)
 		e.shard.mu.Lock()
 		if e.value.set == set {
-			c.setValue(e, moved)
+			m.c.refresher.setValue(e, moved)
 		}
 		e.shard.mu.Unlock()
 	}

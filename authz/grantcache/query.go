@@ -137,7 +137,7 @@ func (c *Cache) checkEntry(ctx context.Context, q *query, r *authz.Requirement, 
 	if r == nil {
 		return nil, nil //nolint:nilnil // nothing is required, so there is no entry
 	}
-	p, err := c.permissionOf(ctx, permissionKey{r.Resource.Type, r.Permission})
+	p, err := c.schema.permissionOf(ctx, permissionKey{r.Resource.Type, r.Permission})
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +155,7 @@ func (c *Cache) filterEntries(ctx context.Context, q *query) ([]*entry, error) {
 	permissions := make([]*permission, len(q.q.Rule.Filters))
 	for i, f := range q.q.Rule.Filters {
 		var err error
-		if permissions[i], err = c.permissionOf(ctx, permissionKey{f.ResourceType, f.Permission}); err != nil {
+		if permissions[i], err = c.schema.permissionOf(ctx, permissionKey{f.ResourceType, f.Permission}); err != nil {
 			return nil, err
 		}
 	}

@@ -155,11 +155,11 @@ func (s *subscription) recallAt(ctx context.Context, f authz.Fingerprint, tokens
 			continue
 		}
 		if token == "" { // SpiceDB names no revision of an empty answer
-			sets[i] = c.memory.ids(c.cfg.Key, filter.ResourceType).NewBuilder().Build()
+			sets[i] = c.memory.ids(filter.ResourceType).NewBuilder().Build()
 			continue
 		}
 		c.metrics.lookups.Inc()
-		sets[i], _, err = c.lookupSet(ctx, authz.Lookup{
+		sets[i], _, err = c.refresher.lookupSet(ctx, authz.Lookup{
 			Subject: q.Subject.ObjectRef, ResourceType: filter.ResourceType, Permission: filter.Permission,
 			Context: contextAt(q.Context, q.Clock, time.Now()), At: token,
 		})

@@ -55,13 +55,12 @@ func (r *rechecks) wait(c *Cache) {
 		if c.refresher.away != nil {
 			after = awayFor
 		}
-		time.AfterFunc(after, func() { c.refresher.goTask(c.recheck) })
+		time.AfterFunc(after, func() { c.refresher.goTask(c.refresher.recheck) })
 	}
 }
 
 // recheck asks for what is to be asked once more. No reader waits for it.
-func (c *Cache) recheck() {
-	r := &c.refresher
+func (r *refresher) recheck() {
 	r.mu.Lock()
 	due := r.rechecks
 	r.rechecks = rechecks{}
@@ -69,11 +68,31 @@ func (c *Cache) recheck() {
 	r.mu.Unlock()
 	for e, a := range due.entries {
 		e.shard.mu.Lock()
-		e.calls.again.add(a)
-		if e.inUse() {
-			c.enqueue(e)
-		}
+		r.askAgain(e, a)
 		e.shard.mu.Unlock()
 	}
-	c.refresher.dispatch()
+	r.dispatch()
+}
+
+// askAgain asks an entry once more. One that is not in use is asked when somebody uses it.
+// The caller holds the shard's lock, and dispatches.
+func (r *refresher) askAgain(e *entry, a ask) {
+	if e.inUse() {
+		e.calls.again.add(a)
+		r.enqueue(e)
+		return
+	}
+	number := r.c.touches.Add(1)
+	if a.whole || !e.isLookup() {
+		e.heard.whole = number
+		return
+	}
+	for id := range a.objects {
+		if e.heard.objects == nil {
+			e.heard.objects = make(map[string]touch)
+		}
+		t := e.heard.objects[id]
+		t.number, t.job = number, nil
+		e.heard.objects[id] = t
+	}
 }

@@ -89,13 +89,13 @@ func (r *refresher) goLocked(do func()) bool {
 // refresh has a touched entry asked for soon: at once, or after a pause as long as its
 // last lookup took, so that a burst of writes costs a part of SpiceDB's time and not all
 // of it. The caller holds the shard's lock, and dispatches.
-func (c *Cache) refresh(e *entry) {
+func (r *refresher) refresh(e *entry) {
 	now := time.Now()
 	if e.asksWhole() && !e.calls.urgent && now.Before(e.calls.notBefore) || e.isRefused(now) {
-		c.refresher.flushLater(c, e.permission)
+		r.flushLater(e.permission)
 		return
 	}
-	c.enqueue(e)
+	r.enqueue(e)
 }
 
 // asksWhole reports whether the entry's next call is for everything.
@@ -118,14 +118,14 @@ func (e *entry) needsCall() bool {
 
 // enqueue has an entry asked for, unless it is about to be. The caller holds the shard's
 // lock, and dispatches.
-func (c *Cache) enqueue(e *entry) {
+func (r *refresher) enqueue(e *entry) {
 	if e.calls.queued || e.calls.running || !e.needsCall() || e.isRefused(time.Now()) {
 		return
 	}
 	e.calls.queued = true
-	q := &c.refresher.queue
-	c.refresher.mu.Lock()
-	defer c.refresher.mu.Unlock()
+	q := &r.queue
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	switch {
 	case !e.isLookup() || !e.asksWhole():
 		q.checks = append(q.checks, e)
@@ -134,6 +134,14 @@ func (c *Cache) enqueue(e *entry) {
 	default:
 		q.lookups = append(q.lookups, e)
 	}
+}
+
+// promote has a lookup that is queued come before those that no reader is blocked on. Its
+// old place stays in the queue, and finds nothing to ask.
+func (r *refresher) promote(e *entry) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.queue.urgent = append(r.queue.urgent, e)
 }
 
 func (r *refresher) addJob(j *job) {
@@ -147,16 +155,16 @@ func (r *refresher) addJob(j *job) {
 }
 
 // flushLater has the touched entries in use of a permission asked for after the debounce.
-func (r *refresher) flushLater(c *Cache, p *permission) {
+func (r *refresher) flushLater(p *permission) {
 	if p.flushing.CompareAndSwap(false, true) {
-		time.AfterFunc(debounce, func() { r.goTask(func() { c.flush(p) }) })
+		time.AfterFunc(debounce, func() { r.goTask(func() { r.flush(p) }) })
 	}
 }
 
-func (c *Cache) flush(p *permission) {
+func (r *refresher) flush(p *permission) {
 	p.flushing.Store(false)
 	now, left := time.Now(), false
-	c.each(p, func(e *entry) {
+	r.c.each(p, func(e *entry) {
 		if !e.isDirty() || !e.inUse() {
 			return
 		}
@@ -164,12 +172,12 @@ func (c *Cache) flush(p *permission) {
 			left = true
 			return
 		}
-		c.enqueue(e)
+		r.enqueue(e)
 	})
 	if left {
-		c.refresher.flushLater(c, p)
+		r.flushLater(p)
 	}
-	c.refresher.dispatch()
+	r.dispatch()
 }
 
 // dispatch starts the calls that may start. The caller holds no lock.
@@ -180,7 +188,7 @@ func (r *refresher) dispatch() {
 			failed, err := r.queue, r.away
 			r.queue = queue{}
 			r.mu.Unlock()
-			r.c.failAll(&failed, err)
+			r.c.refresher.failAll(&failed, err)
 			return
 		}
 		call := r.next()
@@ -216,12 +224,12 @@ func (r *refresher) next() func() {
 	if n := min(len(q.checks), mostChecked); n > 0 {
 		batch := slices.Clone(q.checks[:n])
 		q.checks = slices.Delete(q.checks, 0, n)
-		return func() { c.checkEntriesNow(batch) }
+		return func() { c.refresher.checkEntriesNow(batch) }
 	}
 	if len(q.jobs) > 0 {
 		j := q.jobs[0]
 		q.jobs = slices.Delete(q.jobs, 0, 1)
-		return func() { c.runJob(j) }
+		return func() { c.refresher.runJob(j) }
 	}
 	from := &q.urgent
 	if len(*from) == 0 {
@@ -230,7 +238,7 @@ func (r *refresher) next() func() {
 	e := (*from)[0]
 	(*from)[0] = nil
 	*from = (*from)[1:]
-	return func() { c.lookup(e) }
+	return func() { c.refresher.lookup(e) }
 }
 
 // answered notes that SpiceDB answers.
@@ -251,52 +259,56 @@ func (r *refresher) note(err error, began time.Time) {
 
 // failAll fails what waits for a SpiceDB that is away: the readers are told now, and not
 // after all those before them.
-func (c *Cache) failAll(q *queue, err error) {
-	number := c.touches.Load()
+func (r *refresher) failAll(q *queue, err error) {
+	number := r.c.touches.Load()
 	for _, e := range slices.Concat(q.urgent, q.lookups, q.checks) {
 		e.shard.mu.Lock()
 		e.calls.queued = false
 		if !e.calls.again.isEmpty() {
-			c.refresher.rechecks.add(c, e, e.calls.again)
+			r.rechecks.add(r.c, e, e.calls.again)
 			e.calls.again = ask{}
 		}
-		c.failed(e, number, err)
+		r.failed(e, number, err)
 		e.shard.mu.Unlock()
 	}
 	for _, j := range q.jobs {
-		c.settleJob(j, nil, number, time.Now(), "")
+		r.settleJob(j, nil, number, time.Now(), "")
 	}
-	c.refresher.dispatch()
+	r.dispatch()
 }
 
 // want draws a ticket for an entry's answer: as it is cached, or is about to be, if that
 // may be used; if not, or if anew, for one that is asked for from now on. A nil entry has
 // none. The caller dispatches.
-func (c *Cache) want(e *entry, anew bool) uint64 {
+func (r *refresher) want(e *entry, anew bool) uint64 {
 	if e == nil {
 		return 0
 	}
 	now := time.Now()
-	isCurrent := c.freshness.isCurrent(now)
+	isCurrent := r.c.freshness.isCurrent(now)
 	e.shard.mu.Lock()
 	defer e.shard.mu.Unlock()
 	switch {
 	case e.isRefused(now):
 		return 0
-	case anew, !isCurrent, e.value.failure != nil, c.isExpired(e, now) && !e.isDirty(),
+	case anew, !isCurrent, e.value.failure != nil, r.c.isExpired(e, now) && !e.isDirty(),
 		e.isDirty() && e.calls.failed >= e.ticket(): // a call that failed is made again
-		e.heard.whole = c.touches.Add(1)
+		e.heard.whole = r.c.touches.Add(1)
 	}
 	if e.isDirty() {
+		isNew := !e.calls.urgent
 		e.calls.urgent = true
-		c.enqueue(e)
+		if e.calls.queued && isNew && e.isLookup() && e.asksWhole() {
+			r.promote(e)
+		}
+		r.enqueue(e)
 	}
 	return e.ticket()
 }
 
 // await waits until an entry's answer is good for a ticket. Errors are those of the call
 // that should have brought it.
-func (c *Cache) await(ctx context.Context, e *entry, ticket uint64) error {
+func (r *refresher) await(ctx context.Context, e *entry, ticket uint64) error {
 	if e == nil {
 		return nil
 	}
@@ -313,7 +325,7 @@ func (c *Cache) await(ctx context.Context, e *entry, ticket uint64) error {
 		case <-done:
 		case <-ctx.Done():
 			err = context.Cause(ctx)
-		case <-c.refresher.ctx.Done():
+		case <-r.ctx.Done():
 			err = authz.E(authz.Unavailable, "decide", errClosed)
 		}
 		e.shard.mu.Lock()

@@ -37,6 +37,7 @@ func (p *permission) recurses() bool { return p.dependencies().Subjects[p.defini
 
 // schema is which permissions are asked about, and which relations they rest on.
 type schema struct {
+	c           *Cache
 	mu          sync.RWMutex
 	permissions map[permissionKey]*permission
 	relations   map[authz.Relation][]*permission
@@ -44,7 +45,8 @@ type schema struct {
 	generation  uint64
 }
 
-func (s *schema) init() {
+func (s *schema) init(c *Cache) {
+	s.c = c
 	s.permissions = make(map[permissionKey]*permission)
 	s.relations = make(map[authz.Relation][]*permission)
 	s.unknown = make(map[*permission]bool)
@@ -52,8 +54,7 @@ func (s *schema) init() {
 
 // permissionOf returns a permission, with what it rests on. It asks SpiceDB for that
 // once, and again when the schema changes.
-func (c *Cache) permissionOf(ctx context.Context, key permissionKey) (*permission, error) {
-	s := &c.schema
+func (s *schema) permissionOf(ctx context.Context, key permissionKey) (*permission, error) {
 	s.mu.RLock()
 	p := s.permissions[key]
 	s.mu.RUnlock()
@@ -62,7 +63,7 @@ func (c *Cache) permissionOf(ctx context.Context, key permissionKey) (*permissio
 		if p = s.permissions[key]; p == nil {
 			p = &permission{permissionKey: key, loading: make(chan struct{})}
 			p.deps.Store(&authz.Dependencies{})
-			if !c.refresher.goTask(func() { c.load(p) }) {
+			if !s.c.refresher.goTask(func() { s.load(p) }) {
 				s.mu.Unlock()
 				return nil, authz.E(authz.Unavailable, "decide", errClosed)
 			}
@@ -92,17 +93,16 @@ func (s *schema) forget(p *permission) {
 }
 
 // load asks what a new permission rests on.
-func (c *Cache) load(p *permission) {
+func (s *schema) load(p *permission) {
 	defer close(p.loading)
-	s := &c.schema
 	for {
 		s.mu.RLock()
 		generation := s.generation
 		s.mu.RUnlock()
-		deps, err := c.cfg.Engine.Dependencies(c.refresher.ctx, p.definition, p.name)
+		deps, err := s.c.cfg.Engine.Dependencies(s.c.refresher.ctx, p.definition, p.name)
 		if err != nil {
 			p.err, p.failed = err, time.Now()
-			c.reportUnanswerable(p.permissionKey, err)
+			s.c.reportUnanswerable(p.permissionKey, err)
 			return
 		}
 		s.mu.Lock()
@@ -152,8 +152,7 @@ func (p *permission) isLoaded() bool {
 // reload asks anew what every permission rests on, and touches every entry. A permission
 // of which that is not said, because the schema does not have it any more or for another
 // reason that will not pass, counts as resting on everything. The error is Unavailable.
-func (c *Cache) reload(ctx context.Context) error {
-	s := &c.schema
+func (s *schema) reload(ctx context.Context) error {
 	s.mu.RLock()
 	all := make([]*permission, 0, len(s.permissions))
 	for _, p := range s.permissions {
@@ -163,7 +162,7 @@ func (c *Cache) reload(ctx context.Context) error {
 	}
 	s.mu.RUnlock()
 	for _, p := range all {
-		deps, err := c.cfg.Engine.Dependencies(ctx, p.definition, p.name)
+		deps, err := s.c.cfg.Engine.Dependencies(ctx, p.definition, p.name)
 		if err != nil && authz.KindOf(err) != authz.Unanswerable && authz.KindOf(err) != authz.Internal {
 			return err
 		}
@@ -172,13 +171,13 @@ func (c *Cache) reload(ctx context.Context) error {
 		s.unknown[p] = err != nil
 		s.mu.Unlock()
 		if err != nil {
-			c.causes.report("dependencies of "+p.definition+"#"+p.name, slog.LevelWarn,
+			s.c.causes.report("dependencies of "+p.definition+"#"+p.name, slog.LevelWarn,
 				"SpiceDB does not say what a permission rests on: every change counts as one of it",
 				slog.String("definition", p.definition), slog.String("permission", p.name), slog.Any("cause", err))
 		}
 	}
-	c.refresher.answered()
-	c.touchAll()
+	s.c.refresher.answered()
+	s.c.watcher.touchAll()
 	return nil
 }
 

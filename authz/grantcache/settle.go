@@ -9,7 +9,7 @@ import (
 
 // settleSet puts the answer of a lookup in place of the old one, and reports whether
 // readers have to hear of it. The caller holds the shard's lock.
-func (c *Cache) settleSet(k *call, set *authz.GrantSet, token authz.ZedToken) (changed bool) {
+func (r *refresher) settleSet(k *call, set *authz.GrantSet, token authz.ZedToken) (changed bool) {
 	e, v := k.e, &k.e.value
 	if len(e.queries) == 0 {
 		return false // it was dropped meanwhile
@@ -21,7 +21,7 @@ func (c *Cache) settleSet(k *call, set *authz.GrantSet, token authz.ZedToken) (c
 		}
 	}
 	if v.answers.forgotten > k.number {
-		e.heard.whole = c.touches.Add(1) // there were others, which are not known any more
+		e.heard.whole = r.c.touches.Add(1) // there were others, which are not known any more
 	}
 	v.answers.trim(mostAnswers)
 	e.calls.covered = max(e.calls.covered, k.number)
@@ -33,13 +33,13 @@ func (c *Cache) settleSet(k *call, set *authz.GrantSet, token authz.ZedToken) (c
 	}
 	differs := !v.valid || !set.Equal(v.set)
 	if differs && v.valid {
-		c.metrics.changes.Inc()
-		c.lose(e, v.set.Difference(set), time.Now())
+		r.c.metrics.changes.Inc()
+		r.c.memory.lose(e, v.set.Difference(set), time.Now())
 	}
 	if v.valid && !differs && v.set.IDs() == set.IDs() {
 		set = v.set
 	}
-	c.setValue(e, set)
+	r.setValue(e, set)
 	v.valid, v.failure, v.asked = true, nil, k.began
 	v.confirmed(token, k.began)
 	return changed || differs
@@ -47,10 +47,10 @@ func (c *Cache) settleSet(k *call, set *authz.GrantSet, token authz.ZedToken) (c
 
 // settleFailure notes that SpiceDB cannot evaluate the answer. The caller holds the
 // shard's lock.
-func (c *Cache) settleFailure(k *call, err error) (changed bool) {
+func (r *refresher) settleFailure(k *call, err error) (changed bool) {
 	e, v := k.e, &k.e.value
 	changed = !v.valid || v.failure == nil
-	c.setValue(e, nil)
+	r.setValue(e, nil)
 	if !e.isLookup() {
 		v.held = false
 		e.past.broken = time.Now()
@@ -67,25 +67,25 @@ func (c *Cache) settleFailure(k *call, err error) (changed bool) {
 
 // settleCheck puts the answer of a check in place of the old one. The caller holds the
 // shard's lock.
-func (c *Cache) settleCheck(e *entry, r authz.CheckResult, number uint64, began time.Time, token authz.ZedToken) (changed bool) {
+func (r *refresher) settleCheck(e *entry, result authz.CheckResult, number uint64, began time.Time, token authz.ZedToken) (changed bool) {
 	v := &e.value
 	if number < e.calls.covered {
 		return false // a newer answer is known
 	}
 	e.calls.covered = number
-	if !r.Held {
+	if !result.Held {
 		e.past.broken = time.Now()
 	}
-	changed = !v.valid || v.held != r.Held || (v.failure == nil) != (r.Err == nil) || e.past.untold
+	changed = !v.valid || v.held != result.Held || (v.failure == nil) != (result.Err == nil) || e.past.untold
 	e.past.untold = false
-	v.valid, v.held, v.failure, v.asked = true, r.Held, r.Err, began
+	v.valid, v.held, v.failure, v.asked = true, result.Held, result.Err, began
 	v.confirmed(token, began)
 	return changed
 }
 
 // settleObject puts the answer about one object of a lookup in place of the old one. The
 // caller holds the shard's lock.
-func (c *Cache) settleObject(e *entry, id string, held bool, number uint64, token authz.ZedToken) (changed bool) {
+func (r *refresher) settleObject(e *entry, id string, held bool, number uint64, token authz.ZedToken) (changed bool) {
 	v := &e.value
 	t, touched := e.heard.objects[id]
 	newest, known := v.answers.put(id, held, number, e.calls.running)
@@ -106,10 +106,10 @@ func (c *Cache) settleObject(e *entry, id string, held bool, number uint64, toke
 		return changed
 	}
 	if !held {
-		c.interrupt(e, id, time.Now())
+		r.c.memory.interrupt(e, id, time.Now())
 	}
-	c.setValue(e, with(v.set, id, held))
-	c.metrics.changes.Inc()
+	r.setValue(e, with(v.set, id, held))
+	r.c.metrics.changes.Inc()
 	return true
 }
 
@@ -120,11 +120,11 @@ func with(set *authz.GrantSet, id string, held bool) *authz.GrantSet {
 	return set.Without(id)
 }
 
-func (c *Cache) setValue(e *entry, set *authz.GrantSet) {
+func (r *refresher) setValue(e *entry, set *authz.GrantSet) {
 	if len(e.queries) == 0 {
 		return // it was dropped
 	}
-	c.memory.sets.Add(int64(set.Size() - e.value.set.Size()))
+	r.c.memory.sets.Add(int64(set.Size() - e.value.set.Size()))
 	e.value.set = set
 	for q := range e.queries {
 		q.last.isStale = true

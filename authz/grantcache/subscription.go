@@ -99,15 +99,15 @@ func (s *subscription) ask(ctx context.Context, anew bool) (authz.Decision, erro
 	if err != nil {
 		return authz.Decision{}, err
 	}
-	first, second := c.want(gate, anew), c.want(unrestricted, anew)
+	first, second := c.refresher.want(gate, anew), c.refresher.want(unrestricted, anew)
 	c.refresher.dispatch()
-	if err := c.await(ctx, gate, first); err != nil {
+	if err := c.refresher.await(ctx, gate, first); err != nil {
 		return authz.Decision{}, fmt.Errorf("gate: %w", err)
 	}
 	if err := s.gateError(); err != nil {
 		return authz.Decision{}, err
 	}
-	if err := c.await(ctx, unrestricted, second); err != nil {
+	if err := c.refresher.await(ctx, unrestricted, second); err != nil {
 		return authz.Decision{}, fmt.Errorf("unrestricted: %w", err)
 	}
 	for {
@@ -144,11 +144,11 @@ func (s *subscription) awaitFilters(ctx context.Context, anew bool) error {
 	}
 	tickets := make([]uint64, len(filters))
 	for i, e := range filters {
-		tickets[i] = c.want(e, anew)
+		tickets[i] = c.refresher.want(e, anew)
 	}
 	c.refresher.dispatch()
 	for i, e := range filters {
-		if err := c.await(ctx, e, tickets[i]); err != nil {
+		if err := c.refresher.await(ctx, e, tickets[i]); err != nil {
 			return fmt.Errorf("filter %s#%s: %w", e.permission.definition, e.permission.name, err)
 		}
 	}

@@ -18,7 +18,7 @@ func (c *Cache) sweep(ctx context.Context) error {
 		case now := <-tick.C:
 			c.sweepAt(now)
 		case <-collect.C:
-			c.collectIDs()
+			c.memory.collectIDs()
 		case <-ctx.Done():
 			return nil
 		}
@@ -41,7 +41,7 @@ func (c *Cache) sweepAt(now time.Time) {
 		for _, e := range s.entries {
 			if !e.isDirty() && e.inUse() && c.isDue(e, now) {
 				e.heard.whole = c.touches.Add(1)
-				c.refresh(e)
+				c.refresher.refresh(e)
 			}
 		}
 	})

@@ -13,6 +13,7 @@ import (
 
 // watcher is how far the watch has come.
 type watcher struct {
+	c  *Cache
 	mu sync.Mutex
 
 	// newest is the revision of the last event that was taken in. resume is one that was
@@ -76,14 +77,14 @@ const (
 
 // watch follows SpiceDB until ctx ends. A stream that breaks is resumed where it was;
 // where that cannot be, everything that is kept is asked for again.
-func (c *Cache) watch(ctx context.Context) error {
+func (w *watcher) watch(ctx context.Context) error {
 	pause := firstPause
 	for ctx.Err() == nil {
-		told, err := c.watchOnce(ctx)
+		told, err := w.watchOnce(ctx)
 		if ctx.Err() != nil {
 			break
 		}
-		c.broken(err)
+		w.broken(err)
 		if told {
 			pause = firstPause
 		}
@@ -99,23 +100,23 @@ func (c *Cache) watch(ctx context.Context) error {
 }
 
 // watchOnce follows one stream, and says whether it told anything.
-func (c *Cache) watchOnce(ctx context.Context) (told bool, err error) {
-	from := c.watcher.resumeFrom()
+func (w *watcher) watchOnce(ctx context.Context) (told bool, err error) {
+	from := w.resumeFrom()
 	if from == "" {
-		if from, err = c.startAnew(ctx); err != nil {
+		if from, err = w.startAnew(ctx); err != nil {
 			return false, err
 		}
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	c.opened(cancel)
+	w.begun(cancel)
 	failed := false
-	err = c.cfg.Engine.Watch(ctx, from, func(e authz.WatchEvent) {
+	err = w.c.cfg.Engine.Watch(ctx, from, func(e authz.WatchEvent) {
 		if failed {
 			return // it comes again, after what could not be taken in
 		}
 		told = true
-		if err := c.takeIn(ctx, &e); err != nil {
+		if err := w.takeIn(ctx, &e); err != nil {
 			failed = true
 			cancel(err)
 		}
@@ -129,27 +130,26 @@ func (c *Cache) watchOnce(ctx context.Context) (told bool, err error) {
 // startAnew begins at the newest revision. Only when everything that is kept has been
 // touched is that revision a place to resume from: until then the next attempt begins
 // anew as well.
-func (c *Cache) startAnew(ctx context.Context) (authz.ZedToken, error) {
-	at, canary, err := c.cfg.Engine.Head(ctx)
+func (w *watcher) startAnew(ctx context.Context) (authz.ZedToken, error) {
+	at, canary, err := w.c.cfg.Engine.Head(ctx)
 	if err != nil {
 		return "", err
 	}
-	c.metrics.watchStarts.Inc()
-	c.schema.schemaChanged()
-	c.freshness.setCanary(canary)
-	if err := c.reload(ctx); err != nil {
+	w.c.metrics.watchStarts.Inc()
+	w.c.schema.schemaChanged()
+	w.c.freshness.setCanary(canary)
+	if err := w.c.schema.reload(ctx); err != nil {
 		return "", err
 	}
-	c.watcher.setResume(at)
+	w.setResume(at)
 	return at, nil
 }
 
-// opened notes that a stream is asked for.
-func (c *Cache) opened(cut context.CancelCauseFunc) {
-	w := &c.watcher
-	if was := c.freshness.setOpen(true); !was && !c.freshness.hasCanary() {
+// begun notes that a stream is asked for.
+func (w *watcher) begun(cut context.CancelCauseFunc) {
+	if was := w.c.freshness.setOpen(true); !was && !w.c.freshness.hasCanary() {
 		// What was missed comes with the stream, but nothing says when it has come.
-		c.touchAll()
+		w.touchAll()
 	}
 	w.mu.Lock()
 	w.watching, w.opened, w.cut = true, time.Now(), cut
@@ -161,44 +161,43 @@ func (c *Cache) opened(cut context.CancelCauseFunc) {
 }
 
 // broken notes that the stream has ended.
-func (c *Cache) broken(err error) {
-	w := &c.watcher
-	c.freshness.setOpen(false)
+func (w *watcher) broken(err error) {
+	w.c.freshness.setOpen(false)
 	w.mu.Lock()
 	w.watching = false
 	if errors.Is(err, authz.ErrRevisionGone) {
 		w.resume = ""
 	}
 	w.mu.Unlock()
-	c.metrics.watchBreaks.Inc()
+	w.c.metrics.watchBreaks.Inc()
 	level := slog.LevelWarn
 	if authz.KindOf(err) != authz.Unavailable {
 		level = slog.LevelError
 	}
-	c.causes.report("watch "+authz.KindOf(err).String(), level, "the watch of SpiceDB broke; it is resumed", slog.Any("cause", err))
+	w.c.causes.report("watch "+authz.KindOf(err).String(), level, "the watch of SpiceDB broke; it is resumed", slog.Any("cause", err))
 }
 
 // takeIn takes in one event. An error ends the stream, and the event comes again.
-func (c *Cache) takeIn(ctx context.Context, e *authz.WatchEvent) error {
+func (w *watcher) takeIn(ctx context.Context, e *authz.WatchEvent) error {
 	if e.SchemaChanged {
 		// Until it is known what permissions rest on now, no event can be told what it
 		// concerns: the stream waits. Whatever is asked from now on is asked again.
-		c.schema.schemaChanged()
-		_, canary, err := c.cfg.Engine.Head(ctx)
+		w.c.schema.schemaChanged()
+		_, canary, err := w.c.cfg.Engine.Head(ctx)
 		if err != nil {
 			return err
 		}
-		c.freshness.setCanary(canary)
-		if err := c.reload(ctx); err != nil {
+		w.c.freshness.setCanary(canary)
+		if err := w.c.schema.reload(ctx); err != nil {
 			return err
 		}
 	}
 	if len(e.Updates) > 0 {
-		c.takeUpdates(e.Updates)
+		w.takeUpdates(e.Updates)
 	}
-	c.watcher.took(e)
-	if n, ok := e.Heartbeats[c.process]; ok {
-		c.freshness.returned(n, e.Through)
+	w.took(e)
+	if n, ok := e.Heartbeats[w.c.process]; ok {
+		w.c.freshness.returned(n, e.Through)
 	}
 	return nil
 }

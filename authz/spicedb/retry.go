@@ -9,7 +9,7 @@ import (
 const (
 	// maxAttempts is how often a read is sent without any progress. With the
 	// pauses below, a server that refuses connections is given up after less
-	// than half a second: whoever waits should be told soon.
+	// than half a second: readers should hear of it soon.
 	maxAttempts = 4
 
 	firstPause = 50 * time.Millisecond
