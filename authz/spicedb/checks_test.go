@@ -178,7 +178,7 @@ func TestACheckThatMayPassIsTriedAgain(t *testing.T) {
 		{codes.DeadlineExceeded, 3, 4, 0, true},
 		{codes.ResourceExhausted, 9, maxAttempts, authz.Unavailable, false},
 		{codes.InvalidArgument, 9, 2, authz.Internal, false}, // once more, apart from the other
-		{codes.Internal, 9, 2, authz.Unanswerable, false}, // this check's own
+		{codes.Internal, 9, 2, authz.Unanswerable, false},    // this check's own
 	} {
 		failing := fail(tt.code, tt.times)
 		got, _, err := withPermissions(c, failing).CheckPermissions(t.Context(), checks)
