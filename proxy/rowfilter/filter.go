@@ -27,32 +27,29 @@ type Filter struct {
 	interrupted authz.Grants
 	steps       []Step
 	changed     bool // now and served may differ
-
-	permitted authz.Grants // of now, see Narrowed
-	narrowed  bool
 }
 
 // New returns the filter of a reader. now are its grants today; served those that it
 // surely was served, and pending those of resyncs that it may have; steps are in the
 // order of its cursor, oldest first.
 func New(rule *Rule, now, served authz.Grants, pending []authz.Grants, steps []Step) *Filter {
-	return &Filter{rule: rule, now: now, permitted: now, served: served, pending: pending, steps: steps, changed: true}
+	return &Filter{rule: rule, now: now, served: served, pending: pending, steps: steps, changed: true}
 }
 
 // Steady returns the filter of a reader that was served its grants of today and nothing
 // else: it is the same for everybody with equal grants.
 func Steady(rule *Rule, now authz.Grants) *Filter {
-	return &Filter{rule: rule, now: now, permitted: now, served: now}
+	return &Filter{rule: rule, now: now, served: now}
 }
 
 // Narrowed returns the filter for the time of writing: of the grants that it was made
-// with, only those in permitted are permitted by now. A row that is not is left out, and
-// not deleted: the answer's handle still names it, so that the next answer deletes it or,
-// if it was given back meanwhile, brings it anew. That a row is gone is sent all the same,
-// by its key.
+// with, only those in permitted are permitted by now. A row that stays in what was lost is
+// left out: the answer's handle names it, so that the next answer deletes it or, if it was
+// given back meanwhile, brings it anew. A row that moves into what was lost is deleted:
+// the reader must not keep it as it was before it moved.
 func (f *Filter) Narrowed(permitted authz.Grants) *Filter {
 	g := *f
-	g.permitted, g.narrowed = permitted, true
+	g.now = permitted
 	return &g
 }
 
@@ -100,9 +97,6 @@ func (f *Filter) Fate(m *electric.Message) (Fate, error) {
 		case allowed:
 			return f.sent(m, seen, old)
 		}
-		if leftOut, err := f.isLeftOut(m.Column); err != nil || leftOut {
-			return Nothing, err
-		}
 	}
 	switch {
 	case m.Operation == electric.Insert:
@@ -128,19 +122,6 @@ func (f *Filter) Fate(m *electric.Message) (Fate, error) {
 		}
 	}
 	return DeleteByKey, nil
-}
-
-// isLeftOut reports whether a row is permitted by the grants that the answer's handle
-// names, and not at the time of writing.
-func (f *Filter) isLeftOut(of column) (bool, error) {
-	if !f.narrowed {
-		return false, nil
-	}
-	permitted, err := f.rule.Permits(f.permitted, of)
-	if err != nil || permitted {
-		return false, err
-	}
-	return f.rule.Permits(f.now, of)
 }
 
 // absent is a row that was not there.
@@ -203,13 +184,13 @@ func (f *Filter) late(oldest *Step, old column) (Fate, error) {
 // written in between.
 func (f *Filter) allowed(seen []*Step, of column) (bool, error) {
 	if !f.changed {
-		return f.rule.Permits(f.permitted, of)
+		return f.rule.Permits(f.now, of)
 	}
-	if f.permitted.IsEverything() {
+	if f.now.IsEverything() {
 		return f.keptEverything(seen), nil
 	}
 	for i, name := range f.rule.Filters {
-		set := f.permitted.Set(i)
+		set := f.now.Set(i)
 		if set == nil {
 			continue
 		}
@@ -303,10 +284,10 @@ func (f *Filter) Append(dst []byte, m *electric.Message) ([]byte, Fate, error) {
 // mayName reports whether the key of another row may be named: the row is permitted
 // today and was served.
 func (f *Filter) mayName(key string) bool {
-	if f.permitted.IsEverything() {
+	if f.now.IsEverything() {
 		return true
 	}
-	return f.rule.permitsKey(f.permitted, key) && (!f.changed || f.rule.permitsKey(f.served, key))
+	return f.rule.permitsKey(f.now, key) && (!f.changed || f.rule.permitsKey(f.served, key))
 }
 
 // Present appends to dst what the reader is told of a row whose message had the fate
@@ -328,9 +309,6 @@ func (f *Filter) Present(dst []byte, row, late *electric.Message) ([]byte, error
 	}
 	if !permitted {
 		return row.AppendEnd(dst, f.rule.Key), nil
-	}
-	if leftOut, err := f.isLeftOut(row.Column); err != nil || leftOut {
-		return dst, err
 	}
 	return append(dst, row.Raw...), nil
 }

@@ -302,13 +302,38 @@ func TestWhatIsPresent(t *testing.T) {
 		{"not there", rowfilter.Steady(byProject, grants("a")), nil, gone + `,"relation":["public","t"]}}`},
 		{"hidden", rowfilter.Steady(byProject, grants("a")), row("x"), gone + `}}`},
 		{"permitted", rowfilter.Steady(byProject, grants("a")), row("a"), string(row("a").Raw)},
-		{"permitted until a moment ago", rowfilter.Steady(byProject, grants("a")).Narrowed(grants("")), row("a"), ``},
+		{"permitted until a moment ago", rowfilter.Steady(byProject, grants("a")).Narrowed(grants("")), row("a"), gone + `}}`},
 		{"permitted, and not named by the answer's handle", rowfilter.New(byProject, grants("ab"), grants("a"), nil, nil), row("b"), gone + `}}`},
 		{"behind a resync", rowfilter.Steady(byProject, grants("ab")), row("b"), string(row("b").Raw)},
 	} {
 		got, err := tt.f.Present(nil, tt.row, late)
 		if err != nil || string(got) != tt.want {
 			t.Errorf("%s: %v\ngot  %s\nwant %s", tt.name, err, got, tt.want)
+		}
+	}
+}
+
+// Of what an answer's handle names, something was lost while the answer is written.
+func TestWhatIsLostWhileAnAnswerIsWritten(t *testing.T) {
+	late := []rowfilter.Step{step(200, "a", "ac")}
+	for _, tt := range []struct {
+		name          string
+		f             *rowfilter.Filter
+		before, after string
+		want          rowfilter.Fate
+	}{
+		{"a row comes", rowfilter.Steady(byProject, grants("ab")), "", "b", nothing},
+		{"a row changes", rowfilter.Steady(byProject, grants("ab")), "b", "b", nothing},
+		{"a row ends", rowfilter.Steady(byProject, grants("ab")), "b", "", byKey},
+		{"a row leaves", rowfilter.Steady(byProject, grants("ab")), "b", "x", byKey},
+		{"a row moves into it", rowfilter.Steady(byProject, grants("ab")), "a", "b", del},
+		{"a row moves out of it", rowfilter.Steady(byProject, grants("ab")), "b", "a", asInsert},
+		{"another row changes", rowfilter.Steady(byProject, grants("ab")), "a", "a", send},
+		{"a row moves into it, and it was not served", rowfilter.New(byProject, grants("ab"), grants("a"), nil, nil), "a", "b", del},
+		{"late: a kept row moves into it", rowfilter.New(byProject, grants("ab"), grants("ab"), nil, late), "a", "b", ask},
+	} {
+		if got, err := tt.f.Narrowed(grants("a")).Fate(message(t, 110, tt.before, tt.after)); err != nil || got != tt.want {
+			t.Errorf("%s: fate %d, %v, want %d", tt.name, got, err, tt.want)
 		}
 	}
 }
