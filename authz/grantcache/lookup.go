@@ -89,8 +89,11 @@ func (r *refresher) abort(k *call, err error) {
 	e := k.e
 	e.calls.running = false
 	r.failed(e, k.number, err)
-	if !e.isDirty() { // it was a recheck
+	switch {
+	case !e.isDirty(): // it was a recheck
 		r.rechecks.add(r.c, e, k.asks)
+	case e.calls.urgent && e.ticket() > k.number:
+		r.enqueue(e) // for a reader that came while the call was under way
 	}
 }
 
