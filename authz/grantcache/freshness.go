@@ -146,6 +146,8 @@ func (f *freshness) writeHeartbeats(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		}
+		// Also while there is no watch: the newest revision may be so old that SpiceDB does
+		// not let it be watched from, and a write makes a newer one.
 		if f.writeHeartbeat(ctx) {
 			failures = 0
 		} else {
@@ -157,9 +159,6 @@ func (f *freshness) writeHeartbeats(ctx context.Context) error {
 
 // writeHeartbeat reports false if it fails.
 func (f *freshness) writeHeartbeat(ctx context.Context) bool {
-	if !f.c.watcher.isWatching() {
-		return true
-	}
 	n, ok := f.begin(time.Now())
 	if !ok {
 		f.c.metrics.heartbeatFailing.Set(0)

@@ -29,12 +29,6 @@ type watcher struct {
 	heartbeatNow chan struct{} // a heartbeat is due now
 }
 
-func (w *watcher) isWatching() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.watching
-}
-
 func (w *watcher) resumeFrom() authz.ZedToken {
 	w.mu.Lock()
 	defer w.mu.Unlock()
