@@ -81,7 +81,7 @@ func TestWhatElectricIsAskedIsTheShapesDefinition(t *testing.T) {
 	// Each is added to a read from the beginning, to a read from a position, and
 	// to a subset. What is not refused must change nothing.
 	queries := []string{
-		"table=payroll", "table=public.payroll", "where=true", "columns=id,secret", "queryable_columns=secret", "secret=mine",
+		"table=payroll", "table=public.payroll", "columns=id,secret", "queryable_columns=secret", "secret=mine",
 		"api_secret=mine", "params[1]=x", "params%5B1%5D=x", "params=%7B%221%22%3A%22x%22%7D", "replica=default", "database_id=1", "source_id=1",
 		"shape_definition=x", "expired_handle=1-1", "experimental_compaction=true", "cache-buster=1", "subset=x",
 		"subset%5Bwhere%5D=true", "body=x", "_method=DELETE", "subset__nonsense=1",
@@ -99,7 +99,7 @@ func TestWhatElectricIsAskedIsTheShapesDefinition(t *testing.T) {
 			d := deploy(t)
 			alice, path := d.as("alice"), "/v1/shapes/"+def.shape+"?"
 			_, first := alice.whole(path)
-			handle, _, _ := strings.Cut(first.handle(), "~")
+			handle := d.handler.Feeds()[0].Handle
 			fromMemory := false
 			try := func(what string, a *answer) {
 				t.Helper()
@@ -166,9 +166,22 @@ func TestAStaticWhereWithAnORHoldsItsSubsetsTogether(t *testing.T) {
 
 func TestTheParamsOfAWhereGoToElectricAsValues(t *testing.T) {
 	d := deploy(t, granting("project:p=1/x|y-z_#viewer@user:alice"))
-	d.as("alice").get("/v1/shapes/project_tasks?offset=-1&project=" + url.QueryEscape("p=1/x|y-z_") + "&params[1]=p2&params[2]=x").is(http.StatusOK)
-	for _, a := range d.upstream.requests() {
+	alice, path := d.as("alice"), "/v1/shapes/project_tasks?offset=-1&project="+url.QueryEscape("p=1/x|y-z_")
+	alice.get(path).is(http.StatusOK)
+	for _, a := range d.upstream.forget() {
 		if a.query.Get("where") != "project = $1" || a.query.Get("params[1]") != "p=1/x|y-z_" || a.query.Has("params[2]") {
+			t.Errorf("Electric was asked %v", a.query)
+		}
+	}
+	// A client's own where comes behind the shape's, and so do its params.
+	alice.get(path + "&" + query("where", `title = $1 OR title = 'x'`, "params[1]", "p2")).is(http.StatusOK)
+	for _, a := range d.upstream.forget() {
+		where := a.query.Get("where")
+		if where == "project = $1" {
+			continue // the feed of the whole shape goes on
+		}
+		if where != `project = $1 AND ((("title" = $2) OR ("title" = 'x')) AND TRUE)` ||
+			a.query.Get("params[1]") != "p=1/x|y-z_" || a.query.Get("params[2]") != "p2" {
 			t.Errorf("Electric was asked %v", a.query)
 		}
 	}

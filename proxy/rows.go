@@ -39,7 +39,7 @@ func openRows(ctx context.Context, s *source, plan []electric.Subset) (*rows, er
 		leave()
 		return nil, err
 	}
-	s.shape.learn(first.Schema)
+	s.learn(first.Schema)
 	return &rows{ctx: ctx, source: s, todo: plan[1:], open: first, first: first, leave: sync.OnceFunc(leave)}, nil
 }
 

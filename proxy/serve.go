@@ -218,6 +218,9 @@ func (x *exchange) openSource(ctx context.Context, d authz.Decision) error {
 	if err := x.narrow(); err != nil {
 		return err
 	}
-	x.source = &source{feeds: x.h.feeds, electric: x.h.electric, limiter: x.h.limiter, shape: x.shape, spec: narrowSpec(spec(), x.narrowed), subject: x.access.subject.String()}
+	x.source = &source{
+		feeds: x.h.feeds, electric: x.h.electric, limiter: x.h.limiter, shape: x.shape,
+		spec: narrowSpec(spec(), x.narrowed), narrowed: x.narrowed != nil, subject: x.access.subject.String(),
+	}
 	return nil
 }

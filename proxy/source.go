@@ -20,6 +20,7 @@ type source struct {
 	shape    *shape
 	spec     *electric.LogSpec
 	subject  string // to whom the feed is charged
+	narrowed bool   // the spec has not all columns of the shape
 
 	feed       *feed.Feed // nil until it is read
 	cohort     *feed.Cohort
@@ -63,7 +64,7 @@ func (s *source) positionOf(ctx context.Context, ask func(*feed.Feed, context.Co
 	}
 	at, table, err := ask(f, ctx)
 	if err == nil {
-		s.shape.learn(table)
+		s.learn(table)
 	}
 	return at, table, err
 }
@@ -79,8 +80,15 @@ func (s *source) read(ctx context.Context, after feed.Place) (*feed.Part, error)
 	if err != nil {
 		return nil, staleHandle(err)
 	}
-	s.shape.learn(p.Schema)
+	s.learn(p.Schema)
 	return p, nil
+}
+
+// learn keeps what an answer said of the table, if it said all.
+func (s *source) learn(table *electric.Schema) {
+	if !s.narrowed {
+		s.shape.learn(table)
+	}
 }
 
 // errStaleHandle says that the client has to begin anew.
