@@ -238,9 +238,9 @@ func TestCheckConfigAgainstElectric(t *testing.T) {
 	}
 	shapegate(t, env, "", edited("table: projects", "table: project")...).
 		expect(t, 1, "", `shapes.projects.table: there is no table public.project; name the table`)
-	shapegate(t, env, "", edited("[id, name, updated_at]", "[id, names, updated_at]")...).expect(t, 1, "", "shapes.projects.table: ")
+	shapegate(t, env, "", edited("[id, name, updated_at]", "[id, names, updated_at]")...).expect(t, 1, "", "shapes.projects.columns[1]: ")
 	shapegate(t, env, "", edited("[id, project_id, title, tags, updated_at]", "[project_id, title, tags, updated_at]")...).
-		expect(t, 1, "", "shapes.project_documents.table: ")
+		expect(t, 1, "", "shapes.project_documents.columns: ")
 	got := shapegate(t, env, "", edited("permission: view, column: id", "permission: view, column: tags")...)
 	got.expect(t, 1, "", `shapes.documents.authorize.filter[0].column: the column "tags" is of type text[], which cannot hold object ids; use a column of type uuid`)
 	got.expect(t, 1, "", "shapes.yaml:")
