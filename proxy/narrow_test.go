@@ -29,8 +29,8 @@ func TestAClientNarrowsTheRowsAndColumnsOfItsLog(t *testing.T) {
 	}
 	equal(t, inserted(list), map[string]bool{"d2": true})
 	d.grant(sees("alice", "d3"), sees("alice", "d4"))
-	alice.get(path+last.onward()).is(http.StatusOK)
-	alice.get(path + "offset=-1").holds("d1", "d2", "d3", "d4")
+	alice.get(path + last.onward()).is(http.StatusOK)
+	alice.get(path+"offset=-1").holds("d1", "d2", "d3", "d4")
 	alice.post(path+first.onward(), `{"where":"\"title\" = 'one'"}`).holds("d1", "d2")
 
 	// The handle is good for this narrowing alone.
@@ -55,5 +55,5 @@ func TestANarrowingThatIsNotAllowedIsNamed(t *testing.T) {
 		}
 	}
 	d.upstream.forget()
-	alice.get("/v1/shapes/documents?" + query("where", `"project" = 'p1' OR true`) + "&offset=-1").holds("d1", "d2")
+	alice.get("/v1/shapes/documents?"+query("where", `"project" = 'p1' OR true`)+"&offset=-1").holds("d1", "d2")
 }
