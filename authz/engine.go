@@ -54,7 +54,7 @@ type SubjectFound struct {
 // come together share one look at the head revision). SpiceDB's minimize_latency may
 // be as old as the revision quantization, 5 s by default, and at_least_as_fresh as a
 // watch event's revision is not enough: on Postgres, where revisions overlap, such an
-// answer may lack what the watch has already told.
+// answer may lack what the watch has already brought.
 //
 // A value of the caveat context that a caveat cannot take counts as missing.
 type Engine interface {
@@ -78,9 +78,9 @@ type Engine interface {
 	// SpiceDB refuses the token.
 	Reach(ctx context.Context, token ZedToken) error
 
-	// Head returns the newest revision, and whether the schema at it has a canary
-	// (see Heartbeat).
-	Head(ctx context.Context) (at ZedToken, canary bool, err error)
+	// Head returns the newest revision, and whether the schema at it has
+	// the definition for heartbeats (see Heartbeat).
+	Head(ctx context.Context) (at ZedToken, heartbeat bool, err error)
 
 	// Dependencies returns what a permission, or a relation that is used as one,
 	// rests on in the newest schema. A permission that the schema does not have
@@ -93,9 +93,8 @@ type Engine interface {
 	// ErrRevisionGone says that the revision cannot be watched from any more.
 	Watch(ctx context.Context, after ZedToken, yield func(WatchEvent)) error
 
-	// Heartbeat writes the canary relationship of one process: that its n-th heartbeat
-	// has been written, and the one before it has not. The watch brings it back, see
-	// WatchEvent.
+	// Heartbeat writes the n-th heartbeat of one process, a relationship that takes the
+	// place of the one before. The watch brings it back, see WatchEvent.
 	Heartbeat(ctx context.Context, process string, n uint64) error
 }
 
@@ -112,7 +111,7 @@ func (goneError) Error() string { return "the revision is gone" }
 type WatchEvent struct {
 	Updates       []RelationshipUpdate
 	SchemaChanged bool // definitions or caveats were written or deleted
-	Checkpoint    bool // everything up to Through has been told
+	Checkpoint    bool // every event up to Through has been sent
 
 	// Through is the revision, to watch from again. It is not good to ask at: see
 	// Engine.

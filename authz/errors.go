@@ -9,10 +9,10 @@ import (
 // need to know to choose an answer.
 type Kind uint8
 
-// The kinds of failure. The zero Kind is Internal: what nobody classified is
+// The kinds of failure. The zero Kind is Internal: an unclassified failure is
 // our own fault.
 const (
-	Internal        Kind = iota // a defect here, or an answer nobody foresaw
+	Internal        Kind = iota // a defect here, or an unforeseen answer
 	Invalid                     // the question was malformed
 	Unauthenticated             // no credentials, or none that hold
 	Denied                      // the credentials hold, the permission does not

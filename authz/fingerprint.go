@@ -61,7 +61,7 @@ func (k FingerprintKey) mac(use byte) hash.Hash {
 }
 
 // Fingerprint stands for the content of a set, or of several: 128 bits that
-// nobody without the key can predict, or choose content for.
+// cannot be predicted, or have content chosen for them, without the key.
 //
 // Fingerprints of sets are built in two steps.
 //
@@ -74,7 +74,7 @@ func (k FingerprintKey) mac(use byte) hash.Hash {
 // Sums of hashes alone are open to forgery: who can compute the summands finds
 // two sets with the same sum by Wagner's generalized birthday attack. Here the
 // summands cannot be computed without the key, and no sum is ever shown, only
-// its keyed hash. To whoever lacks the key, the numbers are independent and
+// its keyed hash. Without the key, the numbers are independent and
 // uniform, so two different sets, however chosen, differ in at least one uniform
 // summand and have equal sums with probability 2^-128.
 type Fingerprint [16]byte
@@ -103,7 +103,7 @@ func ParseFingerprint(s string) (Fingerprint, error) {
 
 // CombineFingerprints makes one fingerprint of several, in their order. The
 // label says what they are: the same parts under another label give another
-// fingerprint, so sets of the same ids for two filters can be told apart.
+// fingerprint, so sets of the same ids for two filters have different ones.
 func CombineFingerprints(key FingerprintKey, label string, parts ...Fingerprint) Fingerprint {
 	mac := key.mac(useCombined)
 	var n [8]byte

@@ -47,7 +47,7 @@ func TestAnotherKeyGivesAnotherFingerprint(t *testing.T) {
 	}
 }
 
-func TestGrantsAreToldApart(t *testing.T) {
+func TestDifferentGrantsHaveDifferentFingerprints(t *testing.T) {
 	a, b, none := setOf("a"), setOf("b"), setOf()
 	grants := map[string]Grants{
 		"everything":           Everything(),
@@ -76,7 +76,7 @@ func TestGrantsAreToldApart(t *testing.T) {
 	}
 }
 
-func TestCombinationsAreToldApart(t *testing.T) {
+func TestCombinationsHaveDifferentFingerprints(t *testing.T) {
 	f, g := setOf("a").Fingerprint(), setOf("b").Fingerprint()
 	combined := []Fingerprint{
 		CombineFingerprints(testKey, "document#view", f),

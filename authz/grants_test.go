@@ -27,7 +27,7 @@ func TestGrantsCannotBeAskedForASetTheyLack(t *testing.T) {
 		}
 	}
 	if !(Grants{}).IsEmpty() || !GrantsOf(setOf(), nil).IsEmpty() || Everything().IsEmpty() || GrantsOf(setOf("a")).IsEmpty() {
-		t.Error("what is empty is not told from what is not")
+		t.Error("IsEmpty is wrong")
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 //
 // An id gets a number when a set that holds it is built, and keeps it as long as
 // the table lives. Asking whether a set has an id never adds one: sets are asked
-// for every row of a table, and only what SpiceDB granted to somebody may take
+// for every row of a table, and only what SpiceDB granted to a person may take
 // memory, about 100 bytes and the id itself.
 //
 // It is safe for concurrent use. Reading takes no lock, since every row of every
@@ -25,8 +25,8 @@ type IDs struct {
 
 	// table is replaced as a whole when it grows. A slot goes from nil to an
 	// entry once and then stays, so a reader may miss an entry that is being
-	// added, and never sees a wrong one. Whoever holds a set that was built
-	// from an entry got it after the entry was in the table.
+	// added, and never sees a wrong one. A set that was built
+	// from an entry was handed out after the entry was in the table.
 	table atomic.Pointer[idTable]
 
 	mu      sync.Mutex

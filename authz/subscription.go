@@ -23,7 +23,7 @@ type Decision struct {
 	At time.Time
 }
 
-// Subscription is one reader's hold on a question: while it lasts, the answer is kept
+// Subscription is one reader's use of a question: while it lasts, the answer is kept
 // current. It is safe for concurrent use.
 type Subscription interface {
 	// Decide answers the question: a Bounded one from what is kept current, as far as
@@ -61,6 +61,6 @@ type Subscription interface {
 }
 
 // ErrForgotten says that the grants which a fingerprint stands for cannot be had any
-// more: nobody remembers them, and SpiceDB does not have the revision, or gives another
+// more: they are not remembered, and SpiceDB does not have the revision, or gives another
 // answer at it (the schema or the caveat context has changed).
 var ErrForgotten = errors.New("authz: the grants of this fingerprint are forgotten")

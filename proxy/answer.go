@@ -157,8 +157,8 @@ func (a *arrayWriter) end() error {
 	return finish(a.w)
 }
 
-// snapshotEnd is the control message that tells which transactions a snapshot
-// has seen: what lets a client know that its own write is among the rows.
+// snapshotEnd is the control message that says which transactions a snapshot
+// has seen. By it a client knows that its own write is among the rows.
 func snapshotEnd(m *electric.Metadata) []byte {
 	b := append([]byte(nil), `{"headers":{"control":"snapshot-end","xmin":`...)
 	b = append(b, m.XMin...)
@@ -171,7 +171,7 @@ func snapshotEnd(m *electric.Metadata) []byte {
 
 const mustRefetchBody = `[{"headers":{"control":"must-refetch"}}]`
 
-// writeMustRefetch tells the client to begin anew (recording 11). The handle is
+// writeMustRefetch makes the client begin anew (recording 11). The handle is
 // one that it has never held.
 func writeMustRefetch(w http.ResponseWriter, handle string) {
 	w.Header().Set("Electric-Handle", handle)

@@ -16,10 +16,10 @@ import (
 func TestABrokenWatchForgetsNothing(t *testing.T) {
 	eachKindOfWaiting(t, "documents", alice, func(l *heldLog) {
 		l.d.spicedb.BreakConnections()
-		l.d.revokeUntold(sees("alice", "d1"))
+		l.d.revokeUnheard(sees("alice", "d1"))
 		l.says("delete d1", "up-to-date")
 		l.d.spicedb.BreakConnections()
-		l.d.grantUntold(sees("alice", "d3"))
+		l.d.grantUnheard(sees("alice", "d3"))
 		l.says("insert d3", "snapshot-end", "up-to-date")
 	})
 }
@@ -27,7 +27,7 @@ func TestABrokenWatchForgetsNothing(t *testing.T) {
 func TestASpiceDBThatRestartsForgetsNothing(t *testing.T) {
 	eachKindOfWaiting(t, "documents", alice, func(l *heldLog) {
 		l.d.spicedb.Pause()
-		l.d.revokeUntold(sees("alice", "d1"))
+		l.d.revokeUnheard(sees("alice", "d1"))
 		l.d.check(l.d.spicedb.Resume())
 		l.says("delete d1", "up-to-date")
 	})
@@ -37,7 +37,7 @@ func TestASpiceDBThatFallsSilentIsNoticed(t *testing.T) {
 	eachKindOfWaiting(t, "documents", alice, func(l *heldLog) {
 		l.d.spicedb.Stall()
 		l.endsWith(http.StatusServiceUnavailable)
-		l.d.revokeUntold(sees("alice", "d1"))
+		l.d.revokeUnheard(sees("alice", "d1"))
 		l.resume()
 		l.who.get(l.path+l.first.onward()).says("delete d1", "up-to-date")
 	}, impatient)
@@ -47,7 +47,7 @@ func TestWhileSpiceDBIsAwayNothingIsForgotten(t *testing.T) {
 	eachKindOfWaiting(t, "documents", alice, func(l *heldLog) {
 		l.d.spicedb.Pause()
 		l.endsWith(http.StatusServiceUnavailable)
-		l.d.revokeUntold(sees("alice", "d1"))
+		l.d.revokeUnheard(sees("alice", "d1"))
 		l.d.exec("UPDATE documents SET title = 'not for alice' WHERE id = $1", full("d1"))
 		l.resume()
 		l.who.get(l.path+l.first.onward()).says("delete d1", "up-to-date")
@@ -69,7 +69,7 @@ func (l *heldLog) resume() {
 	for ctx := l.d.context(); l.d.spicedb.Calls("Watch") == watches; l.d.check(ctx.Err()) {
 		l.who.get(l.path + "offset=now&log=changes_only")
 	}
-	l.d.told()
+	l.d.heard()
 }
 
 // A revision that SpiceDB has forgotten cannot be watched from: everything that is
@@ -78,25 +78,25 @@ func TestAWatchThatCannotBeResumedForgetsNothing(t *testing.T) {
 	const window = 500 * time.Millisecond // a call must be answered within it
 	eachKindOfWaiting(t, "documents", alice, func(l *heldLog) {
 		l.d.spicedb.Pause()
-		l.d.revokeUntold(sees("alice", "d1"))
+		l.d.revokeUnheard(sees("alice", "d1"))
 		for began := time.Now(); time.Since(began) < 2*window; {
-			l.d.grantUntold(sees("bob", "d1"))
-			l.d.revokeUntold(sees("bob", "d1"))
+			l.d.grantUnheard(sees("bob", "d1"))
+			l.d.revokeUnheard(sees("bob", "d1"))
 		}
-		l.resume() // a request that waited may have been told to come again
+		l.resume() // a request that waited may have been answered to come again
 		l.who.get(l.path+l.first.onward()).says("delete d1", "up-to-date")
 	}, func(s *setup) { s.engine = spicedbtest.Config{GCWindow: window} })
 }
 
-func TestAClientThatComesBackLateIsToldWhatChanged(t *testing.T) {
+func TestAClientThatComesBackLateIsResynced(t *testing.T) {
 	kept := prometheus.NewRegistry()
-	d := deploy(t, keeping(func(c *grantcache.Config) {
+	d := deploy(t, caching(func(c *grantcache.Config) {
 		c.Idle, c.Registerer = 50*time.Millisecond, kept
 	}))
 	alice := d.as("alice")
 	first := alice.get("/v1/shapes/documents?offset=-1")
 	// What she held is let go.
-	for ctx := d.context(); gauge(t, kept, "shapegate_grant_cache_entries") > 1; d.told() { // the sentinel's
+	for ctx := d.context(); gauge(t, kept, "shapegate_grant_cache_entries") > 1; d.heard() { // the sentinel's
 		d.check(ctx.Err())
 	}
 	d.grant(sees("alice", "d3"))
@@ -205,7 +205,7 @@ func title(d *deployment, id string) string {
 	return ""
 }
 
-func TestWhoeverLosesTheGateIsToldAtOnce(t *testing.T) {
+func TestAReaderThatLosesTheGateIsForbiddenAtOnce(t *testing.T) {
 	eachKindOfWaiting(t, "office", alice, func(l *heldLog) {
 		l.d.revoke("workspace:main#member@user:alice")
 		l.endsWith(http.StatusForbidden)
@@ -214,7 +214,7 @@ func TestWhoeverLosesTheGateIsToldAtOnce(t *testing.T) {
 	})
 }
 
-func TestWhoeverIsUnrestrictedNoLongerFallsBackToTheFilter(t *testing.T) {
+func TestAReaderThatIsNoLongerUnrestrictedFallsBackToTheFilter(t *testing.T) {
 	carol := func(d *deployment) reader { return d.as("carol") }
 	eachKindOfWaiting(t, "office", carol, func(l *heldLog) {
 		l.d.grant(sees("carol", "d4"), "workspace:main#member@user:carol")
@@ -234,7 +234,7 @@ func TestWhatAStrictShapeSendsIsAskedAboutOnceMore(t *testing.T) {
 			eachKindOfWaiting(t, shape, alice, func(l *heldLog) {
 				release := engine.hold()
 				defer release()
-				l.d.revokeUntold(sees("alice", "d1"))
+				l.d.revokeUnheard(sees("alice", "d1"))
 				l.d.exec("UPDATE documents SET title = 'new'")
 				l.says(want...)
 				release()
@@ -244,14 +244,14 @@ func TestWhatAStrictShapeSendsIsAskedAboutOnceMore(t *testing.T) {
 					return
 				}
 				l.says("delete d1", "up-to-date")
-			}, keeping(func(c *grantcache.Config) { engine.Engine, c.Engine = c.Engine, &engine }))
+			}, caching(func(c *grantcache.Config) { engine.Engine, c.Engine = c.Engine, &engine }))
 		})
 	}
 }
 
 func TestAnAnswerIsAsFreshAsItsToken(t *testing.T) {
 	var engine lateWatch
-	d := deploy(t, keeping(func(c *grantcache.Config) { engine.Engine, c.Engine = c.Engine, &engine }))
+	d := deploy(t, caching(func(c *grantcache.Config) { engine.Engine, c.Engine = c.Engine, &engine }))
 	alice := d.as("alice")
 	first := alice.get("/v1/shapes/documents?offset=-1").holds("d1", "d2")
 	release := engine.hold()

@@ -244,7 +244,7 @@ func TestAnUnknownKeyIsRefusedByItsName(t *testing.T) {
 	}
 	// A shape's own param is known to that shape.
 	alice.get("/v1/shapes/project_tasks?offset=-1&project=p1").is(http.StatusOK)
-	// Without credentials, nobody is told what a shape knows.
+	// Without credentials, an answer does not say what a shape knows.
 	d.anybody().get("/v1/shapes/documents?offset=-1&nonsense=1").refused(http.StatusUnauthorized, "")
 }
 
@@ -266,7 +266,7 @@ func TestWhatIsNotThereIsNotFound(t *testing.T) {
 	for _, path := range []string{"/", "/v1", "/v1/shapes", "/v1/shapes/documents/log", "/v2/shapes/documents", "/metrics", "/healthz", "/debug/pprof"} {
 		alice.get(path).refused(http.StatusNotFound, "")
 	}
-	// Whoever has no credentials is not told what there is.
+	// Without credentials, an answer does not say which shapes there are.
 	d.anybody().get("/v1/shapes/payroll?offset=-1").refused(http.StatusUnauthorized, "")
 }
 

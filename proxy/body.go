@@ -24,8 +24,8 @@ var errBodyAtDrain = errors.New("the server is draining")
 // bodyKey is where a request's body is kept in its context.
 const bodyKey = "body"
 
-// body is the body of a request on its way from the client. Nobody waits for it
-// before the credentials hold, and nobody waits for long: each read has a deadline,
+// body is the body of a request on its way from the client. It is not waited for
+// before the credentials hold, and then not for long: each read has a deadline,
 // and so has what the server itself reads after an answer, to use the connection
 // again.
 type body struct {

@@ -42,7 +42,7 @@ func (c *connection) begin(token, line string, more ...string) {
 	c.d.check(err)
 }
 
-// answer reads the answer. A connection that stays open is told by closed.
+// answer reads the answer. closed shows whether the connection stays open.
 func (c *connection) answer() *answer {
 	c.d.t.Helper()
 	resp, err := http.ReadResponse(c.in, nil)
@@ -111,7 +111,7 @@ func TestABodyThatDripsHasADeadline(t *testing.T) {
 
 // What is refused without a look at the body is refused at once, and the server
 // does not read on afterwards, to use the connection again.
-func TestNobodyWaitsForABodyThatIsNotRead(t *testing.T) {
+func TestABodyThatIsNotReadIsNotWaitedFor(t *testing.T) {
 	d := deploy(t)
 	token := d.token("alice", nil)
 	for _, tt := range []struct {

@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// reader is a client of the deployment: somebody with credentials, or nobody.
+// reader is a client of the deployment, with or without credentials.
 type reader struct {
 	d      *deployment
 	header http.Header
@@ -126,7 +126,7 @@ func (a *answer) tellsNoSecrets() {
 	text := string(a.body) + fmt.Sprint(a.header)
 	for _, secret := range []string{hush, electricSecret, a.d.electricURL, string(jwtSecret), string(handleSecret)} {
 		if strings.Contains(text, strings.TrimPrefix(secret, "http://")) {
-			a.t.Errorf("an answer tells %q: %s", secret, text)
+			a.t.Errorf("an answer has %q: %s", secret, text)
 		}
 	}
 }
@@ -162,7 +162,7 @@ func (a *answer) refused(status int, field string) {
 	}
 }
 
-// cut makes sure that nobody can take the answer for a whole one.
+// cut makes sure that the answer cannot be taken for a whole one.
 func (a *answer) cut() {
 	a.t.Helper()
 	if a.err == nil {

@@ -24,7 +24,7 @@ func TestNamedOriginsMayCallWithCredentials(t *testing.T) {
 		a := d.as("alice").with("Origin", origin).get("/v1/shapes/documents?offset=-1")
 		for name := range a.header {
 			if strings.HasPrefix(name, "Access-Control-") {
-				t.Errorf("%s is told %s: %s", origin, name, a.header.Get(name))
+				t.Errorf("%s gets %s: %s", origin, name, a.header.Get(name))
 			}
 		}
 	}

@@ -33,7 +33,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	redis.SetLogger(quiet{}) // it would tell of every Redis that is away on purpose
+	redis.SetLogger(quiet{}) // it would log every Redis that is away on purpose
 	os.Exit(m.Run())
 }
 
@@ -62,7 +62,7 @@ type deployment struct {
 	t        *testing.T
 	spicedb  *spicedbtest.Server
 	engine   *spicedb.Client
-	keeper   *grantcachetest.Cache
+	cache    *grantcachetest.Cache
 	sentinel *grantcachetest.Sentinel
 	electric *electrictest.Server
 	upstream *upstream
@@ -89,7 +89,7 @@ type setup struct {
 	withoutEngine bool
 	engine        spicedbtest.Config
 	callTimeout   time.Duration
-	keeper        func(*grantcache.Config)
+	cache         func(*grantcache.Config)
 }
 
 type option func(*setup)
@@ -107,8 +107,8 @@ func deciding(a proxy.Authorizer) option {
 	return func(s *setup) { s.config.Authorizer, s.withoutEngine = a, true }
 }
 
-// keeping changes how the keeper of decisions works.
-func keeping(change func(*grantcache.Config)) option { return func(s *setup) { s.keeper = change } }
+// caching changes how the grant cache works.
+func caching(change func(*grantcache.Config)) option { return func(s *setup) { s.cache = change } }
 
 // standIn changes how the Electric stand-in works.
 func standIn(change func(*electrictest.Options)) option {
@@ -156,7 +156,7 @@ func (d *deployment) startElectric(options electrictest.Options) {
 	d.electricURL, d.breakElectric = server.URL, server.CloseClientConnections
 }
 
-// electricIsLost breaks what is under way at Electric, and returns once the feeds tell
+// electricIsLost breaks what is under way at Electric, and returns once the feeds know
 // that they are not answered any more. The deployment has to be hasty.
 func (d *deployment) electricIsLost() {
 	d.t.Helper()
@@ -198,11 +198,11 @@ func (d *deployment) await(is func() bool) {
 	}
 }
 
-// withoutWindow has feeds keep nothing of their logs: whoever is behind reads
+// withoutWindow has feeds keep nothing of their logs: a reader that is behind reads
 // Electric's.
 var withoutWindow = configured(func(c *proxy.Config) { c.Feeds.Memory = 1 })
 
-// hasty has feeds tell soon that Electric is away.
+// hasty has feeds fail soon when Electric is away.
 var hasty = configured(func(c *proxy.Config) { c.Feeds.Away = 300 * time.Millisecond })
 
 func (d *deployment) startEngine(s *setup) {
@@ -221,12 +221,12 @@ func (d *deployment) startEngine(s *setup) {
 	d.check(err)
 	d.end(func() { _ = client.Close() })
 	d.engine = client
-	d.keeper = d.keep(s.keeper)
-	s.config.Authorizer = d.keeper
+	d.cache = d.runCache(s.cache)
+	s.config.Authorizer = d.cache
 }
 
-// keep runs a keeper of decisions, as one process has it.
-func (d *deployment) keep(change func(*grantcache.Config)) *grantcachetest.Cache {
+// runCache runs a grant cache, as one process has it.
+func (d *deployment) runCache(change func(*grantcache.Config)) *grantcachetest.Cache {
 	d.t.Helper()
 	c := grantcache.Config{
 		Engine: d.engine, Key: authz.NewFingerprintKey(handleSecret), Heartbeat: 50 * time.Millisecond,
@@ -235,14 +235,14 @@ func (d *deployment) keep(change func(*grantcache.Config)) *grantcachetest.Cache
 	if change != nil {
 		change(&c)
 	}
-	keeper, err := grantcachetest.Run(c)
+	cache, err := grantcachetest.Run(c)
 	d.check(err)
-	d.end(func() { d.check(keeper.End()) })
-	d.sentinel, err = keeper.Sentinel(d.context(), grantcachetest.Post{
+	d.end(func() { d.check(cache.End()) })
+	d.sentinel, err = cache.Sentinel(d.context(), grantcachetest.Post{
 		ResourceType: "note", Relation: "viewer", Permission: "view", Touch: d.spicedb.Touch, Patient: true,
 	})
 	d.check(err)
-	return keeper
+	return cache
 }
 
 func (d *deployment) startRedis() {
@@ -306,8 +306,8 @@ func (d *deployment) replica(change func(*proxy.Config)) {
 	d.t.Helper()
 	c := d.config
 	if d.engine != nil {
-		d.keeper = d.keep(nil)
-		c.Authorizer = d.keeper
+		d.cache = d.runCache(nil)
+		c.Authorizer = d.cache
 	}
 	d.metrics = prometheus.NewRegistry()
 	c.Registerer = d.metrics

@@ -25,7 +25,7 @@ func TestDrainAnswersWhatIsHeld(t *testing.T) {
 	d.waitHeld(0)
 }
 
-func TestWhileDrainingNobodyWaits(t *testing.T) {
+func TestNoRequestWaitsWhileDraining(t *testing.T) {
 	d := deploy(t)
 	alice := d.as("alice")
 	first := alice.get("/v1/shapes/documents?offset=-1")

@@ -101,7 +101,7 @@ func TestAStreamThatResumesBeforeItsBaseBeginsAtTheBase(t *testing.T) {
 	lsn, _, _ := strings.Cut(first.offset(), "_")
 	s := alice.stream("/v1/shapes/documents?" + sse + "handle=" + first.handle() + "&offset=" + lsn + "_0")
 	if got := s.header.Get("Electric-Offset"); got != lsn+"_0" {
-		t.Errorf("the client is told the offset %s, and came with %s_0", got, lsn)
+		t.Errorf("the client gets the offset %s, and came with %s_0", got, lsn)
 	}
 	d.waitHeld(1)
 	d.exec("UPDATE documents SET title = 'new' WHERE id = $1", full("d1"))
@@ -131,9 +131,9 @@ func TestAStreamEndsInTime(t *testing.T) {
 	}
 }
 
-// Hidden changes are not told, but where a stream has come at its end is: its
+// Hidden changes are not sent, but the position at the end of a stream is: without it, its
 // client would read them again and again.
-func TestAtItsEndAStreamTellsHowFarItHasCome(t *testing.T) {
+func TestAStreamEndsWithItsPosition(t *testing.T) {
 	d := deploy(t)
 	alice := d.as("alice")
 	first := alice.get("/v1/shapes/documents?offset=-1")

@@ -37,7 +37,7 @@ func ExampleNew() {
 	// Output: 401 Bearer realm="shapegate"
 }
 
-// newHandler connects to nobody: that happens at the first request that needs it.
+// newHandler does not connect: that happens at the first request that needs it.
 func newHandler() (*proxy.Handler, error) {
 	secret := []byte("32 random bytes, the same for all")
 	shapes, err := schema.Parse("shapes.yaml", []byte(`
@@ -63,15 +63,15 @@ shapes:
 	if err != nil {
 		return nil, err
 	}
-	keeper, err := grantcache.New(grantcache.Config{Engine: engine, Key: authz.NewFingerprintKey(secret)})
+	cache, err := grantcache.New(grantcache.Config{Engine: engine, Key: authz.NewFingerprintKey(secret)})
 	if err != nil {
 		return nil, err
 	}
-	// The server also runs keeper.Run, which watches SpiceDB for changes. When it has
+	// The server also runs cache.Run, which watches SpiceDB for changes. When it has
 	// ended, it closes the handler.
 	return proxy.New(proxy.Config{
 		Shapes:     shapes,
-		Authorizer: keeper,
+		Authorizer: cache,
 		Tokens:     tokens,
 		Electric:   upstream,
 		Secret:     secret,

@@ -39,7 +39,7 @@ func eachKindOfRequest(r reader, at *answer, test func(kind string, a *answer)) 
 }
 
 // soonStale makes grants too old soon after SpiceDB went away.
-var soonStale = keeping(func(c *grantcache.Config) { c.MaxStaleness = 300 * time.Millisecond })
+var soonStale = caching(func(c *grantcache.Config) { c.MaxStaleness = 300 * time.Millisecond })
 
 func TestWithoutSpiceDBNothingIsAnswered(t *testing.T) {
 	d := deploy(t, soonStale)
@@ -109,7 +109,7 @@ func TestWithoutElectricNothingIsAnswered(t *testing.T) {
 func eachKindOfAnswer(t *testing.T, d *deployment, r reader, at *answer) {
 	t.Helper()
 	d.electricIsBack()
-	d.handler.Drain() // nobody is to wait
+	d.handler.Drain() // no request is to wait
 	eachKindOfRequest(r, at, func(kind string, a *answer) {
 		if a.status != http.StatusOK {
 			t.Errorf("%s: status %d", kind, a.status)
@@ -117,7 +117,7 @@ func eachKindOfAnswer(t *testing.T, d *deployment, r reader, at *answer) {
 	})
 }
 
-func TestNoFailureTellsWhatElectricWasAskedOrSaid(t *testing.T) {
+func TestNoFailureQuotesElectricsRequestOrAnswer(t *testing.T) {
 	d := deploy(t, hasty)
 	alice := d.as("alice")
 	at := alice.get("/v1/shapes/documents?offset=-1")
@@ -135,7 +135,7 @@ func TestNoFailureTellsWhatElectricWasAskedOrSaid(t *testing.T) {
 	token := strings.TrimPrefix(alice.header.Get("Authorization"), "Bearer ")
 	for _, secret := range []string{hush, electricSecret, d.electricURL, token, "private question", full("d1"), "ANY("} {
 		if strings.Contains(d.logged.String(), secret) {
-			t.Errorf("the log tells %q", secret)
+			t.Errorf("the log has %q", secret)
 		}
 	}
 }
@@ -283,7 +283,7 @@ func TestAnAnswerThatBreaksOffIsCut(t *testing.T) {
 			a := ask()
 			switch {
 			case a.err == nil:
-				a.isAway() // and tells nothing of the answer that had begun
+				a.isAway() // and has nothing of the answer that had begun
 			case json.Valid(a.body):
 				t.Errorf("%s, cut after %d bytes, is valid JSON", kind, after)
 			}
@@ -363,7 +363,7 @@ func TestUntilItIsReadyNothingIsServed(t *testing.T) {
 	alice.get("/v1/shapes/documents?offset=-1").holds("d1", "d2")
 }
 
-func TestWhoGoesAwayIsNotWaitedFor(t *testing.T) {
+func TestAReaderThatGoesAwayIsNotWaitedFor(t *testing.T) {
 	d := deploy(t)
 	alice := d.as("alice")
 	first := alice.get("/v1/shapes/documents?offset=-1")

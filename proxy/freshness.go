@@ -8,7 +8,7 @@ import (
 )
 
 // freshnessHeader carries the ZedToken of a write that the answer must have seen,
-// so that whoever grants something can read it at once.
+// so that a person who grants something can read it at once.
 const freshnessHeader = "Shapegate-At-Least-As-Fresh"
 
 // freshnessField is the header in the errors of this package.
@@ -17,9 +17,8 @@ const freshnessField = "shapegate-at-least-as-fresh"
 // maxZedToken is in bytes. SpiceDB's own tokens are under 100.
 const maxZedToken = 1024
 
-// freshness reads the header, empty if there is none. That a token is SpiceDB's is
-// not checked, and need not be: it is never sent to it, but makes the decision one
-// at full consistency, which has seen whatever there is.
+// freshness reads the header, empty if there is none. It checks the token's form;
+// SpiceDB checks the rest, when the decision is made.
 func freshness(r *http.Request) (authz.ZedToken, error) {
 	tokens := r.Header.Values(freshnessHeader)
 	if len(tokens) == 0 {

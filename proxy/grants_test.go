@@ -11,7 +11,7 @@ import (
 	"github.com/shapegate/shapegate/schema"
 )
 
-func TestAChangeOfGrantsIsToldWithTheNextRead(t *testing.T) {
+func TestTheNextReadAfterAChangeOfGrantsIsAResync(t *testing.T) {
 	for name, tt := range map[string]struct {
 		change func(*deployment)
 		want   []string
@@ -43,7 +43,7 @@ func TestAChangeOfGrantsIsToldWithTheNextRead(t *testing.T) {
 			if read.handle() == first.handle() && len(tt.want) > 1 || !read.upToDate() || read.header.Get("Electric-Schema") == "" {
 				t.Errorf("headers %v", read.header)
 			}
-			// What it says was told is not told again.
+			// What its handle names is not sent again.
 			alice.get("/v1/shapes/documents?" + read.onward()).says("up-to-date")
 			// A client that did not get the answer asks again, and a stream says the same.
 			if len(tt.want) == 1 {
@@ -86,8 +86,8 @@ func TestAChangeThatIsNotKnownIsAnsweredWithMustRefetch(t *testing.T) {
 	dora.get(path + second.onward()).says("up-to-date")
 }
 
-// Another replica that decided the same once can tell what changed since.
-func TestAChangeIsToldByAnyReplicaThatKnowsTheOldGrants(t *testing.T) {
+// Another replica that decided the same once knows what changed since.
+func TestAnyReplicaThatKnowsTheOldGrantsResyncs(t *testing.T) {
 	d := deploy(t)
 	alice := d.as("alice")
 	first := alice.get("/v1/shapes/documents?offset=-1")
@@ -98,7 +98,7 @@ func TestAChangeIsToldByAnyReplicaThatKnowsTheOldGrants(t *testing.T) {
 	alice.get("/v1/shapes/documents?"+first.onward()).says("delete d1", "insert d3", "snapshot-end", "up-to-date")
 }
 
-func TestTheGrantsOfOthersConcernNobodyElse(t *testing.T) {
+func TestTheGrantsOfOthersDoNotConcernAReader(t *testing.T) {
 	d := deploy(t)
 	first := d.as("alice").get("/v1/shapes/documents?offset=-1")
 	d.grant(sees("bob", "d1"))
@@ -132,7 +132,7 @@ func TestAHandleOutlivesARestartAndIsGoodOnEveryReplica(t *testing.T) {
 	}
 }
 
-func TestWithAnotherSecretEverybodyBeginsAnew(t *testing.T) {
+func TestWithAnotherSecretEveryClientBeginsAnew(t *testing.T) {
 	d := deploy(t)
 	alice := d.as("alice")
 	first := alice.get("/v1/shapes/documents?offset=-1")

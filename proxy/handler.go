@@ -21,7 +21,7 @@ import (
 // Authorizer decides who may see what, and says when a decision changes.
 // *grantcache.Cache is one.
 type Authorizer interface {
-	// Subscribe returns a subscription to a question, and asks nobody anything yet.
+	// Subscribe returns a subscription to a question, and asks SpiceDB nothing yet.
 	// Errors are Invalid and Unavailable. The caller releases the subscription.
 	Subscribe(q authz.Question) (authz.Subscription, error)
 }
@@ -56,7 +56,7 @@ type Config struct {
 	// Sessions serves /v1/session; nil: there are none.
 	Sessions Sessions
 
-	// Cookie is how browsers are told to keep a session's cookie.
+	// Cookie is the form of a session's cookie.
 	Cookie Cookie
 
 	// Ready says whether shapes may be served yet; while it returns false, they are
@@ -112,7 +112,7 @@ type timeouts struct{ longPoll, stream, keepAlive, body time.Duration }
 // minSecret is the least length of Config.Secret, in bytes.
 const minSecret = 16
 
-// New returns a handler. It asks nobody anything yet: that SpiceDB, Electric or
+// New returns a handler. It connects to nothing yet: that SpiceDB, Electric or
 // Redis are away is answered request by request. The caller closes it.
 func New(cfg Config) (*Handler, error) {
 	switch {

@@ -11,11 +11,11 @@ import (
 	"github.com/shapegate/shapegate/proxy"
 )
 
-// What is said here of a request that waits holds for both kinds of them. A
-// long-poll answers with a status; of a stream, whose status is long out, the end
-// says the same, and its client's next request gets the status.
+// These tests run for both kinds of held requests. A long-poll is answered with a
+// status. A stream, whose status is long out, ends, and its client's next request gets
+// the status.
 
-// heldLog is a log that somebody reads live.
+// heldLog is a log that is read live.
 type heldLog struct {
 	d      *deployment
 	who    reader
@@ -53,8 +53,8 @@ func openLog(t *testing.T, shape string, who func(*deployment) reader, options .
 
 func alice(d *deployment) reader { return d.as("alice") }
 
-// endsWith makes sure that nothing more is delivered, and that the status is what
-// the client is told.
+// endsWith makes sure that nothing more is delivered, and that the client gets
+// the status.
 func (l *heldLog) endsWith(status int) {
 	l.d.t.Helper()
 	if l.poll != nil {
@@ -72,7 +72,7 @@ func (l *heldLog) endsWith(status int) {
 	l.who.get(l.path + "live=true&live_sse=true&" + l.first.onward()).is(status)
 }
 
-// says makes sure of what the client is told next, in short. A long-poll's client
+// says makes sure of what the client is sent next, in short. A long-poll's client
 // then asks again.
 func (l *heldLog) says(want ...string) {
 	l.d.t.Helper()
@@ -84,7 +84,7 @@ func (l *heldLog) says(want ...string) {
 	l.poll = l.who.hold(l.path + "live=true&" + l.first.onward())
 }
 
-func TestARevocationIsToldAtOnceAndWhatIsWrittenAfterwardsIsNot(t *testing.T) {
+func TestARevocationIsSentAtOnceAndLaterChangesAreNot(t *testing.T) {
 	eachKindOfWaiting(t, "documents", alice, func(l *heldLog) {
 		l.d.revoke(sees("alice", "d1"))
 		l.says("delete d1", "up-to-date")
@@ -94,7 +94,7 @@ func TestARevocationIsToldAtOnceAndWhatIsWrittenAfterwardsIsNot(t *testing.T) {
 	})
 }
 
-func TestAGrantIsToldAtOnceAndWhatIsWrittenAfterwardsIsToo(t *testing.T) {
+func TestAGrantIsSentAtOnceAndSoAreLaterChanges(t *testing.T) {
 	eachKindOfWaiting(t, "documents", alice, func(l *heldLog) {
 		l.d.grant(sees("alice", "d3"))
 		l.says("insert d3", "snapshot-end", "up-to-date")
@@ -103,7 +103,7 @@ func TestAGrantIsToldAtOnceAndWhatIsWrittenAfterwardsIsToo(t *testing.T) {
 	})
 }
 
-func TestTheGrantsOfOthersWakeNobodyElse(t *testing.T) {
+func TestTheGrantsOfOthersDoNotWakeAReader(t *testing.T) {
 	eachKindOfWaiting(t, "documents", alice, func(l *heldLog) {
 		l.d.upstream.forget()
 		l.d.grant(sees("bob", "d1"))
@@ -129,7 +129,7 @@ func TestManyChangesOneAfterTheOther(t *testing.T) {
 	})
 }
 
-func TestNobodyWaitsPastTheGate(t *testing.T) {
+func TestAHeldRequestEndsWhenTheGateIsLost(t *testing.T) {
 	eachKindOfWaiting(t, "board", alice, func(l *heldLog) {
 		l.d.revoke("workspace:main#member@user:alice")
 		l.d.exec("UPDATE documents SET title = 'not for alice'")
@@ -137,7 +137,7 @@ func TestNobodyWaitsPastTheGate(t *testing.T) {
 	})
 }
 
-func TestNobodyWaitsPastTheEndOfTheirToken(t *testing.T) {
+func TestAHeldRequestEndsWithItsToken(t *testing.T) {
 	eachKindOfWaiting(t, "documents", alice, func(l *heldLog) {
 		l.d.clock.pass(2 * time.Hour)
 		l.d.exec("UPDATE documents SET title = 'not for alice any more'")
@@ -145,7 +145,7 @@ func TestNobodyWaitsPastTheEndOfTheirToken(t *testing.T) {
 	})
 }
 
-func TestNobodyWaitsPastTheEndOfTheirSession(t *testing.T) {
+func TestAHeldRequestEndsWithItsSession(t *testing.T) {
 	session := func(d *deployment) reader { return d.anybody().with("Cookie", d.as("alice").login()) }
 	eachKindOfWaiting(t, "documents", session, func(l *heldLog) {
 		l.who.do(http.MethodDelete, "/v1/session", "").is(http.StatusNoContent)

@@ -35,7 +35,7 @@ func TestIdsThatTheColumnCannotHoldAreLeftOut(t *testing.T) {
 	}
 }
 
-// manyIDs is how many ids a person holds who holds more than fit into a request.
+// manyIDs is a number of ids that does not fit into one request.
 const manyIDs = 250_000
 
 func TestMoreIdsThanFitIntoOneRequest(t *testing.T) {

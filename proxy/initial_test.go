@@ -16,7 +16,7 @@ func TestAFirstReadHoldsExactlyThePermittedRows(t *testing.T) {
 	d.as("alice").get("/v1/shape?table=documents&offset=-1").holds("d1", "d2")
 }
 
-func TestWhoeverHasNoGrantsReadsAnEmptyLog(t *testing.T) {
+func TestAReaderWithoutGrantsReadsAnEmptyLog(t *testing.T) {
 	d := deploy(t)
 	first := d.as("mallory").get("/v1/shapes/documents?offset=-1").says("snapshot-end", "up-to-date")
 	d.exec("UPDATE documents SET title = 'changed'")
@@ -30,7 +30,7 @@ func TestARowHoldsTheColumnsOfItsShapeAndNoOthers(t *testing.T) {
 	equal(t, got, map[string]*string{"id": &one, "project": &project, "title": &title})
 }
 
-func TestSnapshotEndTellsWhichTransactionsTheSnapshotHasSeen(t *testing.T) {
+func TestSnapshotEndNamesTheTransactionsThatTheSnapshotHasSeen(t *testing.T) {
 	d := deploy(t)
 	d.exec("UPDATE documents SET title = 'changed' WHERE id = $1", full("d3"))
 	metadata := d.as("alice").post("/v1/shapes/documents", `{"where":"true"}`).subset().Metadata
@@ -61,7 +61,7 @@ func TestTheHeadersOfAFirstRead(t *testing.T) {
 		}
 	}
 	if strings.Contains(a.header.Get("Electric-Schema"), "secret") {
-		t.Errorf("electric-schema tells of a column that is not the shape's: %s", a.header.Get("Electric-Schema"))
+		t.Errorf("electric-schema has a column that is not the shape's: %s", a.header.Get("Electric-Schema"))
 	}
 	for _, name := range []string{"Electric-Cursor", "Electric-Snapshot"} {
 		if a.header.Get(name) != "" {
@@ -97,7 +97,7 @@ func TestNothingOfElectricsOwnHeadersGetsThrough(t *testing.T) {
 	}
 }
 
-func TestAChangeBetweenPositionAndSnapshotIsToldOnce(t *testing.T) {
+func TestAChangeBetweenPositionAndSnapshotIsSentOnce(t *testing.T) {
 	d := deploy(t)
 	d.as("alice").get("/v1/shapes/documents?offset=-1") // so that the feed is there
 	d.upstream.failing(func(a asked) error {

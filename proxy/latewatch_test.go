@@ -22,7 +22,7 @@ func (e *lateWatch) Watch(ctx context.Context, after authz.ZedToken, yield func(
 	})
 }
 
-// hold lets the watch tell nothing until it is released.
+// hold lets the watch bring nothing until it is released.
 func (e *lateWatch) hold() (release func()) {
 	e.mu.Lock()
 	return sync.OnceFunc(e.mu.Unlock)

@@ -106,7 +106,7 @@ func newLimiter(limits Limits, held, heldPerSubject int, r prometheus.Registerer
 	return l, nil
 }
 
-// recovery is how long the rate of a subject takes to recover: who is idle for
+// recovery is how long the rate of a subject takes to recover: a subject that is idle for
 // that long is as one that was never seen.
 func (l *limiter) recovery() time.Duration {
 	return time.Duration(float64(l.Burst) / l.Rate * float64(time.Second))

@@ -76,7 +76,7 @@ func TestASubjectsRequestsWaitForTheirTurn(t *testing.T) {
 			t.Fatal("three requests are under way, and two may be")
 		default:
 		}
-		admit(t, l, "user:bob").leave() // waits for nobody else's
+		admit(t, l, "user:bob").leave() // does not wait for another's
 		first.leave()
 		third := <-admitted
 		second.leave()
@@ -173,7 +173,7 @@ func TestHeldRequestsAreBoundedApart(t *testing.T) {
 	})
 }
 
-// Who asks for many first reads waits for their own, and not others for them.
+// A subject that asks for many first reads waits for its own, and others do not.
 func TestOneSubjectCannotFillTheLineToElectric(t *testing.T) {
 	limited(t, Limits{Rate: 1e6, Burst: 1e6, Concurrent: 2, Reads: 3}, 0, 0, func(t *testing.T, l *limiter) {
 		ctx, cancel := context.WithCancel(t.Context())

@@ -8,7 +8,7 @@ import (
 	"github.com/shapegate/shapegate/proxy"
 )
 
-func TestASubjectsFirstReadsTakeNobodyElsesTurn(t *testing.T) {
+func TestASubjectsFirstReadsDoNotDelayOtherSubjects(t *testing.T) {
 	d := deploy(t, configured(func(c *proxy.Config) {
 		c.Limits = proxy.Limits{Rate: 1e6, Burst: 1e6, Concurrent: 2, Reads: 3}
 	}))

@@ -37,7 +37,7 @@ func TestRowsMoveInAndOut(t *testing.T) {
 			d.exec("UPDATE tasks SET title = 'moved', project = $1 WHERE id = $2", project, full(tt.id))
 			a := alice.get("/v1/shapes/tasks?" + first.onward()).says(append(tt.want, "up-to-date")...)
 			if strings.Contains(string(a.body), "old_value") || strings.Contains(string(a.body), "p2") || strings.Contains(string(a.body), "p3") {
-				t.Errorf("it tells where the row came from, or went: %s", a.body)
+				t.Errorf("it says where the row came from, or went: %s", a.body)
 			}
 		})
 	}
@@ -45,7 +45,7 @@ func TestRowsMoveInAndOut(t *testing.T) {
 
 // What a row was before it came in was never the reader's to see, nor is what
 // becomes of it once it has left.
-func TestAMoveTellsNothingOfTheOtherSide(t *testing.T) {
+func TestAMoveSendsNothingOfTheOtherSide(t *testing.T) {
 	d := deploy(t)
 	alice := d.as("alice")
 	first := alice.get("/v1/shapes/tasks?offset=-1")
@@ -54,7 +54,7 @@ func TestAMoveTellsNothingOfTheOtherSide(t *testing.T) {
 	d.exec("UPDATE tasks SET title = 'his again', project = 'p2' WHERE id = $1", full("a2"))
 	a := alice.get("/v1/shapes/tasks?"+first.onward()).says("insert a2", "delete a2", "up-to-date")
 	if strings.Contains(string(a.body), "draft") || strings.Contains(string(a.body), "his again") || strings.Contains(string(a.body), "p2") {
-		t.Errorf("it tells of the other side: %s", a.body)
+		t.Errorf("it names the other side: %s", a.body)
 	}
 	if got := *a.messages()[1].Value["title"]; got != "for both" {
 		t.Errorf("the delete has the title %q, not the one that the reader knew", got)
@@ -91,7 +91,7 @@ func TestAChangeOfKeyIsADeleteAndAnInsert(t *testing.T) {
 	first, his := alice.get("/v1/shapes/documents?offset=-1"), bob.get("/v1/shapes/documents?offset=-1")
 
 	d.exec("UPDATE documents SET id = $1 WHERE id = $2", full("d8"), full("d1")) // alice's to alice's
-	d.exec("UPDATE documents SET id = $1 WHERE id = $2", full("d9"), full("d2")) // alice's to nobody's
+	d.exec("UPDATE documents SET id = $1 WHERE id = $2", full("d9"), full("d2")) // alice's to one that is not granted
 	d.exec("UPDATE documents SET id = $1 WHERE id = $2", full("d2"), full("d3")) // bob's to alice's
 
 	a := alice.get("/v1/shapes/documents?"+first.onward()).
@@ -112,8 +112,8 @@ func TestAChangeOfKeyIsADeleteAndAnInsert(t *testing.T) {
 	}
 }
 
-// A key does not tell a column that is not of it, so the other row stays unnamed.
-func TestAKeyChangeIsNotNamedWhereTheKeyDoesNotTellWhoMaySeeIt(t *testing.T) {
+// A key does not have a column that is not of it, so the other row stays unnamed.
+func TestAKeyChangeIsNotNamedWhereTheKeyDoesNotDecideVisibility(t *testing.T) {
 	d := deploy(t)
 	alice := d.as("alice")
 	first := alice.get("/v1/shapes/tasks?offset=-1")

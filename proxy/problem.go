@@ -50,7 +50,7 @@ var statuses = map[kind]int{
 	unavailable:        http.StatusServiceUnavailable,
 }
 
-// problem is a failure as the client is told of it. Its message is written here
+// problem is a failure as the client sees it. Its message is written here
 // or in proxy/subset, for clients: it quotes no cause. The cause is for the log.
 type problem struct {
 	kind       kind
@@ -84,10 +84,10 @@ func invalid(field, message string) *problem {
 	return &problem{kind: badRequest, field: field, message: message}
 }
 
-// retryFeed is how long it may take until a feed ends that nobody reads.
+// retryFeed is how long it may take until a feed without readers ends.
 const retryFeed = 30 * time.Second
 
-// defaultRetry is how long a client is asked to wait where nobody said.
+// defaultRetry is how long a client is asked to wait by default.
 const defaultRetry = time.Second
 
 func (p *problem) retryHeader() string {
@@ -98,7 +98,7 @@ func (p *problem) retryHeader() string {
 	return strconv.Itoa(int((d + time.Second - 1) / time.Second))
 }
 
-// problemOf turns any error into what the client is told. It is the one place
+// problemOf turns any error into an answer to the client. It is the one place
 // that knows which failure gets which answer.
 func problemOf(err error) *problem {
 	var (
@@ -155,7 +155,7 @@ func authProblem(err error) *problem {
 	case authz.Denied:
 		return &problem{kind: forbidden, message: "not permitted", cause: err}
 	case authz.Unanswerable:
-		return &problem{kind: unanswerable, message: "whether you are permitted cannot be told", cause: err}
+		return &problem{kind: unanswerable, message: "your permission cannot be evaluated", cause: err}
 	case authz.Invalid:
 		// What is asked of SpiceDB is built here, but for the revision.
 		return &problem{kind: badRequest, field: freshnessField, message: "not a ZedToken of this SpiceDB, or one that is too old", cause: err}

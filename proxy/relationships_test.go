@@ -2,30 +2,30 @@ package proxy_test
 
 import "github.com/shapegate/shapegate/authz/spicedb"
 
-// told returns once the proxy has been told of everything that was written.
-func (d *deployment) told() {
+// heard returns once the proxy has heard of everything that was written.
+func (d *deployment) heard() {
 	d.t.Helper()
 	d.check(d.sentinel.Told(d.context()))
 }
 
-// lost returns once the proxy knows that it is not told any more.
+// lost returns once the proxy knows that the watch is lost.
 func (d *deployment) lost() {
 	d.t.Helper()
 	d.check(d.sentinel.Lost(d.context()))
 }
 
-// grant writes relationships, and returns once the proxy has been told.
+// grant writes relationships, and returns once the proxy has heard.
 func (d *deployment) grant(relationships ...string) {
 	d.t.Helper()
-	d.grantUntold(relationships...)
-	d.told()
+	d.grantUnheard(relationships...)
+	d.heard()
 }
 
-// revoke deletes relationships, and returns once the proxy has been told.
+// revoke deletes relationships, and returns once the proxy has heard.
 func (d *deployment) revoke(relationships ...string) {
 	d.t.Helper()
-	d.revokeUntold(relationships...)
-	d.told()
+	d.revokeUnheard(relationships...)
+	d.heard()
 }
 
 // write writes a relationship, does not wait, and returns the write's ZedToken.
@@ -38,14 +38,14 @@ func (d *deployment) write(relationship string) string {
 	return token
 }
 
-// grantUntold writes relationships, and does not wait.
-func (d *deployment) grantUntold(relationships ...string) {
+// grantUnheard writes relationships, and does not wait.
+func (d *deployment) grantUnheard(relationships ...string) {
 	d.t.Helper()
 	d.check(d.spicedb.Touch(d.t.Context(), relationships...))
 }
 
-// revokeUntold deletes relationships, and does not wait.
-func (d *deployment) revokeUntold(relationships ...string) {
+// revokeUnheard deletes relationships, and does not wait.
+func (d *deployment) revokeUnheard(relationships ...string) {
 	d.t.Helper()
 	d.check(d.spicedb.Delete(d.t.Context(), relationships...))
 }

@@ -63,7 +63,7 @@ func TestAnotherReplicaDeletesARowThatLeftWhatWasLost(t *testing.T) {
 }
 
 // The old grants are looked up at the revision that the handle names.
-func TestAReplicaThatNeverSawTheOldGrantsTellsWhatChanged(t *testing.T) {
+func TestAReplicaThatNeverSawTheOldGrantsResyncs(t *testing.T) {
 	for _, live := range []string{"", "live=true&", sse} {
 		d := deploy(t)
 		alice, path := d.as("alice"), "/v1/shapes/documents?"
@@ -104,7 +104,7 @@ func TestAnotherReplicaKnowsWhetherAResyncArrived(t *testing.T) {
 
 // A subset carries no rows but those that the handle names: another replica could not
 // know of them.
-func TestASubsetBringsNothingBeyondItsHandle(t *testing.T) {
+func TestASubsetBringsNothingThatItsHandleDoesNotName(t *testing.T) {
 	d := deploy(t)
 	alice, path := d.as("alice"), "/v1/shapes/documents?log=changes_only&"
 	first := alice.get(path + "offset=now")
@@ -157,9 +157,9 @@ func TestTwoReplicasBehindARoundRobinCostNobodyARefetch(t *testing.T) {
 		doc := "d" + string(rune('1'+i%4))
 		switch i % 3 {
 		case 0:
-			d.grantUntold(sees("alice", doc))
+			d.grantUnheard(sees("alice", doc))
 		case 1:
-			d.revokeUntold(sees("alice", doc))
+			d.revokeUnheard(sees("alice", doc))
 		default:
 			d.execUnread("UPDATE documents SET title = title || '+' WHERE id = $1", full(doc))
 		}

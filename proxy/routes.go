@@ -61,7 +61,7 @@ func (h *Handler) newRoutes() http.Handler {
 	})
 }
 
-// common sets what every answer has: that nobody may keep it for anybody else.
+// common sets the headers of every answer: no cache may keep it for another person.
 func (h *Handler) common(c *gin.Context) {
 	h.cors.HandlerFunc(c.Writer, c.Request)
 	head := c.Writer.Header()
@@ -122,9 +122,8 @@ func (h *Handler) recover(c *gin.Context) {
 // the answer had begun.
 func (h *Handler) fail(c *gin.Context, err error) {
 	if c.Request.Context().Err() != nil && !bodyOf(c).isFailed() {
-		// Nobody is there to be answered; or somebody is, and the server gave up.
-		// Then the headers may be out, and a body that just ends would pass for all
-		// that there is.
+		// The client is gone, or the server gave up. In the second case the headers may
+		// be out, and a body that just ends would pass for the whole answer.
 		panic(http.ErrAbortHandler)
 	}
 	p := problemOf(err)

@@ -40,7 +40,7 @@ func (h *Handler) serveShape(name func(*gin.Context) string) gin.HandlerFunc {
 }
 
 // newExchange authenticates a request, and admits it within its subject's limits. Without
-// credentials that hold, nothing is told of what there is.
+// valid credentials, the answer does not say which shapes there are.
 func (h *Handler) newExchange(c *gin.Context) (*exchange, error) {
 	if h.ready != nil && !h.ready() {
 		return nil, &problem{kind: unavailable, message: "starting"}

@@ -61,7 +61,7 @@ func (h *Handler) createSession(c *gin.Context) {
 	c.JSON(http.StatusCreated, body)
 }
 
-// showSession tells a session whose it is, and for how long.
+// showSession answers whose session it is, and when it ends.
 func (h *Handler) showSession(c *gin.Context) {
 	s, err := h.sessionOf(c.Request.Context(), c.Request)
 	if err == nil {
@@ -110,7 +110,7 @@ func sessionBody(s session.Session) gin.H {
 	return gin.H{"subject": s.Subject.String(), "expires_at": s.Expires.UTC().Format(time.RFC3339)}
 }
 
-// Cookie is how browsers are told to keep a session's cookie. Scripts never see it.
+// Cookie is the form of a session's cookie. Scripts never see it.
 type Cookie struct {
 	// SameSite says which requests of other sites' pages carry the cookie. Lax, the
 	// default, keeps it out of all but links that are followed. None is for an

@@ -14,7 +14,7 @@ import (
 	"github.com/shapegate/shapegate/proxy"
 )
 
-// sessionBody is what is told of a session.
+// sessionBody is an answer about a session.
 type sessionBody struct {
 	Subject string
 	Expires time.Time `json:"expires_at"`
@@ -168,7 +168,7 @@ func TestTheCookieIsAsItIsConfigured(t *testing.T) {
 		d := deploy(t, configured(func(c *proxy.Config) { c.Cookie = tt.cookie }))
 		a := d.as("alice").post("/v1/session", "").is(http.StatusCreated)
 		gone := d.anybody().with("Cookie", "shapegate_session="+a.session().Token).do(http.MethodDelete, "/v1/session", "").is(http.StatusNoContent)
-		// A browser deletes a cookie only if told so with the same attributes.
+		// A browser deletes a cookie only by one with the same attributes.
 		for _, cookie := range []*http.Cookie{a.cookie(), gone.cookie()} {
 			if cookie.SameSite != tt.want || cookie.Secure == tt.cookie.Insecure || !cookie.HttpOnly {
 				t.Errorf("%+v: the cookie is %v", tt.cookie, cookie)

@@ -112,8 +112,8 @@ func (s *shape) newLogSpec(params map[string]string, replica electric.Replica) *
 // readsStored reports whether first reads are answered with Electric's stored log.
 func (s *shape) readsStored() bool { return s.def.FirstRead == schema.Stored }
 
-// needsFullReplica reports whether a change has to carry the whole row for its
-// visibility to be told: where a filter's column is not of the primary key, it
+// needsFullReplica reports whether a change has to carry the whole row, so that its
+// visibility can be decided: where a filter's column is not of the primary key, it
 // can change, and most changes do not mention it.
 func (s *shape) needsFullReplica() bool {
 	table := s.table.Load()
@@ -190,8 +190,8 @@ func (s *shape) question(subject authz.Subject, params map[string]string, rc req
 }
 
 // requirement fills in the params of a requirement. A param's value comes from
-// the client: one that is no object id names no object, so nobody can hold
-// anything on it.
+// the client: one that is no object id names no object, so there can be no permission
+// on it.
 func requirement(r *schema.Requirement, params map[string]string) (*authz.Requirement, error) {
 	if r == nil {
 		return nil, nil

@@ -25,7 +25,7 @@ func (d *deployment) woken() (n int) {
 	return n
 }
 
-func TestManyWhoWaitAreOneRequestAtElectric(t *testing.T) {
+func TestManyWaitingReadersAreOneRequestAtElectric(t *testing.T) {
 	d := deploy(t)
 	var polls []*held
 	for range 20 {
@@ -59,7 +59,7 @@ func TestManyWhoWaitAreOneRequestAtElectric(t *testing.T) {
 	}
 }
 
-// Who may see nothing of what is written is not woken, and yet comes further.
+// A reader that may see nothing of what is written is not woken, and its offset moves on all the same.
 func TestAWaitThatBringsNothingMovesOn(t *testing.T) {
 	d := deploy(t, configured(func(c *proxy.Config) { c.LongPollTimeout = 200 * time.Millisecond }))
 	alice := d.as("alice")
@@ -88,7 +88,7 @@ func TestEqualAnswersAreTheSameOnes(t *testing.T) {
 	}
 }
 
-func TestAnswersAreZippedForThoseWhoTakeIt(t *testing.T) {
+func TestAnswersAreZippedForClientsThatAcceptGzip(t *testing.T) {
 	d := deploy(t)
 	alice := d.as("alice")
 	path := "/v1/shapes/documents?"
@@ -115,7 +115,7 @@ func TestAnswersAreZippedForThoseWhoTakeIt(t *testing.T) {
 	}
 }
 
-func TestTooManyWhoWaitAreSentAway(t *testing.T) {
+func TestTooManyWaitingRequestsAreRefused(t *testing.T) {
 	d := deploy(t, configured(func(c *proxy.Config) { c.Waiting, c.WaitingPerSubject = 3, 2 }))
 	path := "/v1/shapes/documents?live=true&"
 	hold := func(person string) *held {
@@ -158,7 +158,7 @@ func TestTooManyFeedsAreNotStarted(t *testing.T) {
 	d.as("carol").get("/v1/shapes/current?offset=now&replica=full").isAway()
 }
 
-// A reader that does not take its answer keeps nobody else from theirs.
+// A reader that does not take its answer does not delay others.
 func TestASlowReaderIsNotWaitedFor(t *testing.T) {
 	d := deploy(t)
 	alice := d.as("alice")
@@ -188,7 +188,7 @@ func TestASlowReaderIsNotWaitedFor(t *testing.T) {
 	closing((<-resp).Body)
 }
 
-func TestManyWhoWaitOverHTTP2(t *testing.T) {
+func TestManyReadersWaitOverHTTP2(t *testing.T) {
 	d := deploy(t)
 	server := httptest.NewUnstartedServer(d.handler)
 	server.EnableHTTP2 = true

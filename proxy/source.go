@@ -19,7 +19,7 @@ type source struct {
 	limiter  *limiter
 	shape    *shape
 	spec     *electric.LogSpec
-	subject  string // to whom the feed is charged
+	subject  string // the feed counts against it
 	narrowed bool   // the spec has not all columns of the shape
 
 	feed       *feed.Feed // nil until it is read

@@ -156,7 +156,7 @@ func TestARowOfALongPollIsTakenAwayByItsKey(t *testing.T) {
 		d.read()
 		poll = k.reader.hold(k.onward() + "&live=true")
 		d.waitHeld(1)
-		d.revokeUntold(s.grants[1])
+		d.revokeUnheard(s.grants[1])
 		k.take(poll.answer())
 		k.holds(s.key)
 	})
@@ -175,7 +175,7 @@ func TestARowOfAnEventStreamIsTakenAwayByItsKey(t *testing.T) {
 		}
 		k.holds(s.key, s.second)
 		d.read()
-		d.revokeUntold(s.grants[1])
+		d.revokeUnheard(s.grants[1])
 		for event := range stream.events { // to the delete, or to the stream's end
 			if data, ok := strings.CutPrefix(event, "data: "); ok {
 				var m message
@@ -204,7 +204,7 @@ func TestARowOfAFirstReadIsTakenAwayByItsKey(t *testing.T) {
 		d.revoke(s.grants[1])
 		k.read()
 		k.holds(s.key)
-		d.exec(s.remove) // which the log tells
+		d.exec(s.remove) // which the log brings
 		k.read()
 		k.holds()
 	})
@@ -224,7 +224,7 @@ func TestARowOfASubsetIsTakenAwayByItsKey(t *testing.T) {
 		d.revoke(s.grants[1])
 		k.take(k.reader.get(k.onward() + "&log=changes_only"))
 		k.holds(s.key)
-		d.exec(s.remove) // which the log tells
+		d.exec(s.remove) // which the log brings
 		k.take(k.reader.get(k.onward() + "&log=changes_only"))
 		k.holds()
 	})

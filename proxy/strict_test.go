@@ -25,7 +25,7 @@ func TestAStrictShapeSendsNothingThatWasRevokedWhileItWasRead(t *testing.T) {
 	d.grant("document:" + full("d1") + "#viewer@user:alice")
 	revokeDuring()
 	subset := alice.post("/v1/shapes/vault?offset=now&log=changes_only", `{"where":"true = true"}`).holds("d2")
-	// The log tells, since the handle names what the rows were asked for with.
+	// The log brings it, since the handle names what the rows were asked for with.
 	alice.get("/v1/shapes/vault?log=changes_only&"+subset.onward()).says("delete d1", "up-to-date")
 	if n := d.metric("shapegate_rows_withheld_total"); n != 0 {
 		t.Errorf("a revocation is counted as a defect of Electric: %v", n)

@@ -124,7 +124,7 @@ func (x *exchange) parseSubset(body []byte, query map[string][]string) (*subset.
 	}
 }
 
-// explainSubset tells a client whose where was refused so. The filter's part of it is
+// explainSubset makes a 400 of a where that Electric refused. The filter's part of it is
 // known to be good, so what Electric refuses is the client's: most often a value that its
 // column's type cannot hold.
 func (x *exchange) explainSubset(err error) error {

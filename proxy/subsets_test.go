@@ -146,7 +146,7 @@ func TestElectricIsAskedForSubsetsWithoutAHandle(t *testing.T) {
 	}
 }
 
-func TestASubsetOfWhatNobodyGrantedIsEmpty(t *testing.T) {
+func TestASubsetWithoutGrantsIsEmpty(t *testing.T) {
 	d := deploy(t)
 	d.as("mallory").post("/v1/shapes/documents", `{"where":"true"}`).holds()
 }

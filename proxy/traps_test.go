@@ -11,7 +11,7 @@ import (
 
 // A grant covers the present of a row, not its past.
 
-func TestWhatWasWrittenBeforeAGrantIsNotTold(t *testing.T) {
+func TestWhatWasWrittenBeforeAGrantIsNotSent(t *testing.T) {
 	for _, tt := range []struct {
 		name, shape, grant, write string
 		want                      []string
@@ -35,20 +35,20 @@ func TestWhatWasWrittenBeforeAGrantIsNotTold(t *testing.T) {
 			for _, a := range []*answer{alice.get(path + first.onward()), alice.get(path + "live=true&" + first.onward())} {
 				a.says(tt.want...)
 				if text := string(a.body); strings.Contains(text, "draft") || !strings.Contains(text, "clean") {
-					t.Errorf("told %s", text)
+					t.Errorf("sent %s", text)
 				}
 			}
 			s := alice.stream(path + sse + first.onward())
 			for _, m := range s.says(tt.want...) {
 				if m.Headers.Operation == "insert" && *m.Value["title"] != "clean" {
-					t.Errorf("told %s", *m.Value["title"])
+					t.Errorf("sent %s", *m.Value["title"])
 				}
 			}
 		})
 	}
 }
 
-func TestWhatWasWrittenWhileAGrantWasTakenAwayIsNotTold(t *testing.T) {
+func TestWhatWasWrittenWhileAGrantWasTakenAwayIsNotSent(t *testing.T) {
 	d := deploy(t)
 	alice := d.as("alice")
 	first := alice.get("/v1/shapes/documents?offset=-1")
@@ -60,7 +60,7 @@ func TestWhatWasWrittenWhileAGrantWasTakenAwayIsNotTold(t *testing.T) {
 	a := alice.get("/v1/shapes/documents?"+first.onward()).
 		says("update d2 title=hers", "insert d1", "snapshot-end", "up-to-date")
 	if strings.Contains(string(a.body), "draft") {
-		t.Errorf("told %s", a.body)
+		t.Errorf("sent %s", a.body)
 	}
 }
 
@@ -72,13 +72,13 @@ func TestARowThatMovesIntoWhatIsGrantedHasNoPast(t *testing.T) {
 	d.exec("UPDATE tasks SET project = 'p1', title = 'open' WHERE id = $1", full("a3"))
 	a := alice.get("/v1/shapes/tasks?"+first.onward()).says("insert a3", "up-to-date")
 	if strings.Contains(string(a.body), "secret of p2") {
-		t.Errorf("told %s", a.body)
+		t.Errorf("sent %s", a.body)
 	}
 }
 
 // Electric's log runs behind the table: what a snapshot has seen comes later.
 
-func TestALateMessageDoesNotTellThePastOfAGrantedRow(t *testing.T) {
+func TestALateMessageDoesNotSendThePastOfAGrantedRow(t *testing.T) {
 	eachKindOfWaiting(t, "documents", alice, func(l *heldLog) {
 		l.d.electric.FallBehind()
 		l.d.exec("UPDATE documents SET title = 'a draft' WHERE id = $1", full("d3"))
@@ -92,7 +92,7 @@ func TestALateMessageDoesNotTellThePastOfAGrantedRow(t *testing.T) {
 	})
 }
 
-func TestALateMessageDoesNotTellThePastAfterAFurtherGrant(t *testing.T) {
+func TestALateMessageDoesNotSendThePastAfterAFurtherGrant(t *testing.T) {
 	eachKindOfWaiting(t, "documents", alice, func(l *heldLog) {
 		l.d.electric.FallBehind()
 		l.d.exec("UPDATE documents SET title = 'a draft' WHERE id = $1", full("d3"))
@@ -107,7 +107,7 @@ func TestALateMessageDoesNotTellThePastAfterAFurtherGrant(t *testing.T) {
 	})
 }
 
-func TestALateMessageTellsThatALostRowLeft(t *testing.T) {
+func TestALateMessageDeletesALostRowThatLeft(t *testing.T) {
 	eachKindOfWaiting(t, "tasks", alice, func(l *heldLog) {
 		l.d.electric.FallBehind()
 		l.d.exec("UPDATE tasks SET project = 'p2' WHERE id = $1", full("a1")) // which she holds
@@ -120,7 +120,7 @@ func TestALateMessageTellsThatALostRowLeft(t *testing.T) {
 }
 
 // A row leaves what its reader has and comes into what it is granted: the snapshot has
-// brought it by the time the log tells that it left.
+// brought it by the time the log has that it left.
 func TestALateMessageDoesNotTakeAwayARowThatWentOn(t *testing.T) {
 	eachKindOfWaiting(t, "tasks", alice, func(l *heldLog) {
 		l.d.electric.FallBehind()
@@ -161,8 +161,8 @@ func TestALateMessageDoesNotEndARowThatASnapshotBrought(t *testing.T) {
 	alice.get("/v1/shapes/documents?"+at.onward()).says("insert d1", "up-to-date") // the present state
 }
 
-// What an earlier stream or a subset brought may have ended by the time that it would be
-// told again: that snapshot does not have it, and only the log tells that it is gone.
+// What an earlier stream or a subset brought may have been deleted by the time that it
+// would be sent again: that snapshot does not have it, and only the log has the delete.
 func TestALateMessageEndsARowThatCameBeforeTheSnapshot(t *testing.T) {
 	for _, kind := range []string{"live=true&", sse} {
 		d := deploy(t)
@@ -191,7 +191,7 @@ func TestALateMessageEndsARowThatCameBeforeTheSnapshot(t *testing.T) {
 	}
 }
 
-// What a lost stream brought is not there: what comes late tells of it.
+// What a lost stream brought is not with the client: what comes late brings it.
 func TestALateMessageBringsARowThatALostStreamBrought(t *testing.T) {
 	d := deploy(t, granting("task:"+full("a5")+"#viewer@user:alice"))
 	alice := d.as("alice")
@@ -209,7 +209,7 @@ func TestALateMessageBringsARowThatALostStreamBrought(t *testing.T) {
 	alice.get(path+first.onward()).says("insert a5", "update a5 project=p9 title=new", "insert a2", "snapshot-end", "up-to-date")
 }
 
-// Of what is lost, the client is told what it may have.
+// Of what is lost, the client gets deletes for what it may have.
 
 func TestOfARowThatCameAfterALossNothingButTheKeyIsSent(t *testing.T) {
 	d := deploy(t)
@@ -229,7 +229,7 @@ func TestOfARowThatCameAfterALossNothingButTheKeyIsSent(t *testing.T) {
 	}
 }
 
-// Nor of one that had left before the stream's snapshot, though the log tells that later.
+// Nor of one that had left before the stream's snapshot, though the log brings that later.
 func TestARowThatLeftBeforeALostStreamIsNotNamed(t *testing.T) {
 	d := deploy(t)
 	alice := d.as("alice")
@@ -248,7 +248,7 @@ func TestARowThatLeftBeforeALostStreamIsNotNamed(t *testing.T) {
 	alice.get(path+first.onward()).says("snapshot-end", "up-to-date")
 }
 
-func TestAGrantThatCameAndWentIsNotTold(t *testing.T) {
+func TestNothingIsSentOfAGrantThatCameAndWent(t *testing.T) {
 	d := deploy(t)
 	alice := d.as("alice")
 	for shape, change := range map[string]string{"documents": sees("alice", "d3"), "tasks": "project:p2#viewer@user:alice"} {
@@ -262,7 +262,7 @@ func TestAGrantThatCameAndWentIsNotTold(t *testing.T) {
 		// The answer was lost on its way, for all that is known.
 		a := alice.get(path + first.onward())
 		if list := a.messages(); len(list) > 2 || strings.Contains(string(a.body), full("a2")) {
-			t.Errorf("%s: told %s", shape, a.body)
+			t.Errorf("%s: sent %s", shape, a.body)
 		}
 	}
 }
@@ -284,17 +284,17 @@ func TestAKeyChangeDoesNotNameARowThatWasHidden(t *testing.T) {
 	d.exec("UPDATE documents SET id = $1 WHERE id = $2", full("d7"), full("d1"))
 	a := alice.get("/v1/shapes/documents?"+first.onward()).says("delete d1", "up-to-date")
 	if strings.Contains(string(a.body), full("d7")) {
-		t.Errorf("told %s", a.body)
+		t.Errorf("sent %s", a.body)
 	}
 	d.grant(sees("alice", "d7"))
 	a = alice.get("/v1/shapes/documents?"+first.onward()).says("delete d1", "insert d7", "snapshot-end", "up-to-date")
 	if strings.Contains(string(a.body), "key_change") {
-		t.Errorf("told %s", a.body)
+		t.Errorf("sent %s", a.body)
 	}
 }
 
 // A row that an earlier stream brought may end before the client comes back.
-func TestTheEndOfARowThatAnEarlierStreamBroughtIsTold(t *testing.T) {
+func TestTheDeleteOfARowThatAnEarlierStreamBroughtIsSent(t *testing.T) {
 	for _, kind := range []string{"live=true&", sse} {
 		d := deploy(t, configured(func(c *proxy.Config) { c.StreamTimeout = 500 * time.Millisecond }))
 		alice := d.as("alice")
@@ -315,7 +315,7 @@ func TestTheEndOfARowThatAnEarlierStreamBroughtIsTold(t *testing.T) {
 }
 
 // Unless the client shows, by where it resumes, that it got it.
-func TestWhatAStreamsClientSurelyHasIsNotToldAgain(t *testing.T) {
+func TestWhatAStreamsClientSurelyHasIsNotSentAgain(t *testing.T) {
 	d := deploy(t)
 	alice := d.as("alice")
 	first := alice.get("/v1/shapes/documents?offset=-1")
@@ -338,7 +338,7 @@ func TestWhatAStreamsClientSurelyHasIsNotToldAgain(t *testing.T) {
 	for _, offset := range []string{first.offset(), "0_0", lsn + "_0"} {
 		a := alice.get("/v1/shapes/documents?handle=" + advanced + "&offset=" + offset).is(http.StatusOK)
 		if strings.Contains(string(a.body), "draft") {
-			t.Errorf("told %s", a.body)
+			t.Errorf("sent %s", a.body)
 		}
 	}
 }
@@ -347,11 +347,11 @@ func TestARowWrittenAndGrantedAtOnceEndsInItsNewestState(t *testing.T) {
 	eachKindOfWaiting(t, "documents", alice, func(l *heldLog) {
 		for i := range 10 {
 			id := full("d2" + string(rune('0'+i)))
-			l.d.grantUntold("document:" + id + "#viewer@user:alice")
+			l.d.grantUnheard("document:" + id + "#viewer@user:alice")
 			l.d.exec("INSERT INTO documents (id, title) VALUES ($1, 'new')", id)
 			l.d.exec("UPDATE documents SET title = 'newest' WHERE id = $1", id)
 		}
-		l.d.told()
+		l.d.heard()
 		rows := make(map[string]string)
 		for len(rows) < 10 || strings.Contains(strings.Join(values(rows), " "), "new ") {
 			var list []message
@@ -378,8 +378,8 @@ func values(m map[string]string) (all []string) {
 	return all
 }
 
-// What a stream tells may be lost on its way: the next answer must not count on it.
-func TestWhatALostStreamToldIsToldAgain(t *testing.T) {
+// What a stream sends may be lost on its way: the next answer must not count on it.
+func TestWhatALostStreamBroughtIsSentAgain(t *testing.T) {
 	d := deploy(t)
 	alice := d.as("alice")
 	path := "/v1/shapes/documents?"
@@ -390,7 +390,7 @@ func TestWhatALostStreamToldIsToldAgain(t *testing.T) {
 	s.says("insert d3", "snapshot-end", "up-to-date") // which she gets
 	adopted := s.adopted()
 	d.exec("DELETE FROM documents WHERE id = $1", full("d3"))
-	s.says("delete d3", "up-to-date") // which she does not, nor what another stream tells
+	s.says("delete d3", "up-to-date") // which she does not get, nor what another stream sends
 	d.grant(sees("alice", "d4"))
 	lost := alice.stream(path + sse + adopted)
 	lost.says("delete d3", "insert d4", "snapshot-end", "up-to-date")

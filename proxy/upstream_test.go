@@ -102,7 +102,7 @@ func (u *upstream) requests() []asked {
 	return slices.Clone(u.all)
 }
 
-// byReaders are the requests that were made for somebody's, and not those by which
+// byReaders are the requests that were made for a reader's, and not those by which
 // feeds follow their logs, which come when they come.
 func (u *upstream) byReaders() []asked {
 	return slices.DeleteFunc(u.requests(), asked.live)

@@ -44,7 +44,7 @@ func (w *watches) watch(c credentials, sessions Sessions, now time.Time) (ended 
 }
 
 // watchSession has the watch end with the session. It calls without the lock, since
-// the end of a session may be told within the call.
+// the session may end within the call.
 func (w *watches) watchSession(c credentials, one *credentialWatch, sessions Sessions) {
 	stop := sessions.Watch(c.token, func() { w.end(one) })
 	w.mu.Lock()

@@ -12,7 +12,7 @@ import (
 	"github.com/shapegate/shapegate/authz/session"
 )
 
-// sessionsOfOne is a store of one session, which ends when it is told to.
+// sessionsOfOne is a store of one session, which ends on command.
 type sessionsOfOne struct {
 	mu       sync.Mutex
 	watching map[int]func()
@@ -91,7 +91,7 @@ func TestWatchedCredentialsEndWhenTheyExpire(t *testing.T) {
 				time.Sleep(time.Millisecond)
 				synctest.Wait()
 				if !isClosed(ended) {
-					t.Error("they have expired, and nobody is told")
+					t.Error("they have expired, and the watch goes on")
 				}
 			})
 		})
@@ -107,13 +107,13 @@ func TestWatchedCredentialsEndWithTheirSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !isClosed(ended) {
-		t.Error("the session has ended, and nobody is told")
+		t.Error("the session has ended, and the watch goes on")
 	}
 	again, stop := watched(t, h, credentials{token: "sgs_x", session: true})
 	defer stop()
 	_ = s.Delete(t.Context(), "")
 	if !isClosed(again) {
-		t.Error("a second watch is not told")
+		t.Error("a second watch goes on")
 	}
 }
 
@@ -137,7 +137,7 @@ func TestRequestsWithTheSameCredentialsShareAWatch(t *testing.T) {
 	}
 	_ = s.Delete(t.Context(), "")
 	if !isClosed(all[0]) {
-		t.Error("the last one is not told")
+		t.Error("the last one goes on")
 	}
 	stops[0]()
 	if len(s.watching) != 0 || len(h.watches.byKey) != 0 {

@@ -65,7 +65,7 @@ func (r reader) wholeFrom(path string, at *answer) (list []message) {
 	return nil
 }
 
-func TestASubsetOfWhoeverMaySeeEverythingHasNoFilter(t *testing.T) {
+func TestASubsetOfAReaderThatSeesEveryRowHasNoFilter(t *testing.T) {
 	d := deploy(t)
 	d.as("carol").post("/v1/shapes/office", `{"where":"\"title\" > 'o'"}`).holds("d1", "d2", "d3")
 	d.as("alice").post("/v1/shapes/board", `{"where":"true"}`).holds("d1", "d2", "d3", "d4")
@@ -87,7 +87,7 @@ func TestToLoseUnrestrictedIsAChangeOfGrants(t *testing.T) {
 	carol.get(path + restricted.onward()).mustRefetch(restricted)
 }
 
-func TestWhoeverLosesTheGateIsForbidden(t *testing.T) {
+func TestAReaderThatLosesTheGateIsForbidden(t *testing.T) {
 	d := deploy(t)
 	alice := d.as("alice")
 	for _, shape := range []string{"board", "office"} {
@@ -103,7 +103,7 @@ func TestWhoeverLosesTheGateIsForbidden(t *testing.T) {
 	d.as("mallory").get("/v1/shapes/office?offset=-1").refused(http.StatusForbidden, "")
 }
 
-func TestAContainersRowsAreForWhomHoldsTheContainer(t *testing.T) {
+func TestAContainersRowsAreForItsHolders(t *testing.T) {
 	d := deploy(t)
 	alice, path := d.as("alice"), "/v1/shapes/project_tasks?project=p1&"
 	list, at := alice.whole(path)

@@ -30,7 +30,7 @@ func (d *document) authorize(e entry, columns []string, params *params) Authoriz
 	if v, ok := f.entries["unrestricted"]; ok {
 		rule.Unrestricted = d.requirement(v, params)
 		if _, ok := f.entries["filter"]; !ok {
-			d.fail(v.key, v.at, "needs a filter: without one, everybody whom the gate lets in sees every row")
+			d.fail(v.key, v.at, "needs a filter: without one, everybody who passes the gate sees every row")
 		}
 	}
 	if v, ok := f.entries["filter"]; ok {

@@ -12,7 +12,7 @@ import (
 // caveatParam is what a parameter of a caveat may be called.
 var caveatParam = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]{0,127}$`)
 
-// maxExact is the largest integer whose neighbours a JSON number can tell apart.
+// maxExact is the largest integer that a JSON number distinguishes from its neighbours.
 const maxExact = 1 << 53
 
 func (d *document) context(v value) map[string]ContextValue {

@@ -11,7 +11,7 @@ import (
 // Error is one thing that is wrong in a file of shape definitions.
 type Error struct {
 	File         string // as it was given to Parse; empty for a Shape that was not parsed
-	Line, Column int    // counted from 1; zero where nobody knows
+	Line, Column int    // counted from 1; zero if unknown
 	Key          string // shapes.documents.authorize.filter[0].column
 	Message      string // for the person who writes the file; it may quote it
 }

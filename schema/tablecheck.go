@@ -7,7 +7,7 @@ import (
 )
 
 // TableDescription is a table as Postgres' catalog has it, or as far as Electric
-// tells of it in its electric-schema header.
+// describes it in its electric-schema header.
 type TableDescription struct {
 	Columns []ColumnDescription
 	Key     []string // the primary key's columns
@@ -118,7 +118,7 @@ func (s Shape) noTable() Finding {
 
 func (s Shape) missingKey(column string) Finding {
 	return s.finding("columns", column, fmt.Sprintf("the primary key's column %q is missing from the columns", column),
-		"add it: Electric tells rows apart by their primary key")
+		"add it: Electric identifies rows by their primary key")
 }
 
 func (s Shape) generated(key, column string) Finding {

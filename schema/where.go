@@ -36,7 +36,7 @@ func (d *document) where(v value, params *params) *Where {
 
 // compileWhere turns the where of shapes.yaml, with its $names, into the one
 // that is sent upstream. There is no Where if there are errors, except that
-// Params are told if they could be read.
+// Params are set if they could be read.
 func compileWhere(text string) (*Where, []error) {
 	if len(text) > maxWhere {
 		return nil, []error{fmt.Errorf("is longer than %d bytes", maxWhere)}

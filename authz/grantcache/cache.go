@@ -23,17 +23,17 @@ type Config struct {
 	Key    authz.FingerprintKey
 
 	// MaxStaleness bounds how old the grants may be that a decision rests on; 0: 5 s.
-	// With a canary in the schema it is also how long the watch may be silent.
+	// With the heartbeat definition in the schema it is also how long the watch may be silent.
 	MaxStaleness time.Duration
 
 	// Heartbeat is how often a heartbeat is written; 0: 1 s.
 	Heartbeat time.Duration
 
-	// Relookup is how often entries in use are looked up again where the schema has no
-	// canary, so that nothing shows a watch that fell silent; 0: 30 s.
+	// Relookup is how often entries in use are looked up again where the schema lacks
+	// the heartbeat definition, so that a silent watch is not noticed; 0: 30 s.
 	Relookup time.Duration
 
-	// Idle is how long entries are kept current that nobody uses; 0: 1 min.
+	// Idle is how long unused entries are kept current; 0: 1 min.
 	Idle time.Duration
 
 	// Questions bounds how many questions are kept current at the same time; 0:

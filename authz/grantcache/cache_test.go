@@ -28,7 +28,7 @@ func TestWhatIsKeptIsNotAskedForAgain(t *testing.T) {
 	})
 }
 
-func TestAChangeConcernsWhomItConcerns(t *testing.T) {
+func TestAChangeTouchesOnlyTheEntriesThatItConcerns(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		update string
@@ -39,7 +39,7 @@ func TestAChangeConcernsWhomItConcerns(t *testing.T) {
 		{"a grant to everybody", "document:d9#viewer@user:*", []string{"document:d9#view", "document:d9#view"}},
 		{"joining a group", "group:g#member@user:alice", []string{"document#view"}},
 		{"a group in a group, in a moment", "group:g#member@group:h#member", nil},
-		{"somebody else's grant", "document:d9#viewer@user:carol", nil},
+		{"another person's grant", "document:d9#viewer@user:carol", nil},
 		{"another relation", "document:d9#owner@user:alice", nil},
 		{"another definition", "folder:d9#viewer@user:alice", nil},
 	} {
@@ -116,7 +116,7 @@ func TestAnAnswerIsNotAskedForAgainForWhatConcernsOthers(t *testing.T) {
 func TestAFirstAnswerSoonAfterAWriteIsAskedForOnceMore(t *testing.T) {
 	w := newWorld("alice document:d1#view", "bob document:d2#view")
 	inBubble(t, w, nil, func(t *testing.T, c *Cache) {
-		decide(t, subscribe(t, c, "bob", document), "[d2]") // for whom the permission is known
+		decide(t, subscribe(t, c, "bob", document), "[d2]") // the permission is known by him
 		w.questions()
 		w.write("document:d9#viewer@user:alice") // and SpiceDB does not see it yet
 		synctest.Wait()
@@ -172,7 +172,7 @@ func TestAPermissionOfWhichNothingIsKnownIsAskedForAtEveryChange(t *testing.T) {
 		decide(t, l, "[d1]")
 		w.mu.Lock()
 		delete(w.deps, "document#view")
-		w.tell(authz.WatchEvent{SchemaChanged: true})
+		w.bring(authz.WatchEvent{SchemaChanged: true})
 		w.mu.Unlock()
 		later(time.Second)
 		w.questions()
@@ -202,7 +202,7 @@ func TestAReaderIsWokenByTheirOwnGrantsAlone(t *testing.T) {
 	})
 }
 
-func TestGrantsThatNobodyUsesAreLetGoAndRemembered(t *testing.T) {
+func TestUnusedGrantsAreDroppedAndRemembered(t *testing.T) {
 	w := newWorld("alice document:d1#view", "alice document:d2#view")
 	inBubble(t, w, nil, func(t *testing.T, c *Cache) {
 		s := subscribe(t, c, "alice", document)
@@ -224,7 +224,7 @@ func TestGrantsThatNobodyUsesAreLetGoAndRemembered(t *testing.T) {
 			t.Errorf("recalled %s, %v", describe(s, g), err)
 		}
 		asks(t, w)
-		// Nobody can name another person's grants.
+		// A person cannot name another person's grants.
 		bob := subscribe(t, c, "bob", document)
 		decide(t, bob, "[]")
 		if _, err := bob.Recall(t.Context(), then.Fingerprint, nil); !errors.Is(err, authz.ErrForgotten) {
@@ -317,7 +317,7 @@ func TestALookupThatDoesNotFitIsUnavailable(t *testing.T) {
 	})
 }
 
-// Ids that nobody holds any more are forgotten; sets that a reader still has are not.
+// Ids that are in no set any more are forgotten; sets that a reader still has are not.
 func TestIDsAreForgottenWithTheSetsThatHeldThem(t *testing.T) {
 	var holds []string
 	for i := range 5000 {
@@ -389,7 +389,7 @@ func TestASchemaChangeIsAChangeOfEverything(t *testing.T) {
 		w.mu.Lock()
 		w.deps["document#view"] = rests("document#reader")
 		w.held["alice document:d2#view"] = true
-		w.tell(authz.WatchEvent{SchemaChanged: true})
+		w.bring(authz.WatchEvent{SchemaChanged: true})
 		w.mu.Unlock()
 		synctest.Wait()
 		decide(t, l, "[d1 d2]")

@@ -129,7 +129,7 @@ func TestDecide(t *testing.T) {
 			wantKind: authz.Unanswerable,
 		},
 		{
-			name: "nobody is unrestricted by a permission that the schema does not have",
+			name: "a permission that the schema does not have makes no subject unrestricted",
 			rule: authz.Rule{
 				Unrestricted: &authz.Requirement{Resource: mainSync.Resource, Permission: "owner"},
 				Filters:      []authz.Filter{document},
@@ -294,7 +294,7 @@ func TestAStrictDecisionIsNeverOlderThanItsQuestion(t *testing.T) {
 		l := subscribe(t, c, "alice", document)
 		decide(t, l, "[d1]")
 		w.questions()
-		w.silent = true // the watch will not tell
+		w.silent = true // the watch will bring nothing
 		for _, holds := range []string{"-alice document:d1#view", "alice document:d2#view"} {
 			w.write("document:d1#viewer@user:alice", holds)
 			want := map[bool]string{true: "[]", false: "[d2]"}[holds[0] == '-']
@@ -373,7 +373,7 @@ func TestAGateThatWasLostMeanwhileIsNotNothing(t *testing.T) {
 			t.Error("equal decisions have two fingerprints")
 		}
 		if _, ok := l.Interrupted(then.At); ok {
-			t.Error("what was written meanwhile would be told")
+			t.Error("what was written meanwhile would be sent")
 		}
 		if _, ok := l.Interrupted(now.At.Add(time.Microsecond)); !ok {
 			t.Error("who begins anew is never done")
@@ -408,7 +408,7 @@ func TestAGateThatWasDeletedAndWrittenAgainIsNotNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			if _, ok := s.Interrupted(then.At); ok {
-				t.Errorf("%s: what was written meanwhile would be told", key)
+				t.Errorf("%s: what was written meanwhile would be sent", key)
 			}
 			if _, ok := s.Interrupted(now.At); !ok {
 				t.Errorf("%s: who begins anew is never done", key)
@@ -480,6 +480,6 @@ func TestDecisionsHaveTheSameFingerprintEverywhere(t *testing.T) {
 		t.Error("two caches give one decision two fingerprints")
 	}
 	if strings.Contains(names[0].String(), "d1") {
-		t.Error("a fingerprint tells an id")
+		t.Error("a fingerprint shows an id")
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/shapegate/shapegate/authz"
 )
 
-// entryKey tells entries apart. A check has a resource, a lookup has none.
+// entryKey identifies an entry. A check has a resource, a lookup has none.
 type entryKey struct {
 	subject    authz.ObjectRef
 	permission permissionKey
@@ -34,7 +34,7 @@ type entry struct {
 	past  past
 }
 
-// heard is what the watch told that may concern the entry.
+// heard is what the watch brought that may concern the entry.
 type heard struct {
 	// whole numbers the newest touch of the answer as a whole. A reader who wants the
 	// answer anew touches it too.

@@ -9,29 +9,29 @@ import (
 	"github.com/shapegate/shapegate/authz"
 )
 
-// freshness is what proves that the watch has told everything that was written up to a
+// freshness proves that the watch has brought everything that was written up to a
 // moment.
 //
-// With a canary in the schema the proof is a heartbeat that came back: what was written
-// before the heartbeat came before it. Nothing else is proof: an event does not say how
-// late it is, and silence says nothing.
+// With the heartbeat definition in the schema, the proof is a heartbeat that came back:
+// what was written before it came before it. Nothing else is proof: an event does not say
+// how late it is, and silence says nothing.
 //
-// Without a canary the proof is that the stream has not broken. A stream that falls
+// Without the definition, the proof is that the stream has not broken. A stream that falls
 // silent without breaking is not noticed. That is why entries are then looked up again
 // every Config.Relookup, which is the bound.
 type freshness struct {
 	c     *Cache
 	bound time.Duration
 
-	mu      sync.Mutex
-	canary  bool
-	open    bool                 // the stream, without a canary
-	proven  time.Time            // what was written before was told, with a canary
-	token   authz.ZedToken       // a revision up to which everything was told,
-	tokenAt time.Time            // and when it was
-	pending map[uint64]time.Time // when the writing of each heartbeat began that is not back
-	last    uint64               // number of the last heartbeat
-	lost    bool                 // readers were woken because entries may not be used
+	mu        sync.Mutex
+	heartbeat bool
+	open      bool                 // the stream, without heartbeats
+	proven    time.Time            // the watch has brought what was written before, with heartbeats
+	token     authz.ZedToken       // a revision up to which the watch has brought everything,
+	tokenAt   time.Time            // and when it was
+	pending   map[uint64]time.Time // when the writing of each heartbeat began that is not back
+	last      uint64               // number of the last heartbeat
+	lost      bool                 // readers were woken because entries may not be used
 }
 
 // isCurrent reports whether entries may be used now.
@@ -42,22 +42,22 @@ func (f *freshness) isCurrent(now time.Time) bool {
 }
 
 func (f *freshness) holds(now time.Time) bool {
-	if !f.canary {
+	if !f.heartbeat {
 		return f.open
 	}
 	return now.Sub(f.proven) <= f.bound
 }
 
-func (f *freshness) hasCanary() bool {
+func (f *freshness) hasHeartbeat() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.canary
+	return f.heartbeat
 }
 
-func (f *freshness) setCanary(has bool) {
+func (f *freshness) setHeartbeat(has bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.canary = has
+	f.heartbeat = has
 }
 
 // setOpen notes that the stream began or ended, and returns what it was before.
@@ -78,23 +78,23 @@ func (f *freshness) justLost(now time.Time) (lost, just bool) {
 	return lost, just
 }
 
-// age is how old the proof is, 0 without a canary.
+// age is how old the proof is, 0 without heartbeats.
 func (f *freshness) age(now time.Time) time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !f.canary || f.proven.IsZero() {
+	if !f.heartbeat || f.proven.IsZero() {
 		return 0
 	}
 	return now.Sub(f.proven)
 }
 
-// begin returns the number of a heartbeat that is about to be written, false without a
-// canary.
+// begin returns the number of a heartbeat that is about to be written, false without
+// the definition.
 func (f *freshness) begin(now time.Time) (uint64, bool) {
 	const most = 64 // without any coming back, the old ones will not
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !f.canary {
+	if !f.heartbeat {
 		return 0, false
 	}
 	f.last++
@@ -125,15 +125,15 @@ func (f *freshness) returned(n uint64, through authz.ZedToken) {
 	}
 }
 
-// complete returns a revision up to which everything was told, if it is from after a
-// moment.
+// complete returns a revision up to which the watch has brought everything, if it is from
+// after a moment.
 func (f *freshness) complete(after time.Time) (authz.ZedToken, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.token, f.token != "" && f.tokenAt.After(after)
 }
 
-// writeHeartbeats writes heartbeats until ctx ends, as long as the schema has a canary.
+// writeHeartbeats writes heartbeats until ctx ends, as long as the schema has the definition.
 // A write that fails, for whatever reason, is tried again: more slowly, and for ever.
 func (f *freshness) writeHeartbeats(ctx context.Context) error {
 	failures := 0

@@ -37,17 +37,17 @@ func restartHalfWay(t *testing.T, method string, kind authz.Kind, spared int, on
 			alice, bob := subscribe(t, c, "alice", document), subscribe(t, c, "bob", document)
 			decide(t, alice, "[d1 d2]")
 			decide(t, bob, "[d1]")
-			bob.Release() // his entry stays, and nobody waits for it
+			bob.Release() // his entry stays, and no reader waits for it
 			w.set(func() {
 				w.away = errDown
 				w.breaks++
 			})
 			later(100 * time.Millisecond)
-			w.set(func() { // what is told in the gap is never told again
+			w.set(func() { // what is written in the gap is never brought
 				delete(w.held, "alice document:d1#view")
 				delete(w.held, "bob document:d1#view")
-				w.tell(authz.WatchEvent{Updates: []authz.RelationshipUpdate{parseUpdate("-document:d1#viewer@group:g#member")}})
-				w.tell(authz.WatchEvent{})
+				w.bring(authz.WatchEvent{Updates: []authz.RelationshipUpdate{parseUpdate("-document:d1#viewer@group:g#member")}})
+				w.bring(authz.WatchEvent{})
 				w.gone = len(w.events)
 				w.away = nil
 				w.methods[method] = authz.E(kind, "ask", errors.New("restarting"))
@@ -85,7 +85,7 @@ func TestWhatMayBeTooOldIsAskedForAnew(t *testing.T) {
 		later(2 * time.Second)
 		w.questions()
 		decide(t, l, "[]")
-		asks(t, w) // the canary is back
+		asks(t, w) // the heartbeat is back
 	})
 }
 
@@ -132,7 +132,7 @@ func TestATokenThatIsTooOldBeginsAnew(t *testing.T) {
 		decide(t, alice, "[d1]")
 		bob := subscribe(t, c, "bob", document)
 		decide(t, bob, "[d2]")
-		bob.Release() // nobody waits for his grants
+		bob.Release() // no reader waits for his grants
 		w.questions()
 		changed := alice.Changed()
 		w.set(func() {
@@ -140,7 +140,7 @@ func TestATokenThatIsTooOldBeginsAnew(t *testing.T) {
 			w.gone = len(w.events) + 1
 			delete(w.held, "alice document:d1#view")
 			w.held["alice document:d3#view"] = true
-			w.tell(authz.WatchEvent{}) // which is gone as well
+			w.bring(authz.WatchEvent{}) // which is gone as well
 		})
 		later(time.Second)
 		if !isClosed(changed) {
@@ -153,7 +153,7 @@ func TestATokenThatIsTooOldBeginsAnew(t *testing.T) {
 	})
 }
 
-// A thousand people wait when SpiceDB goes, and all are told soon; it is not asked a
+// A thousand people wait when SpiceDB goes, and all are answered soon; it is not asked a
 // thousand times. When it is back, it is not asked by all at once either.
 func TestSpiceDBIsNotStampeded(t *testing.T) {
 	const people, calls = 1000, 8
@@ -188,7 +188,7 @@ func TestSpiceDBIsNotStampeded(t *testing.T) {
 			t.Errorf("%d of %d decisions failed", failed, people)
 		}
 		if took := time.Since(began); took > 2*time.Second {
-			t.Errorf("the last was told after %s", took)
+			t.Errorf("the last was answered after %s", took)
 		}
 		if w.calls > 2*calls {
 			t.Errorf("SpiceDB, which is away, was asked %d times", w.calls)
@@ -197,7 +197,7 @@ func TestSpiceDBIsNotStampeded(t *testing.T) {
 		w.set(func() {
 			w.away = nil
 			w.gone = len(w.events) + 1
-			w.tell(authz.WatchEvent{})
+			w.bring(authz.WatchEvent{})
 			w.takes = 10 * time.Millisecond
 		})
 		w.questions()
@@ -240,8 +240,8 @@ func TestASchemaThatCannotBeReadAtFirstIsReadAgain(t *testing.T) {
 		w.mu.Lock()
 		w.unreadable = 2
 		w.deps["document#view"] = rests("document#reader")
-		w.tell(authz.WatchEvent{SchemaChanged: true})
-		w.tell(authz.WatchEvent{Updates: []authz.RelationshipUpdate{parseUpdate("folder:f1#viewer@user:bob")}, Checkpoint: true})
+		w.bring(authz.WatchEvent{SchemaChanged: true})
+		w.bring(authz.WatchEvent{Updates: []authz.RelationshipUpdate{parseUpdate("folder:f1#viewer@user:bob")}, Checkpoint: true})
 		w.mu.Unlock()
 		later(10 * time.Second)
 		changed := l.Changed()
@@ -254,16 +254,16 @@ func TestASchemaThatCannotBeReadAtFirstIsReadAgain(t *testing.T) {
 	})
 }
 
-func TestWithoutACanaryGrantsAreLookedUpNowAndThen(t *testing.T) {
+func TestWithoutTheHeartbeatGrantsAreLookedUpNowAndThen(t *testing.T) {
 	w := newWorld("alice document:d1#view", "bob document:d1#view")
-	w.canary = false
+	w.heartbeat = false
 	inBubble(t, w, nil, func(t *testing.T, c *Cache) {
 		alice, bob := subscribe(t, c, "alice", document), subscribe(t, c, "bob", document)
 		decide(t, alice, "[d1]")
 		decide(t, bob, "[d1]")
 		bob.Release()
 		w.questions()
-		w.set(func() { w.silent = true }) // nobody notices
+		w.set(func() { w.silent = true }) // nothing shows it
 		w.write("document:d1#viewer@user:alice", "-alice document:d1#view")
 		later(31 * time.Second)
 		decide(t, alice, "[]")

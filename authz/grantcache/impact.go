@@ -58,7 +58,7 @@ func (w *watcher) takeUpdates(updates []authz.RelationshipUpdate) {
 // add adds one update of a relation that the permission rests on.
 func (m *impact) add(p *permission, u *authz.RelationshipUpdate) {
 	deps := p.dependencies()
-	// Nothing is behind a person: the relationship concerns nobody else.
+	// A person has no members: the relationship concerns that person alone.
 	ofPerson := u.SubjectRelation == "" && u.Subject.ID != authz.Wildcard && !deps.Walked[u.Subject.Type]
 	ofObject := u.Resource.Type == p.definition
 	s := &m.everyone
@@ -206,7 +206,7 @@ func (w *watcher) touchAll() {
 
 // noteCheck notes a relationship of the object that a check is of. If it was deleted and
 // then written again soon, the check may not have held for a time, whatever SpiceDB said
-// in between: it may have seen the writing before the watch told of it.
+// in between: it may have seen the write before the watch brought it.
 func (p *past) noteCheck(c change, isHeld bool, now time.Time, soon time.Duration) {
 	switch {
 	case c.deleted && !c.written:

@@ -22,7 +22,7 @@ func TestWhatInterruptsAnObject(t *testing.T) {
 		{"a grant of one's own, granted twice", []string{"-" + own}, "[d1]", true},
 		{"a group's grant, given back", []string{"-document:d1#viewer@group:g#member", "document:d1#viewer@group:g#member"}, "[d1]", true},
 		{"a grant of something that is not held", []string{"-document:d9#viewer@user:alice"}, "[]", false},
-		{"somebody else's grant", []string{"-document:d1#viewer@user:bob"}, "[]", false},
+		{"another person's grant", []string{"-document:d1#viewer@user:bob"}, "[]", false},
 		{"another relation", []string{"-document:d1#owner@user:alice"}, "[]", false},
 		{"written once more", []string{own, own}, "[]", false},
 		{"a membership, given back", []string{"-" + group, group}, "[]", false},
@@ -79,8 +79,8 @@ func TestARecursivePermissionIsInterruptedByOnesOwnRelationships(t *testing.T) {
 	})
 }
 
-// A decision that is made between a deletion and its answer is told of it afterwards, and
-// a decision that has it is not.
+// A deletion interrupts a decision that is made before its answer, and not one that has
+// it.
 func TestADecisionKnowsWhatWasHeardBeforeIt(t *testing.T) {
 	w := newWorld("alice document:d1#view", "alice document:d2#view")
 	inBubble(t, w, nil, func(t *testing.T, c *Cache) {
@@ -103,10 +103,10 @@ func TestADecisionKnowsWhatWasHeardBeforeIt(t *testing.T) {
 		later(time.Second)
 		after := decide(t, s, "[d1 d2]")
 		if lost, _ := s.Interrupted(between.At); !lost.Set(0).Has("d1") {
-			t.Error("what was heard before a decision, and is not in it, is not told")
+			t.Error("what was heard before a decision, and is not in it, does not interrupt")
 		}
 		if lost, _ := s.Interrupted(after.At); !lost.IsEmpty() {
-			t.Error("what is in a decision is told again")
+			t.Error("what is in a decision interrupts it")
 		}
 	})
 }

@@ -102,7 +102,7 @@ func (f *findings) add(s authz.SubjectFound) {
 		f.concrete[s.ID] = s.Conditional && (before || !ok)
 	case f.wildcard == nil:
 		f.wildcard = &s
-	default: // of which of them a subject is excluded is not worth telling apart
+	default: // the wildcard that excludes a subject does not matter
 		f.wildcard = &authz.SubjectFound{ID: authz.Wildcard, Conditional: true}
 	}
 }

@@ -50,7 +50,7 @@ func TestAnObjectThatChangedForManyIsLookedUpOnce(t *testing.T) {
 			decide(t, s, "[d9]")
 		}
 		if isClosed(changed[people-1]) {
-			t.Error("a reader whom it does not concern is woken")
+			t.Error("a reader that it does not concern is woken")
 		}
 		decide(t, all[people-1], "[]")
 		later(time.Minute / 2)
@@ -232,7 +232,7 @@ func TestAnItemThatCannotBeEvaluatedSpoilsNoOther(t *testing.T) {
 		w.set(func() { w.items["alice document:loop#view"] = errCycle })
 		w.mu.Lock()
 		w.held["alice document:d2#view"] = true
-		w.tell(authz.WatchEvent{Updates: []authz.RelationshipUpdate{
+		w.bring(authz.WatchEvent{Updates: []authz.RelationshipUpdate{
 			parseUpdate("document:loop#viewer@user:alice"), parseUpdate("document:d2#viewer@user:alice"),
 		}})
 		w.mu.Unlock()
@@ -280,7 +280,7 @@ func TestWhatCannotBeEvaluatedIsAskedNowAndThen(t *testing.T) {
 		w.mu.Lock()
 		w.deps["document#edit"] = rests("document#viewer")
 		w.held["alice document:d1#edit"] = true
-		w.tell(authz.WatchEvent{SchemaChanged: true})
+		w.bring(authz.WatchEvent{SchemaChanged: true})
 		w.mu.Unlock()
 		later(time.Second)
 		decide(t, gone, "[d1]")
@@ -300,8 +300,8 @@ func TestFindings(t *testing.T) {
 	}
 }
 
-// Where many are looked up again, a reader who is blocked comes first.
-func TestAReaderWhoIsBlockedComesFirst(t *testing.T) {
+// Where many sets are looked up again, those of blocked readers come first.
+func TestABlockedReaderComesFirst(t *testing.T) {
 	const people = 50
 	w := newWorld()
 	inBubble(t, w, func(cfg *Config) { cfg.Calls = 1 }, func(t *testing.T, c *Cache) {
@@ -347,7 +347,7 @@ func TestAChangeOfOneObjectAmongManyGatesIsChecked(t *testing.T) {
 	})
 }
 
-// Entries that nobody uses are asked once more too, when somebody does.
+// Unused entries are asked once more too, at their next use.
 func TestAnAnswerSoonAfterAWriteIsAskedForOnceMoreThoughItsReaderLeft(t *testing.T) {
 	w := newWorld("alice document:d1#view")
 	inBubble(t, w, nil, func(t *testing.T, c *Cache) {

@@ -18,7 +18,7 @@ type call struct {
 	began  time.Time
 }
 
-// begin starts an entry's own call. What it asks is empty where somebody else has asked
+// begin starts an entry's own call. What it asks is empty where another call has asked
 // meanwhile. The caller holds the shard's lock.
 func (r *refresher) begin(e *entry) call {
 	k := call{e: e, number: r.c.touches.Load(), began: time.Now()}
@@ -61,7 +61,7 @@ func (r *refresher) finish(k *call, changed bool) {
 	r.ended(e, changed)
 }
 
-// ended tells readers about an answer. The caller holds the shard's lock.
+// ended wakes the readers of an answer. The caller holds the shard's lock.
 func (r *refresher) ended(e *entry, changed bool) {
 	close(e.calls.done)
 	e.calls.done = make(chan struct{})

@@ -146,7 +146,7 @@ func (r *remembered) forget(e *list.Element) {
 // minTable is the number of ids below which a table is left alone.
 const minTable = 1024
 
-// collectIDs replaces the tables that hold more ids of nobody than of somebody. The
+// collectIDs replaces the tables in which most ids are in no current set. The
 // current sets move to the new table, each for itself. A set that a reader still has
 // keeps its own table, and works as before. Grants of the past go with the old table.
 func (m *memory) collectIDs() {

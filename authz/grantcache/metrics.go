@@ -38,7 +38,7 @@ func newMetrics(r prometheus.Registerer, isCurrent func() bool) (*metrics, error
 		entries:          gauge("shapegate_grant_cache_entries", "Cached lookups and checks that are kept current."),
 		sets:             gauge("shapegate_grant_cache_bytes", "Current grant sets and the ids in them, in bytes, about."),
 		remembered:       gauge("shapegate_remembered_bytes", "What is remembered of earlier grants, in bytes, about."),
-		staleness:        gauge("shapegate_watch_age_seconds", "How long ago the last heartbeat that came back was written; 0 without a canary."),
+		staleness:        gauge("shapegate_watch_age_seconds", "How long ago the last heartbeat that came back was written; 0 without the heartbeat definition."),
 		heartbeatFailing: gauge("shapegate_heartbeat_failing", "1 while the heartbeat cannot be written to SpiceDB."),
 		lookups:          counter("shapegate_lookups_total", "LookupResources calls."),
 		subjectLookups:   counter("shapegate_subject_lookups_total", "LookupSubjects calls, each for one object that changed for many."),

@@ -122,13 +122,13 @@ func (c *Cache) checkEntries(ctx context.Context, q *query) (gate, unrestricted 
 	if gate, err = c.checkEntry(ctx, q, q.q.Rule.Gate, &q.gate); err != nil {
 		return nil, nil, err
 	}
-	// Without a filter the gate is all that is asked: nobody is less than unrestricted.
+	// Without a filter the gate is all that is asked: it lets every row be seen.
 	if len(q.q.Rule.Filters) == 0 {
 		return gate, nil, nil
 	}
 	unrestricted, err = c.checkEntry(ctx, q, q.q.Rule.Unrestricted, &q.unrestricted)
 	if err != nil && authz.KindOf(err) == authz.Unanswerable {
-		return gate, nil, nil // nobody is unrestricted by a permission that does not exist
+		return gate, nil, nil // a permission that does not exist makes no subject unrestricted
 	}
 	return gate, unrestricted, err
 }

@@ -118,7 +118,7 @@ func TestASetBetweenTwoRevisionsIsRecalled(t *testing.T) {
 	}
 }
 
-func TestReadersWhoRecallTheSameShareACall(t *testing.T) {
+func TestReadersThatRecallTheSameGrantsShareACall(t *testing.T) {
 	w := newWorld("alice document:d1#view")
 	inBubble(t, w, nil, func(t *testing.T, c *Cache) {
 		there := subscribe(t, elsewhere(t, w), "alice", document)
@@ -189,7 +189,7 @@ func TestATokenThatSpiceDBRefusesIsInvalid(t *testing.T) {
 }
 
 // SpiceDB forgets revisions: a token that is too old is replaced by one at which the watch
-// had told everything.
+// had brought everything.
 func TestTokensOfSetsThatStayAreRenewed(t *testing.T) {
 	w := newWorld("alice document:d1#view")
 	inBubble(t, w, func(cfg *Config) { cfg.Heartbeat = 2 * time.Second }, func(t *testing.T, c *Cache) {

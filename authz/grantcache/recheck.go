@@ -74,7 +74,7 @@ func (r *refresher) recheck() {
 	r.dispatch()
 }
 
-// askAgain asks an entry once more. One that is not in use is asked when somebody uses it.
+// askAgain asks an entry once more. One that is not in use is asked at its next use.
 // The caller holds the shard's lock, and dispatches.
 func (r *refresher) askAgain(e *entry, a ask) {
 	if e.inUse() {

@@ -41,7 +41,7 @@ type queue struct {
 func (q *queue) isEmpty() bool { return len(q.urgent)+len(q.lookups)+len(q.checks)+len(q.jobs) == 0 }
 
 const (
-	// awayFor is how long nobody asks a SpiceDB that did not answer.
+	// awayFor is how long a SpiceDB that did not answer is not asked again.
 	awayFor = 500 * time.Millisecond
 
 	// debounce is how long a change that concerns many entries waits for more changes.
@@ -257,7 +257,7 @@ func (r *refresher) note(err error, began time.Time) {
 	}
 }
 
-// failAll fails what waits for a SpiceDB that is away: the readers are told now, and not
+// failAll fails what waits for a SpiceDB that is away: the readers get the error now, and not
 // after all those before them.
 func (r *refresher) failAll(q *queue, err error) {
 	number := r.c.touches.Load()

@@ -18,7 +18,7 @@ type permissionKey struct{ definition, name string }
 type permission struct {
 	permissionKey
 	deps    atomic.Pointer[authz.Dependencies]
-	touched atomic.Int64  // when the watch last told of a change that may concern it, in ns
+	touched atomic.Int64  // when the watch last brought a change that may concern it, in ns
 	entries atomic.Int64  // how many there are
 	loading chan struct{} // closed when the first load has ended
 	err     error         // of the first load

@@ -237,7 +237,7 @@ func (q *query) composedAt() time.Time {
 const tokenAge = time.Hour
 
 // tokens are revisions at which the sets were as they are. A set that nothing has touched
-// for long is the same at any revision up to which the watch has told everything.
+// for long is the same at any revision up to which the watch has brought everything.
 func (c *Cache) tokens(q *query, seesAll bool) []authz.ZedToken {
 	if seesAll {
 		return nil

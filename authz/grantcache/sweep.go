@@ -52,13 +52,13 @@ func (c *Cache) sweepAt(now time.Time) {
 }
 
 // isDue reports whether an entry is to be looked up again though nothing says that it
-// changed: it may change with time or, without a canary, in silence. Not all at once.
+// changed: it may change with time or, without heartbeats, in silence. Not all at once.
 func (c *Cache) isDue(e *entry, now time.Time) bool {
 	age := now.Sub(e.value.asked)
 	switch {
 	case e.isVolatile():
 		return age > c.cfg.MaxStaleness/2
-	case !c.freshness.hasCanary():
+	case !c.freshness.hasHeartbeat():
 		return age > c.cfg.Relookup/2+rand.N(c.cfg.Relookup/2) //nolint:gosec // spreading, not guarding
 	default:
 		return false
@@ -68,5 +68,5 @@ func (c *Cache) isDue(e *entry, now time.Time) bool {
 // isExpired reports whether an entry's answer is too old to be used.
 func (c *Cache) isExpired(e *entry, now time.Time) bool {
 	age := now.Sub(e.value.asked)
-	return e.isVolatile() && age > c.cfg.MaxStaleness || age > c.cfg.Relookup+c.cfg.MaxStaleness && !c.freshness.hasCanary()
+	return e.isVolatile() && age > c.cfg.MaxStaleness || age > c.cfg.Relookup+c.cfg.MaxStaleness && !c.freshness.hasHeartbeat()
 }

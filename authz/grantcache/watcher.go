@@ -17,7 +17,7 @@ type watcher struct {
 	mu sync.Mutex
 
 	// newest is the revision of the last event that was taken in. resume is one that was
-	// surely told in full, to watch from again: a revision may come in several events.
+	// surely brought in full, to watch from again: a revision may come in several events.
 	// Neither is good to ask at, see authz.WatchEvent. resume is empty until everything
 	// that is kept was touched at a revision before it.
 	newest, resume authz.ZedToken
@@ -74,12 +74,12 @@ const (
 func (w *watcher) watch(ctx context.Context) error {
 	pause := firstPause
 	for ctx.Err() == nil {
-		told, err := w.watchOnce(ctx)
+		heard, err := w.watchOnce(ctx)
 		if ctx.Err() != nil {
 			break
 		}
 		w.broken(err)
-		if told {
+		if heard {
 			pause = firstPause
 		}
 		timer := time.NewTimer(pause/2 + rand.N(pause/2)) //nolint:gosec // spreading, not guarding
@@ -93,8 +93,8 @@ func (w *watcher) watch(ctx context.Context) error {
 	return nil
 }
 
-// watchOnce follows one stream, and says whether it told anything.
-func (w *watcher) watchOnce(ctx context.Context) (told bool, err error) {
+// watchOnce follows one stream, and says whether it brought anything.
+func (w *watcher) watchOnce(ctx context.Context) (heard bool, err error) {
 	from := w.resumeFrom()
 	if from == "" {
 		if from, err = w.startAnew(ctx); err != nil {
@@ -109,29 +109,29 @@ func (w *watcher) watchOnce(ctx context.Context) (told bool, err error) {
 		if failed {
 			return // it comes again, after what could not be taken in
 		}
-		told = true
+		heard = true
 		if err := w.takeIn(ctx, &e); err != nil {
 			failed = true
 			cancel(err)
 		}
 	})
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
-		return told, cause
+		return heard, cause
 	}
-	return told, err
+	return heard, err
 }
 
 // startAnew begins at the newest revision. Only when everything that is kept has been
 // touched is that revision a place to resume from: until then the next attempt begins
 // anew as well.
 func (w *watcher) startAnew(ctx context.Context) (authz.ZedToken, error) {
-	at, canary, err := w.c.cfg.Engine.Head(ctx)
+	at, heartbeat, err := w.c.cfg.Engine.Head(ctx)
 	if err != nil {
 		return "", err
 	}
 	w.c.metrics.watchStarts.Inc()
 	w.c.schema.schemaChanged()
-	w.c.freshness.setCanary(canary)
+	w.c.freshness.setHeartbeat(heartbeat)
 	if err := w.c.schema.reload(ctx); err != nil {
 		return "", err
 	}
@@ -141,7 +141,7 @@ func (w *watcher) startAnew(ctx context.Context) (authz.ZedToken, error) {
 
 // begun notes that a stream is asked for.
 func (w *watcher) begun(cut context.CancelCauseFunc) {
-	if was := w.c.freshness.setOpen(true); !was && !w.c.freshness.hasCanary() {
+	if was := w.c.freshness.setOpen(true); !was && !w.c.freshness.hasHeartbeat() {
 		// What was missed comes with the stream, but nothing says when it has come.
 		w.touchAll()
 	}
@@ -174,14 +174,14 @@ func (w *watcher) broken(err error) {
 // takeIn takes in one event. An error ends the stream, and the event comes again.
 func (w *watcher) takeIn(ctx context.Context, e *authz.WatchEvent) error {
 	if e.SchemaChanged {
-		// Until it is known what permissions rest on now, no event can be told what it
+		// Until it is known what permissions rest on now, it is not known what an event
 		// concerns: the stream waits. Whatever is asked from now on is asked again.
 		w.c.schema.schemaChanged()
-		_, canary, err := w.c.cfg.Engine.Head(ctx)
+		_, heartbeat, err := w.c.cfg.Engine.Head(ctx)
 		if err != nil {
 			return err
 		}
-		w.c.freshness.setCanary(canary)
+		w.c.freshness.setHeartbeat(heartbeat)
 		if err := w.c.schema.reload(ctx); err != nil {
 			return err
 		}

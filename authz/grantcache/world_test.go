@@ -34,8 +34,8 @@ func person(id string) authz.Subject {
 	return authz.Subject{ObjectRef: authz.ObjectRef{Type: "user", ID: id}}
 }
 
-// world is an engine whose answers are set by hand, and what they change with them
-// told by hand too: what a real engine would find out is not what is tested here.
+// world is an engine whose answers and watch events are set by hand: what a real engine
+// would answer is not tested here.
 type world struct {
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced when the world changes
@@ -44,7 +44,7 @@ type world struct {
 	deps    map[string]authz.Dependencies
 
 	unreadable int // how often deps cannot be had
-	canary     bool
+	heartbeat  bool
 	away       error // of every call
 	gone       int   // revisions that cannot be watched from any more
 	silent     bool  // nothing comes through the watch
@@ -71,7 +71,7 @@ type world struct {
 
 func newWorld(holds ...string) *world {
 	w := &world{
-		changed: make(chan struct{}), held: make(map[string]bool), canary: true,
+		changed: make(chan struct{}), held: make(map[string]bool), heartbeat: true,
 		fails: make(map[string]error), methods: make(map[string]error), items: make(map[string]error),
 		subjects: make(map[string][]authz.SubjectFound), past: make(map[authz.ZedToken]map[string]bool),
 		checked: make(map[string]bool), reads: make(map[string]int), gates: make(map[string]chan struct{}),
@@ -120,7 +120,7 @@ func rests(relations ...string) authz.Dependencies {
 }
 
 // write changes what is held ("alice document:d1#view", or with a - in front what
-// is not held any more) and tells of the update that did it.
+// is not held any more) and brings the update that did it.
 func (w *world) write(update string, holds ...string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -131,10 +131,10 @@ func (w *world) write(update string, holds ...string) {
 			w.held[h] = true
 		}
 	}
-	w.tell(authz.WatchEvent{Updates: []authz.RelationshipUpdate{parseUpdate(update)}})
+	w.bring(authz.WatchEvent{Updates: []authz.RelationshipUpdate{parseUpdate(update)}})
 }
 
-func (w *world) tell(e authz.WatchEvent) {
+func (w *world) bring(e authz.WatchEvent) {
 	w.events = append(w.events, e)
 	e.Through = w.head()
 	w.events[len(w.events)-1].Through = e.Through
@@ -289,7 +289,7 @@ func (w *world) Head(context.Context) (authz.ZedToken, bool, error) {
 	if err := w.failing("Head"); err != nil {
 		return "", false, err
 	}
-	return w.head(), w.canary, w.away
+	return w.head(), w.heartbeat, w.away
 }
 
 func (w *world) Dependencies(_ context.Context, definition, permission string) (authz.Dependencies, error) {
@@ -361,7 +361,7 @@ func (w *world) Heartbeat(_ context.Context, process string, n uint64) error {
 		return err
 	}
 	if w.away == nil {
-		w.tell(authz.WatchEvent{Heartbeats: map[string]uint64{process: n}})
+		w.bring(authz.WatchEvent{Heartbeats: map[string]uint64{process: n}})
 	}
 	return w.away
 }

@@ -63,7 +63,7 @@ type Config struct {
 	// ten seconds at most, whatever the client's own timeout.
 	HTTPClient *http.Client
 
-	// Logger is told when the key set cannot be fetched; nobody if nil.
+	// Logger gets a line when the key set cannot be fetched; nil: none is written.
 	Logger *slog.Logger
 
 	// Now is the clock that tokens are held against; time.Now if nil.

@@ -1,4 +1,4 @@
-// Package identity tells who asks, from a JSON Web Token (RFC 7519).
+// Package identity finds the subject of a request in a JSON Web Token (RFC 7519).
 //
 // A Verifier checks a token's signature, times, issuer and audience, and turns
 // one of its claims into a SpiceDB subject. Keys are either one shared secret

@@ -30,7 +30,7 @@ const (
 	errBadDate           reasonError = "exp, nbf or iat is not a number of seconds since 1970"
 	errBadIssuer         reasonError = "iss is not a string"
 	errBadAudience       reasonError = "aud is neither a string nor a list of strings"
-	errNumberOutOfRange  reasonError = "a claim is a number beyond the range of a double"
+	errNumberOutOfRange  reasonError = "a claim is a number out of the range of a double"
 	errNoSubject         reasonError = "the token does not have the subject claim"
 	errBadSubject        reasonError = "the subject claim is neither a string nor a whole number"
 	errSubjectNotAllowed reasonError = "the subject claim is no object id to SpiceDB, which allows letters, digits and / _ | - = +; name a claim that holds an opaque id"

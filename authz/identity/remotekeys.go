@@ -100,7 +100,7 @@ func (k *remoteKeys) find(ctx context.Context, token *jwt.Token) (any, error) {
 	case !errors.Is(err, errUnknownKeyID):
 		return keys, err
 	case fetchErr != nil:
-		// Whether there is such a key by now cannot be told. Saying that the
+		// Whether there is such a key by now is not known. Saying that the
 		// token is bad would log people out for the key server's troubles.
 		return nil, authz.E(authz.Unavailable, opVerify, fetchErr)
 	case !heard || set == nil:
@@ -123,7 +123,7 @@ func (k *remoteKeys) current() (keySet, error) {
 }
 
 // ask has the key set fetched, for a key that is not in it, and waits for it. It
-// returns at once where tokens have asked too often or nobody fetches any more;
+// returns at once where tokens have asked too often or fetching has ended;
 // false means that a fetch is under way and its outcome not known.
 func (k *remoteKeys) ask(ctx context.Context, id string) (heard bool) {
 	k.mu.Lock()
@@ -198,7 +198,7 @@ func jittered(d time.Duration) time.Duration {
 	return d - d/10 + rand.N(d/5+1) //nolint:gosec // no secret depends on it
 }
 
-// begin marks a fetch as pending. Whoever asked since the last one is served by
+// begin marks a fetch as pending. All calls since the last one are served by
 // this one.
 func (k *remoteKeys) begin() {
 	k.mu.Lock()

@@ -210,7 +210,7 @@ func TestManyUnknownKeyIDsCannotFloodTheKeyServer(t *testing.T) {
 }
 
 // A key server that is away, or that publishes nothing of use, is no reason to
-// doubt a key that is known, nor to wait for it.
+// refuse a key that is known, nor to wait for it.
 func TestAKnownKeyDoesNotWaitForTheKeyServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		keys := newKeyServer(t, oldKey())
@@ -303,7 +303,7 @@ func TestFetchingEndsWithItsContext(t *testing.T) {
 		_, err = v.Verify(t.Context(), token)
 		assertRefused(t, err, token, "no such key")
 		if waited := time.Since(started); waited != 0 {
-			t.Errorf("waited %v for a fetch that nobody does", waited)
+			t.Errorf("waited %v for a fetch that is not made", waited)
 		}
 	})
 }

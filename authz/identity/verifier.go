@@ -18,8 +18,8 @@ const MaxTokenSize = 8 << 10
 
 // Identity is what a verified token says.
 type Identity struct {
-	// Subject is who asks. Its Claims are all of the token's claims, numbers as
-	// float64. They are shared: nobody may change them.
+	// Subject is who sends the request. Its Claims are all of the token's claims, numbers as
+	// float64. They are shared and must not be changed.
 	Subject authz.Subject
 
 	// Expires is the token's "exp". It is always set, and was in the future when
@@ -86,7 +86,7 @@ func New(ctx context.Context, cfg Config) (*Verifier, error) {
 // Verify returns who the token speaks of.
 //
 // Errors are Unauthenticated where the token does not hold, with a cause that
-// says why, and Unavailable where that cannot be told because the key server did
+// says why, and Unavailable where that is not known because the key server did
 // not answer. Neither contains any part of the token.
 func (v *Verifier) Verify(ctx context.Context, token string) (Identity, error) {
 	if len(token) > MaxTokenSize {
@@ -98,8 +98,8 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Identity, error) {
 	}
 	var c claims
 	parsed, err := v.parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
-		// RFC 7515, section 4.1.11: whoever does not understand a critical header
-		// must refuse the token. The parser leaves that to us.
+		// RFC 7515, section 4.1.11: a recipient that does not understand a critical
+		// header must refuse the token. The parser leaves that to us.
 		if _, ok := t.Header["crit"]; ok {
 			return nil, errCriticalHeader
 		}

@@ -29,7 +29,7 @@ const (
 )
 
 // cache reads each session from the store at most once in readEvery, however many
-// requests carry it, and tells those who watch a session when it has ended.
+// requests carry it, and calls the watchers of a session when it has ended.
 type cache struct {
 	store Store
 	now   func() time.Time
@@ -39,7 +39,7 @@ type cache struct {
 
 	mu      sync.Mutex
 	watched map[Key]map[*watcher]struct{}
-	quit    chan struct{} // ends the poll; nil while nobody watches
+	quit    chan struct{} // ends the poll; nil while no session is watched
 }
 
 // knowledge is what the store said of a session.
@@ -123,7 +123,7 @@ func (c *cache) remember(key Key, k knowledge) {
 	c.known.Put(key, k, recent.Size(k.session.Subject.Claims)+len(k.session.ZedToken))
 }
 
-// delete notes that a session was ended here, and tells those who watch it.
+// delete notes that a session was ended here, and calls its watchers.
 func (c *cache) delete(key Key) {
 	c.remember(key, knowledge{err: authz.E(authz.Unauthenticated, opGet, errUnknown), deleted: true})
 	c.end(key)
@@ -144,7 +144,7 @@ func (c *cache) watch(key Key, ended func()) (stop func()) {
 		go c.poll(c.quit)
 	}
 	c.mu.Unlock()
-	// It may have ended since it was verified, with nobody watching.
+	// It may have ended since it was verified, before this watch.
 	if k, ok := c.known.Get(key); ok && k.err != nil {
 		c.end(key)
 	}
@@ -158,19 +158,19 @@ func (c *cache) unwatch(key Key, w *watcher) {
 	c.tidy(key)
 }
 
-// end tells those who watch a session that it has ended.
+// end calls the watchers of a session that has ended.
 func (c *cache) end(key Key) {
 	c.mu.Lock()
-	told := c.watched[key]
+	watchers := c.watched[key]
 	c.watched[key] = nil
 	c.tidy(key)
 	c.mu.Unlock()
-	for w := range told {
+	for w := range watchers {
 		w.ended()
 	}
 }
 
-// tidy forgets a session that nobody watches, and ends the poll with the last of
+// tidy forgets a session that is not watched, and ends the poll with the last of
 // them. The caller holds the lock.
 func (c *cache) tidy(key Key) {
 	if len(c.watched[key]) > 0 {

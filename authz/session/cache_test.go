@@ -197,7 +197,7 @@ func TestASessionThatEndsElsewhereIsRefusedWithinASecond(t *testing.T) {
 	})
 }
 
-func TestAStoreThatIsBrieflyAwayRefusesNobodyWhoWasThere(t *testing.T) {
+func TestAStoreThatIsBrieflyAwayEndsNoKnownSession(t *testing.T) {
 	cached(t, func(t *testing.T, m *session.Manager, store *counted, token string) {
 		unread, _, err := m.Create(t.Context(), alice(time.Now().Add(time.Hour)), "")
 		if err != nil {
@@ -219,11 +219,11 @@ func TestAStoreThatIsBrieflyAwayRefusesNobodyWhoWasThere(t *testing.T) {
 	})
 }
 
-func TestAWatchIsToldAtOnceOfAnEndHere(t *testing.T) {
+func TestAWatchSeesAnEndHereAtOnce(t *testing.T) {
 	cached(t, func(t *testing.T, m *session.Manager, _ *counted, token string) {
 		ended := 0
 		stop := m.Watch(token, func() { ended++ })
-		unwatched := m.Watch(token, func() { t.Error("a watch was told after it had stopped") })
+		unwatched := m.Watch(token, func() { t.Error("a watch was called after it had stopped") })
 		unwatched()
 		if err := m.Delete(t.Context(), token); err != nil {
 			t.Fatal(err)
@@ -232,14 +232,14 @@ func TestAWatchIsToldAtOnceOfAnEndHere(t *testing.T) {
 			t.Fatal(err)
 		}
 		if ended != 1 {
-			t.Errorf("told %d times", ended)
+			t.Errorf("called %d times", ended)
 		}
 		stop()
 		stop()
 	})
 }
 
-func TestAWatchIsToldWithinASecondOfAnEndElsewhere(t *testing.T) {
+func TestAWatchSeesAnEndElsewhereWithinASecond(t *testing.T) {
 	cached(t, func(t *testing.T, m *session.Manager, store *counted, token string) {
 		ended := make(chan struct{})
 		stop := m.Watch(token, func() { close(ended) })
@@ -247,7 +247,7 @@ func TestAWatchIsToldWithinASecondOfAnEndElsewhere(t *testing.T) {
 		time.Sleep(10*time.Second + 100*time.Millisecond)
 		select {
 		case <-ended:
-			t.Fatal("told of a session that is there")
+			t.Fatal("called for a session that is there")
 		default:
 		}
 		if err := session.NewManager(store, 0).Delete(t.Context(), token); err != nil {
@@ -256,14 +256,14 @@ func TestAWatchIsToldWithinASecondOfAnEndElsewhere(t *testing.T) {
 		at := time.Now()
 		<-ended
 		if took := time.Since(at); took > time.Second {
-			t.Errorf("told after %v", took)
+			t.Errorf("called after %v", took)
 		}
 		_, err := m.Get(t.Context(), token)
 		assertKind(t, err, authz.Unauthenticated, "no such session")
 	})
 }
 
-func TestAWatchOfASessionThatHasEndedIsToldAtOnce(t *testing.T) {
+func TestAWatchOfAnEndedSessionEndsAtOnce(t *testing.T) {
 	cached(t, func(t *testing.T, m *session.Manager, store *counted, token string) {
 		if err := m.Delete(t.Context(), token); err != nil {
 			t.Fatal(err)
@@ -272,7 +272,7 @@ func TestAWatchOfASessionThatHasEndedIsToldAtOnce(t *testing.T) {
 			ended := 0
 			m.Watch(token, func() { ended++ })()
 			if ended != 1 {
-				t.Errorf("told %d times", ended)
+				t.Errorf("called %d times", ended)
 			}
 		}
 	})
@@ -284,7 +284,7 @@ func TestWatchesShareOneReadASecond(t *testing.T) {
 	cached(t, func(t *testing.T, m *session.Manager, store *counted, token string) {
 		var stops []func()
 		for range 1000 {
-			stops = append(stops, m.Watch(token, func() { t.Error("told of an end") }))
+			stops = append(stops, m.Watch(token, func() { t.Error("called without an end") }))
 		}
 		get(t, m, token)
 		for range 100 {
@@ -310,7 +310,7 @@ func TestManySessionsAreAskedForTogether(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer m.Watch(token, func() { t.Error("told of an end") })()
+			defer m.Watch(token, func() { t.Error("called without an end") })()
 		}
 		time.Sleep(1100 * time.Millisecond)
 		synctest.Wait()
@@ -322,11 +322,11 @@ func TestManySessionsAreAskedForTogether(t *testing.T) {
 	})
 }
 
-// A store that is away for longer than it may be ends no watch: whoever holds a
+// A store that is away for longer than it may be ends no watch: a request that is held with a
 // request is refused when there is something to send.
 func TestAStoreThatIsAwayEndsNoWatch(t *testing.T) {
 	cached(t, func(t *testing.T, m *session.Manager, store *counted, token string) {
-		stop := m.Watch(token, func() { t.Error("told of an end") })
+		stop := m.Watch(token, func() { t.Error("called without an end") })
 		defer stop()
 		get(t, m, token)
 		store.set(true)

@@ -27,7 +27,7 @@ import (
 	"github.com/shapegate/shapegate/authz/session/sessiontest"
 )
 
-// freePort returns a port that nobody listened on a moment ago.
+// freePort returns a port that was free a moment ago.
 func freePort(t *testing.T) string {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")

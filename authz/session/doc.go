@@ -3,7 +3,7 @@
 //
 // A Manager makes, reads and ends sessions; a Store keeps them. The store is
 // Redis, and sessions are the only thing that is ever kept there. Its key is the
-// SHA-256 of the token, so that whoever reads Redis learns who has sessions but
+// SHA-256 of the token, so that a reader of Redis learns who has sessions but
 // cannot use one. Its value is the subject with its claims, and when the session
 // was made and ends.
 //

@@ -115,7 +115,7 @@ func (m *Manager) Create(ctx context.Context, id identity.Identity, at authz.Zed
 // Get returns the session that a token stands for. The store is asked for each
 // session at most once a second: one that was ended by another process is returned
 // for up to that long, and while the store does not answer for up to five seconds.
-// The subject's claims are shared: nobody may change them.
+// The subject's claims are shared and must not be changed.
 //
 // Errors are Unauthenticated if the token is malformed, unknown or expired, and
 // Unavailable if the store is away.

@@ -22,7 +22,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	redis.SetLogger(quiet{}) // it would tell of every Redis that is away on purpose
+	redis.SetLogger(quiet{}) // it would log every Redis that is away on purpose
 	goleak.VerifyTestMain(m)
 }
 
@@ -386,7 +386,7 @@ func TestAnyFailureOfTheStoreIsUnavailable(t *testing.T) {
 	}
 }
 
-func TestLooksLikeTokenTellsTokensFromJWTs(t *testing.T) {
+func TestLooksLikeTokenDistinguishesTokensFromJWTs(t *testing.T) {
 	for s, want := range map[string]bool{
 		"sgs_AAAA":                   true,
 		"eyJhbGciOiJIUzI1NiJ9.e30.x": false,

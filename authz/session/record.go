@@ -55,7 +55,7 @@ func encode(s Session) ([]byte, error) {
 var errRecord = errors.New("the stored session cannot be read")
 
 // decode trusts the store no further than it must: what it holds may be old, of
-// another version, or written by somebody else.
+// another version, or written by other software.
 func decode(data []byte) (Session, error) {
 	var r record
 	if err := json.Unmarshal(data, &r); err != nil {

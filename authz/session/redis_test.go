@@ -29,7 +29,7 @@ func TestRedisIsAStore(t *testing.T) {
 	}
 }
 
-// Whoever can read all of Redis must not be able to use a session, and nothing
+// A reader of all of Redis must not be able to use a session, and nothing
 // may stay there for good.
 func TestRedisHoldsNothingButHashedKeysWithATTL(t *testing.T) {
 	const ttl = 10 * time.Minute

@@ -9,13 +9,12 @@ import (
 	"github.com/shapegate/shapegate/authz"
 )
 
-// tokenPrefix tells session tokens from others, at a glance and to secret
-// scanners. A JSON Web Token cannot begin with it, since that begins with the
+// tokenPrefix marks session tokens, at a glance and for secret scanners. A JSON Web Token cannot begin with it, since that begins with the
 // base64 of "{".
 const tokenPrefix = "sgs_"
 
 // A token is subjectBytes that all sessions of its subject begin with, followed
-// by randomBytes of randomness: 192 bits, which nobody can guess however many
+// by randomBytes of randomness: 192 bits, which cannot be guessed however many
 // sessions there are. The first part is a hash of the subject. It puts all
 // sessions of one subject into the same slot of a Redis cluster, where one script
 // can bound their number.

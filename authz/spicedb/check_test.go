@@ -36,7 +36,7 @@ func TestChecksAndLookupsAgree(t *testing.T) {
 			want: []string{"bygroup", "byproject", "direct", "public", "twice"},
 		},
 		{name: "another person", subject: "bob", context: office, want: []string{"other", "public"}},
-		{name: "a person whom SpiceDB has never heard of", subject: "zoe", want: []string{"public"}},
+		{name: "a person that SpiceDB has never heard of", subject: "zoe", want: []string{"public"}},
 	}
 	all := []string{"direct", "bygroup", "byproject", "public", "excluded", "twice", "office", "other", "missing"}
 	for version, name := range versions {

@@ -69,7 +69,7 @@ func (c *Client) CheckPermission(ctx context.Context, subject authz.Subject, res
 }
 
 // validRefs refuses what SpiceDB would read differently from what is meant, "*"
-// above all, which is everybody and nobody in particular.
+// above all, which stands for everybody.
 func validRefs(refs ...authz.ObjectRef) error {
 	for _, r := range refs {
 		if _, err := authz.NewObjectRef(r.Type, r.ID); err != nil {

@@ -63,7 +63,7 @@ type Config struct {
 	// global one.
 	TracerProvider trace.TracerProvider
 
-	// Logger is told what an operator has to put right, such as a preshared key
+	// Logger gets what an operator has to put right, such as a preshared key
 	// that SpiceDB refuses. slog.Default() if nil.
 	Logger *slog.Logger
 }
@@ -120,7 +120,7 @@ func Dial(cfg Config) (*Client, error) {
 		grpc.WithStatsHandler(otelgrpc.NewClientHandler(traces...)),
 		grpc.WithDefaultServiceConfig(serviceConfig),
 		// The resolver must not ask DNS for a service config: where DNS does not
-		// answer, that alone takes 8 s, and nobody may set one but us.
+		// answer, that alone takes 8 s. A config from there is not wanted anyway.
 		grpc.WithDisableServiceConfig(),
 		grpc.WithConnectParams(reconnect),
 		grpc.WithKeepaliveParams(keepAlive))
@@ -140,7 +140,7 @@ func Dial(cfg Config) (*Client, error) {
 const serviceConfig = `{"loadBalancingConfig":[{"round_robin":{}}]}`
 
 // gRPC's default waits up to two minutes between attempts to connect. For so
-// long after SpiceDB is back, nobody would be authorized.
+// long after SpiceDB is back, every request would be refused.
 var reconnect = grpc.ConnectParams{
 	Backoff: backoff.Config{
 		BaseDelay:  100 * time.Millisecond,

@@ -245,7 +245,7 @@ definition folder {
 	}
 }
 
-// SpiceDB may give the text of a schema as somebody wrote it.
+// SpiceDB may give the text of a schema as it was written.
 func TestWhatMayExpireAsTheTextSays(t *testing.T) {
 	viewer := authz.Relation{Definition: "tenant/document", Name: "viewer"}
 	for text, want := range map[string]bool{

@@ -2,12 +2,11 @@
 // to know.
 //
 // Client implements authz.Engine: checks and lookups at full consistency, the
-// watch, the canary that shows that the watch is alive, and what a permission
-// rests on. It also reads and writes schemas and
-// relationships for the command line. SpiceDB's own types end here; callers speak
-// authz's words and get authz's kinds of error.
+// watch, the heartbeat that proves the watch current, and what a permission rests on.
+// It also reads and writes schemas and relationships for the command line. SpiceDB's
+// own types end here; callers speak authz's words and get authz's kinds of error.
 //
-// The server is somebody else's process and may be away, slow or restarting at
+// The server is another process and may be away, slow or restarting at
 // any time. Reads are tried again where that is safe and within their time;
 // writes are not, since one that got no answer may have been done. A lookup that
 // loses its stream goes on from where it was, at the revision it began with. The

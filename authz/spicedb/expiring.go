@@ -8,8 +8,8 @@ import (
 )
 
 // mayExpire reports whether any of the relations may hold relationships that
-// expire, as far as the text of the schema says. SpiceDB tells it nowhere else,
-// and may give the text as somebody wrote it. A relation that is not found in the
+// expire, as far as the text of the schema says. SpiceDB says it nowhere else,
+// and may give the text as it was written. A relation that is not found in the
 // text, in the definition that it is of, may have come there in a way that is
 // not known here: it may expire.
 func mayExpire(schema string, relations map[authz.Relation]bool) bool {

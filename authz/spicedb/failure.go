@@ -18,18 +18,18 @@ import (
 func (c *Client) failed(ctx context.Context, op string, err error) error {
 	code := status.Code(err)
 	if cause := ctx.Err(); errors.Is(cause, context.Canceled) {
-		// The caller went away. Nobody failed.
+		// The caller went away: that is no failure.
 		return &canceledError{op: op}
 	}
 	if code == codes.Unauthenticated || code == codes.PermissionDenied {
 		c.complaints.say(ctx, c.cfg.Logger, slog.LevelError,
-			"SpiceDB refuses the preshared key: nobody can be authorized until SPICEDB_TOKEN is put right",
+			"SpiceDB refuses the preshared key: no request can be authorized until SPICEDB_TOKEN is put right",
 			slog.String("code", code.String()))
 	}
 	return authz.E(kindOf(code), op, err)
 }
 
-// kindOf says whether a failure may pass. Codes that nobody foresaw are the server's
+// kindOf says whether a failure may pass. Unforeseen codes are the server's
 // trouble, not the question's, and come from proxies on the way too: Internal and
 // Unknown are what SpiceDB answers while its datastore restarts.
 func kindOf(code codes.Code) authz.Kind {

@@ -19,12 +19,12 @@ func (c *Client) Head(ctx context.Context) (authz.ZedToken, bool, error) {
 	const op = "ask for the newest revision"
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
-	res, err := c.reflect(ctx, c.cfg.Timeout, reflectCanary(fullyConsistent()))
+	res, err := c.reflect(ctx, c.cfg.Timeout, reflectHeartbeat(fullyConsistent()))
 	at, definitions := res.GetReadAt(), res.GetDefinitions()
 	if status.Code(err) == codes.NotFound {
 		if at, err = c.headWithoutSchema(ctx); err == nil {
 			// There may be a schema by now.
-			res, err = c.reflect(ctx, c.cfg.Timeout, reflectCanary(exactly(at)))
+			res, err = c.reflect(ctx, c.cfg.Timeout, reflectHeartbeat(exactly(at)))
 			definitions = res.GetDefinitions()
 		}
 		if status.Code(err) == codes.NotFound {
@@ -37,13 +37,13 @@ func (c *Client) Head(ctx context.Context) (authz.ZedToken, bool, error) {
 	if at.GetToken() == "" {
 		return "", false, authz.E(authz.Unavailable, op, errNoRevision)
 	}
-	return authz.ZedToken(at.GetToken()), hasCanary(definitions), nil
+	return authz.ZedToken(at.GetToken()), hasHeartbeat(definitions), nil
 }
 
-func reflectCanary(at *authzedv1.Consistency) *authzedv1.ReflectSchemaRequest {
+func reflectHeartbeat(at *authzedv1.Consistency) *authzedv1.ReflectSchemaRequest {
 	return &authzedv1.ReflectSchemaRequest{
 		Consistency:     at,
-		OptionalFilters: []*authzedv1.ReflectionSchemaFilter{{OptionalDefinitionNameFilter: canaryDefinition}},
+		OptionalFilters: []*authzedv1.ReflectionSchemaFilter{{OptionalDefinitionNameFilter: heartbeatDefinition}},
 	}
 }
 
@@ -52,12 +52,12 @@ func reflectCanary(at *authzedv1.Consistency) *authzedv1.ReflectSchemaRequest {
 // fails too, but among several each fails on its own: then there is an answer,
 // and a revision that it is of.
 func (c *Client) headWithoutSchema(ctx context.Context) (*authzedv1.ZedToken, error) {
-	canary := objectReference(authz.ObjectRef{Type: canaryDefinition, ID: "none"})
+	object := objectReference(authz.ObjectRef{Type: heartbeatDefinition, ID: "none"})
 	res, err := retry(ctx, c.cfg.Timeout/2, func(ctx context.Context) (*authzedv1.CheckBulkPermissionsResponse, error) {
 		return c.permissions.CheckBulkPermissions(ctx, &authzedv1.CheckBulkPermissionsRequest{
 			Consistency: fullyConsistent(),
 			Items: []*authzedv1.CheckBulkPermissionsRequestItem{{
-				Resource: canary, Permission: canaryRelation, Subject: &authzedv1.SubjectReference{Object: canary},
+				Resource: object, Permission: heartbeatRelation, Subject: &authzedv1.SubjectReference{Object: object},
 			}},
 		})
 	})

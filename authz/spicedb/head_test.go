@@ -8,15 +8,15 @@ import (
 	"github.com/shapegate/shapegate/integration/spicedbtest"
 )
 
-func TestHeadSaysWhetherThereIsACanary(t *testing.T) {
+func TestHeadSaysWhetherTheSchemaHasTheHeartbeatDefinition(t *testing.T) {
 	for name, tt := range map[string]struct {
 		schema string
 		want   bool
 	}{
 		"no schema":        {"", false},
 		"another schema":   {testSchema, false},
-		"with a canary":    {testSchema + CanarySchema, true},
-		"only a canary":    {CanarySchema, true},
+		"with it":          {testSchema + HeartbeatSchema, true},
+		"nothing else":     {HeartbeatSchema, true},
 		"among others":     {"definition user {}\ndefinition shapegate_canary {\nrelation beat: user | shapegate_canary\n}", true},
 		"longer name":      {"definition shapegate_canary_bird {\nrelation beat: shapegate_canary_bird\n}", false},
 		"another relation": {"definition shapegate_canary {\nrelation beats: shapegate_canary\n}", false},
@@ -28,10 +28,10 @@ func TestHeadSaysWhetherThereIsACanary(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := spicedbtest.Start(t, spicedbtest.Config{Schema: tt.schema})
-			at, canary, err := dial(t, testConfig(s)).Head(t.Context())
+			at, heartbeat, err := dial(t, testConfig(s)).Head(t.Context())
 			must(t, err)
-			if canary != tt.want || at == "" {
-				t.Errorf("canary %v at %q", canary, at)
+			if heartbeat != tt.want || at == "" {
+				t.Errorf("heartbeat definition %v at %q", heartbeat, at)
 			}
 		})
 	}

@@ -9,9 +9,8 @@ import (
 	"github.com/shapegate/shapegate/authz"
 )
 
-// The canary is a definition of the schema that heartbeats are written to. A heartbeat
-// that the watch brings back proves that the watch has told all that was written before
-// it:
+// Heartbeats are written to a definition of their own in the schema. A heartbeat that the
+// watch brings back proves that the watch has brought all that was written before it:
 //
 //	definition shapegate_canary {
 //		relation beat: shapegate_canary
@@ -20,24 +19,24 @@ import (
 // After its n-th heartbeat a process has one relationship:
 // "shapegate_canary:<process>#beat@shapegate_canary:<n>".
 const (
-	canaryDefinition = "shapegate_canary"
-	canaryRelation   = "beat"
+	heartbeatDefinition = "shapegate_canary"
+	heartbeatRelation   = "beat"
 )
 
-// CanarySchema is what the schema has to have for heartbeats to be written.
-const CanarySchema = `definition ` + canaryDefinition + ` {
-	relation ` + canaryRelation + `: ` + canaryDefinition + `
+// HeartbeatSchema is what the schema has to have for heartbeats to be written.
+const HeartbeatSchema = `definition ` + heartbeatDefinition + ` {
+	relation ` + heartbeatRelation + `: ` + heartbeatDefinition + `
 }`
 
-// hasCanary reports whether heartbeats can be written under the schema.
-func hasCanary(definitions []*authzedv1.ReflectionDefinition) bool {
+// hasHeartbeat reports whether heartbeats can be written under the schema.
+func hasHeartbeat(definitions []*authzedv1.ReflectionDefinition) bool {
 	for _, d := range definitions {
 		for _, r := range d.GetRelations() {
-			if d.GetName() != canaryDefinition || r.GetName() != canaryRelation {
+			if d.GetName() != heartbeatDefinition || r.GetName() != heartbeatRelation {
 				continue
 			}
 			for _, t := range r.GetSubjectTypes() {
-				if isPlain(t) && t.GetSubjectDefinitionName() == canaryDefinition {
+				if isPlain(t) && t.GetSubjectDefinitionName() == heartbeatDefinition {
 					return true
 				}
 			}
@@ -54,13 +53,13 @@ func isPlain(t *authzedv1.ReflectionTypeReference) bool {
 
 // Heartbeat implements authz.Engine. No two processes may have the same name, nor one
 // that was used before: a relationship that is there already is not written again, and
-// the watch does not tell of it.
+// the watch does not bring it.
 //
 // It is not tried again: there is a next one. A heartbeat that got no answer may be
 // written after later ones.
 func (c *Client) Heartbeat(ctx context.Context, process string, n uint64) error {
 	const op = "write a heartbeat"
-	if err := validRefs(authz.ObjectRef{Type: canaryDefinition, ID: process}); err != nil {
+	if err := validRefs(authz.ObjectRef{Type: heartbeatDefinition, ID: process}); err != nil {
 		return err
 	}
 	req := &authzedv1.WriteRelationshipsRequest{Updates: []*authzedv1.RelationshipUpdate{
@@ -82,14 +81,14 @@ func (c *Client) Heartbeat(ctx context.Context, process string, n uint64) error 
 // EndHeartbeats deletes what Heartbeat left of a process.
 func (c *Client) EndHeartbeats(ctx context.Context, process string) error {
 	const op = "delete heartbeats"
-	if err := validRefs(authz.ObjectRef{Type: canaryDefinition, ID: process}); err != nil {
+	if err := validRefs(authz.ObjectRef{Type: heartbeatDefinition, ID: process}); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
 	_, err := c.permissions.DeleteRelationships(ctx, &authzedv1.DeleteRelationshipsRequest{
 		RelationshipFilter: &authzedv1.RelationshipFilter{
-			ResourceType: canaryDefinition, OptionalResourceId: process, OptionalRelation: canaryRelation,
+			ResourceType: heartbeatDefinition, OptionalResourceId: process, OptionalRelation: heartbeatRelation,
 		},
 	})
 	if err != nil {
@@ -100,11 +99,11 @@ func (c *Client) EndHeartbeats(ctx context.Context, process string) error {
 
 func heartbeatOf(process string, n uint64) *authzedv1.Relationship {
 	object := func(id string) *authzedv1.ObjectReference {
-		return objectReference(authz.ObjectRef{Type: canaryDefinition, ID: id})
+		return objectReference(authz.ObjectRef{Type: heartbeatDefinition, ID: id})
 	}
 	return &authzedv1.Relationship{
 		Resource: object(process),
-		Relation: canaryRelation,
+		Relation: heartbeatRelation,
 		Subject:  &authzedv1.SubjectReference{Object: object(strconv.FormatUint(n, 10))},
 	}
 }

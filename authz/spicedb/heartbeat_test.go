@@ -15,38 +15,38 @@ import (
 )
 
 func TestHeartbeatsComeBack(t *testing.T) {
-	s := spicedbtest.Start(t, spicedbtest.Config{Schema: testSchema + CanarySchema})
+	s := spicedbtest.Start(t, spicedbtest.Config{Schema: testSchema + HeartbeatSchema})
 	c := dial(t, testConfig(s))
 	w := startWatch(t, c, head(t, c))
-	const beats = 5
-	for n := range uint64(beats + 1) {
+	const heartbeats = 5
+	for n := range uint64(heartbeats + 1) {
 		must(t, c.Heartbeat(t.Context(), "one", n))
 		must(t, c.Heartbeat(t.Context(), "two", 100+n))
 	}
 	must(t, c.EndHeartbeats(t.Context(), "two"))
 	must(t, s.Touch(t.Context(), "document:last#viewer@user:alice"))
 	events := w.until(t, with("last"))
-	told := make(map[string][]uint64)
+	got := make(map[string][]uint64)
 	for _, e := range events {
 		for process, n := range e.Heartbeats {
-			told[process] = append(told[process], n)
+			got[process] = append(got[process], n)
 		}
 	}
 	want := map[string][]uint64{"one": {0, 1, 2, 3, 4, 5}, "two": {100, 101, 102, 103, 104, 105}}
-	if diff := cmp.Diff(want, told); diff != "" {
-		t.Errorf("beats (-want +got):\n%s", diff)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("heartbeats (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{"+document:last#viewer@user:alice"}, describe(events)); diff != "" {
 		t.Errorf("other updates (-want +got):\n%s", diff)
 	}
 
-	left := read(t, c, RelationshipFilter{ResourceType: canaryDefinition})
+	left := read(t, c, RelationshipFilter{ResourceType: heartbeatDefinition})
 	if diff := cmp.Diff([]string{"shapegate_canary:one#beat@shapegate_canary:5"}, left); diff != "" {
 		t.Errorf("what is left (-want +got):\n%s", diff)
 	}
 	must(t, c.EndHeartbeats(t.Context(), "one"))
 	must(t, c.EndHeartbeats(t.Context(), "one")) // there is nothing left to delete
-	if left := read(t, c, RelationshipFilter{ResourceType: canaryDefinition}); len(left) != 0 {
+	if left := read(t, c, RelationshipFilter{ResourceType: heartbeatDefinition}); len(left) != 0 {
 		t.Errorf("left: %v", left)
 	}
 }
@@ -58,7 +58,7 @@ func TestTheLastHeartbeatOfARevisionCounts(t *testing.T) {
 	const touch, create, remove = authzedv1.RelationshipUpdate_OPERATION_TOUCH,
 		authzedv1.RelationshipUpdate_OPERATION_CREATE, authzedv1.RelationshipUpdate_OPERATION_DELETE
 	foreign := heartbeatOf("one", 0)
-	foreign.Subject.Object.ObjectId = "somebody"
+	foreign.Subject.Object.ObjectId = "another"
 	e := asEvent(&authzedv1.WatchResponse{Updates: []*authzedv1.RelationshipUpdate{
 		update(touch, heartbeatOf("one", 7)), update(remove, heartbeatOf("one", 9)), update(create, heartbeatOf("one", 8)),
 		update(touch, heartbeatOf("one", 6)), update(remove, heartbeatOf("two", 3)), update(touch, foreign),
@@ -79,7 +79,7 @@ func (r *refusing) WriteRelationships(context.Context, *authzedv1.WriteRelations
 }
 
 func TestKindsOfAHeartbeatThatFails(t *testing.T) {
-	with := spicedbtest.Config{Schema: testSchema + CanarySchema}
+	with := spicedbtest.Config{Schema: testSchema + HeartbeatSchema}
 	readOnly := with
 	readOnly.ReadOnly = true
 	away := spicedbtest.Start(t, with)
@@ -99,8 +99,8 @@ func TestKindsOfAHeartbeatThatFails(t *testing.T) {
 		"a wrong key":              {dial(t, wrongKey), authz.Unavailable},
 		"a conflict":               {refused(codes.Aborted), authz.Unavailable},
 		"no schema":                {client(spicedbtest.Config{}), authz.Unanswerable},
-		"no canary":                {client(spicedbtest.Config{Schema: testSchema}), authz.Unanswerable},
-		"a canary of another kind": {client(spicedbtest.Config{Schema: "definition user {}\ndefinition shapegate_canary {\nrelation beat: user\n}"}), authz.Internal},
+		"no definition":            {client(spicedbtest.Config{Schema: testSchema}), authz.Unanswerable},
+		"another definition":       {client(spicedbtest.Config{Schema: "definition user {}\ndefinition shapegate_canary {\nrelation beat: user\n}"}), authz.Internal},
 		"read-only":                {client(readOnly), authz.Unavailable},
 		"a key that may not write": {refused(codes.PermissionDenied), authz.Unavailable},
 	} {

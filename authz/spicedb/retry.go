@@ -38,7 +38,7 @@ func try[T any](ctx context.Context, timeout time.Duration, call func(context.Co
 // whether ctx still lasts.
 func pause(ctx context.Context, attempt int) bool {
 	most := firstPause << (attempt - 1)
-	timer := time.NewTimer(most/2 + rand.N(most/2)) //nolint:gosec // nobody gains from foreseeing it
+	timer := time.NewTimer(most/2 + rand.N(most/2)) //nolint:gosec // nothing is gained by foreseeing it
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -26,9 +26,9 @@ var errStreamEnded = errors.New("SpiceDB ended the stream")
 //
 // On Postgres a revision is what one transaction saw, and transactions that
 // overlap have seen each other's writes neither way. So an answer that is at least
-// as fresh as an event may lack what an earlier event told, checkpoints included;
-// an answer at full consistency has all of it. A watch that is resumed there may tell twice what was
-// written about the same time, and leaves nothing out.
+// as fresh as an event may lack what an earlier event brought, checkpoints included;
+// an answer at full consistency has all of it. A watch that is resumed there may bring
+// twice what was written about the same time, and leaves nothing out.
 //
 // Without a revision to begin after, SpiceDB begins at one of its own choice,
 // which may lie before or after what was asked for earlier.
@@ -53,7 +53,7 @@ func (c *Client) Watch(ctx context.Context, after authz.ZedToken, yield func(aut
 }
 
 // watchable asks whether SpiceDB still has everything since a revision. Its watch
-// does not: on Postgres it begins wherever it is told to, and leaves out what was
+// does not: on Postgres it begins at any revision, and leaves out what was
 // collected as garbage.
 func (c *Client) watchable(ctx context.Context, after authz.ZedToken) error {
 	if after == "" {
@@ -105,7 +105,7 @@ func asEvent(res *authzedv1.WatchResponse) authz.WatchEvent {
 	for _, u := range res.GetUpdates() {
 		rel := fromAPI(u.GetRelationship())
 		deleted := u.GetOperation() == authzedv1.RelationshipUpdate_OPERATION_DELETE
-		if rel.Resource.Type == canaryDefinition {
+		if rel.Resource.Type == heartbeatDefinition {
 			if n, ok := heartbeatNumber(rel); ok && !deleted {
 				e.Heartbeats = withHeartbeat(e.Heartbeats, rel.Resource.ID, n)
 			}
@@ -123,10 +123,10 @@ func asEvent(res *authzedv1.WatchResponse) authz.WatchEvent {
 	return e
 }
 
-// heartbeatNumber reads which heartbeat a relationship of the canary is.
+// heartbeatNumber reads the number of a heartbeat from its relationship.
 func heartbeatNumber(rel Relationship) (uint64, bool) {
 	n, err := strconv.ParseUint(rel.Subject.ID, 10, 64)
-	return n, err == nil && rel.Relation == canaryRelation && rel.Subject.Type == canaryDefinition
+	return n, err == nil && rel.Relation == heartbeatRelation && rel.Subject.Type == heartbeatDefinition
 }
 
 func withHeartbeat(all map[string]uint64, process string, n uint64) map[string]uint64 {
@@ -144,7 +144,7 @@ var goneWords = []string{
 	"invalid revision requested",   // no token at all (InvalidArgument)
 	"different datastore instance", // (Unknown)
 	"revision has expired",         // while the watch began (Internal)
-	"maximum changes byte size",    // a revision after it is too large to be told (Unknown)
+	"maximum changes byte size",    // a revision after it is too large for the watch (Unknown)
 }
 
 func revisionGone(err error) bool {

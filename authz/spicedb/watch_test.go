@@ -103,7 +103,7 @@ func head(t *testing.T, c *Client) authz.ZedToken {
 	return at
 }
 
-func TestTheWatchTellsWhatIsWritten(t *testing.T) {
+func TestTheWatchReportsWrites(t *testing.T) {
 	s := spicedbtest.Start(t, spicedbtest.Config{
 		Schema: "use expiration\n" + strings.Replace(testSchema, "user:* |", "user:* | user with expiration |", 1),
 	})
@@ -130,7 +130,7 @@ func TestTheWatchTellsWhatIsWritten(t *testing.T) {
 	}
 }
 
-func TestTheWatchTellsOfTheSchema(t *testing.T) {
+func TestTheWatchReportsSchemaChanges(t *testing.T) {
 	s := startServer(t, "", nil)
 	c := dial(t, testConfig(s))
 	w := startWatch(t, c, head(t, c))
@@ -188,7 +188,7 @@ func TestAWatchIsResumedWhereItWas(t *testing.T) {
 }
 
 // A revision comes in one message, which may be larger than gRPC clients take
-// unless they are told to.
+// unless they are configured to.
 func TestALargeRevisionIsWatched(t *testing.T) {
 	s := startServer(t, "", nil)
 	c := dial(t, testConfig(s))

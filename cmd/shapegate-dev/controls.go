@@ -14,7 +14,7 @@ import (
 	"github.com/shapegate/shapegate/schema/demo"
 )
 
-// serveControls lets somebody at this machine change the world with curl: its
+// serveControls lets a user of this machine change the world with curl: its
 // relationships, and the stand-in's rows.
 func (w *world) serveControls() <-chan error {
 	mux := http.NewServeMux()

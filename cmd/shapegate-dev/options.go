@@ -16,7 +16,7 @@ import (
 	"github.com/shapegate/shapegate/proxy/electric"
 )
 
-// options is what a start can be told.
+// options are the settings of a start.
 type options struct {
 	listen  string
 	origins []string

@@ -115,7 +115,7 @@ shapes:
       filter: [{resource: plan, permission: view, column: id}]
 `
 
-// It ends when it is told to, at every moment: before it is ready it prints no guide,
+// It ends when it is asked to, at every moment: before it is ready it prints no guide,
 // and its error output says why it is not ready.
 func TestItEndsBeforeItIsReady(t *testing.T) {
 	s := start(t, nil, "--shapes", writeFile(t, "shapes.yaml", otherShapes))

@@ -137,7 +137,7 @@ func (w *world) dialSpiceDB() (err error) {
 }
 
 // useSpiceDB takes a SpiceDB that is there. An empty one gets the schema and the
-// relationships; one with a schema is somebody's, and is left as it is.
+// relationships; one with a schema is in use, and is left as it is.
 func (w *world) useSpiceDB(ctx context.Context, text string, relationships []string) error {
 	if err := w.dialSpiceDB(); err != nil {
 		return fmt.Errorf("SPICEDB_ENDPOINT: %w", err)

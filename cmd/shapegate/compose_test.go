@@ -57,7 +57,7 @@ func TestComposePinsEveryImage(t *testing.T) {
 	}
 }
 
-// Whoever reaches Electric or SpiceDB past shapegate is asked for no permission.
+// A client that reaches Electric or SpiceDB past shapegate is asked for no permission.
 func TestComposePublishesShapegateAloneAndToThisMachine(t *testing.T) {
 	for name, service := range composeServices(t) {
 		want := []string(nil)

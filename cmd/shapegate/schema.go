@@ -68,6 +68,6 @@ func readInput(cmd *cobra.Command, file string) (name string, data []byte, err e
 		data, err = io.ReadAll(cmd.InOrStdin())
 		return "standard input", data, err
 	}
-	data, err = os.ReadFile(file) //nolint:gosec // whoever calls the command names the file
+	data, err = os.ReadFile(file) //nolint:gosec // the user of the command names the file
 	return file, data, err
 }

@@ -74,21 +74,21 @@ func TestAFlagWinsOverTheEnvironment(t *testing.T) {
 }
 
 func TestBadSettingsAreNamedTogetherAndNotRepeated(t *testing.T) {
-	const canary = "hunter2"
+	const hidden = "hunter2"
 	bad := map[string]string{
-		"SHAPEGATE_LISTEN":        canary,
-		"SHAPEGATE_ADMIN_LISTEN":  canary,
-		"SHAPEGATE_SECRET":        canary,
-		"SHAPEGATE_CORS_ORIGINS":  canary,
-		"ELECTRIC_URL":            "postgres://:" + canary + "@electric",
-		"SPICEDB_INSECURE":        canary,
+		"SHAPEGATE_LISTEN":        hidden,
+		"SHAPEGATE_ADMIN_LISTEN":  hidden,
+		"SHAPEGATE_SECRET":        hidden,
+		"SHAPEGATE_CORS_ORIGINS":  hidden,
+		"ELECTRIC_URL":            "postgres://:" + hidden + "@electric",
+		"SPICEDB_INSECURE":        hidden,
 		"SHAPEGATE_SESSION_TTL":   "-1s",
 		"SHAPEGATE_MAX_STALENESS": "0",
 		"SHAPEGATE_MAX_WAITING":   "0",
-		"SHAPEGATE_FEED_MEMORY":   canary,
-		"SHAPEGATE_JWT_SECRET":    canary,
-		"SHAPEGATE_JWKS_URL":      "http://" + canary + ":x",
-		"SHAPEGATE_SUBJECT_TYPE":  canary + "!",
+		"SHAPEGATE_FEED_MEMORY":   hidden,
+		"SHAPEGATE_JWT_SECRET":    hidden,
+		"SHAPEGATE_JWKS_URL":      "http://" + hidden + ":x",
+		"SHAPEGATE_SUBJECT_TYPE":  hidden + "!",
 	}
 	_, err := loadSettings(t, bad)
 	if err == nil {
@@ -99,7 +99,7 @@ func TestBadSettingsAreNamedTogetherAndNotRepeated(t *testing.T) {
 			t.Errorf("%s is not in the error: %v", name, err)
 		}
 	}
-	if strings.Contains(err.Error(), canary) {
+	if strings.Contains(err.Error(), hidden) {
 		t.Errorf("the error repeats a value: %v", err)
 	}
 }
@@ -119,16 +119,16 @@ func TestContradictions(t *testing.T) {
 }
 
 func TestSecretsAreNotSeen(t *testing.T) {
-	const canary = "hunter2-hunter2-hunter2-hunter2-hunter2"
+	const hidden = "hunter2-hunter2-hunter2-hunter2-hunter2"
 	env := map[string]string{"SPICEDB_ENDPOINT": "[::1", "SPICEDB_INSECURE": "true"}
 	var args []string
 	for _, v := range new(settings).variables() {
 		if v.secret {
-			args = append(args, "--"+v.flag(), "http://user:"+canary+"@host")
+			args = append(args, "--"+v.flag(), "http://user:"+hidden+"@host")
 		}
 	}
 	s, err := loadSettings(t, env, args...)
-	if err == nil || strings.Contains(err.Error(), canary) { // JWT secret and JWKS exclude each other
+	if err == nil || strings.Contains(err.Error(), hidden) { // JWT secret and JWKS exclude each other
 		t.Errorf("got %v, want an error without secrets", err)
 	}
 	encoded, err := json.Marshal(s.SpiceDBToken)
@@ -138,17 +138,17 @@ func TestSecretsAreNotSeen(t *testing.T) {
 	var logged strings.Builder
 	slog.New(slog.NewJSONHandler(&logged, nil)).Info("settings", "token", s.SpiceDBToken)
 	for _, text := range []string{fmt.Sprintf("%v %+v %#v %s", s.SpiceDBToken, s.JWTSecret, s.RedisURL, s.Secret), string(encoded), logged.String()} {
-		if strings.Contains(text, canary) {
+		if strings.Contains(text, hidden) {
 			t.Errorf("a secret is seen: %s", text)
 		}
 	}
-	if !strings.Contains(s.SpiceDBToken.reveal(), canary) {
+	if !strings.Contains(s.SpiceDBToken.reveal(), hidden) {
 		t.Error("the secret is lost")
 	}
 
 	for _, command := range [][]string{{"--help"}, {"serve", "--help"}, {"check", "user:a", "view", "document:1"}, {"check", "--nope"}} {
-		got := shapegate(t, env, "", append(command, "--spicedb-token", canary, "--jwt-secret", canary)...)
-		if strings.Contains(got.stdout+got.stderr, canary) {
+		got := shapegate(t, env, "", append(command, "--spicedb-token", hidden, "--jwt-secret", hidden)...)
+		if strings.Contains(got.stdout+got.stderr, hidden) {
 			t.Errorf("%v shows a secret: %s%s", command, got.stdout, got.stderr)
 		}
 	}

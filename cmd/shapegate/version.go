@@ -18,7 +18,7 @@ func newVersionCommand() *cobra.Command {
 	}
 }
 
-// version tells what Go recorded at build time: the module's version, the
+// version returns what Go recorded at build time: the module's version, the
 // commit if it was built from a checkout, and the compiler.
 func version(info *debug.BuildInfo, ok bool) string {
 	if !ok {

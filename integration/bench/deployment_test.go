@@ -77,8 +77,8 @@ func deploy(b *testing.B, rows int) *deployment {
 	client, err := spicedb.Dial(spicedb.Config{Endpoint: "spicedb", Token: engine.Token(), Insecure: true, Dialer: engine.DialContext})
 	check(b, err)
 	b.Cleanup(func() { _ = client.Close() })
-	keeper := grantcachetest.Start(b, grantcache.Config{Engine: client, Key: authz.NewFingerprintKey(secret)})
-	d.proxied = serve(b, keeper, upstream.URL)
+	cache := grantcachetest.Start(b, grantcache.Config{Engine: client, Key: authz.NewFingerprintKey(secret)})
+	d.proxied = serve(b, cache, upstream.URL)
 	return d
 }
 

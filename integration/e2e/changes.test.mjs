@@ -25,7 +25,7 @@ forEach(everyKind, (kind) => {
     assert.ok(!bob.ids().includes(doc(9)))
   })
 
-  test('an inserted row that nobody may see reaches nobody', async (t) => {
+  test('an inserted row that nobody may see reaches no reader', async (t) => {
     const { world, alice, bob } = await watch(t, inProject(10, 'atlas'), inProject(10, 'borealis'))
     await world.sql(insertDoc(9, { title: 'For nobody' }), insertDoc(10))
     await world.settled()
@@ -67,7 +67,7 @@ forEach(everyKind, (kind) => {
     assert.ok(alice.ids().includes(doc(1)))
   })
 
-  test('changes alone make nobody begin anew', async (t) => {
+  test('changes alone make no client begin anew', async (t) => {
     const { world, alice, bob } = await watch(t, inProject(9, 'atlas'), inProject(10, 'borealis'))
     for (const n of [9, 10]) {
       await world.sql(insertDoc(n))

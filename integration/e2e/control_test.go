@@ -18,7 +18,7 @@ import (
 )
 
 // control is what the scripts call to open worlds, to change what is in them, and
-// to be told the truth about them.
+// to ask for the truth about them.
 type control struct {
 	url   string
 	redis redisServers
@@ -64,7 +64,7 @@ func newControl(t *testing.T) *control {
 	return c
 }
 
-// answer serves what f returns as JSON. Errors are for whoever reads the script's
+// answer serves what f returns as JSON. Errors are for readers of the script's
 // output, so they are sent as they are.
 func answer(f func(*http.Request) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {

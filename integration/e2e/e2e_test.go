@@ -110,7 +110,7 @@ func missing(t *testing.T, why string) {
 // jwtSecret signs the tokens of all worlds.
 const jwtSecret = "the secret of the end-to-end tests, not of anything else"
 
-// people are those of the demo, and mallory, whom SpiceDB knows nothing of.
+// people are those of the demo, and mallory, of whom SpiceDB knows nothing.
 func people() []demo.Person {
 	return append(demo.People(), demo.Person{Subject: "mallory"})
 }

@@ -7,7 +7,7 @@ import { everyKind } from './lib/readers.mjs'
 import { doc, insertDoc, newWorld } from './lib/world.mjs'
 
 forEach(everyKind, (kind) => {
-  test('whom the gate denies gets a 403 through onError, and no row', async (t) => {
+  test('a person without the gate gets a 403 through onError, and no row', async (t) => {
     const world = await newWorld(t)
     const mallory = world.open(kind, 'mallory')
     assert.equal((await mallory.failure()).status, 403)
@@ -26,7 +26,7 @@ forEach(everyKind, (kind) => {
     assert.ok(!bob.received.saw('Not for bob'))
   })
 
-  test('a container is read by those who may see it, and by nobody else', async (t) => {
+  test('a container is read by those who may see it, and by no others', async (t) => {
     const world = await newWorld(t)
     const lead = world.open(kind, 'alice', 'project_documents', { params: { project: 'comet' } })
     const viewer = world.open(kind, 'bob', 'project_documents', { params: { project: 'borealis' } })

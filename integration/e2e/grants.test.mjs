@@ -65,7 +65,7 @@ forEach(everyKind, (kind) => {
     assert.deepEqual(bob.ids(), [4, 6].map(doc))
   })
 
-  test('a ban takes a row away from somebody who is granted it twice over', async (t) => {
+  test('a ban takes a row away from a person who is granted it twice over', async (t) => {
     const { world, alice } = await watch(t)
     await world.grant(viewer(1, 'alice'), `document:${doc(1)}#banned@user:alice`)
     await world.settled()
@@ -109,7 +109,7 @@ forEach(everyKind, (kind) => {
     assert.ok(!bob.received.saw('A draft with a secret'))
   })
 
-  test("another person's grants concern nobody else", async (t) => {
+  test("another person's grants do not concern a reader", async (t) => {
     const { world, alice, bob } = await watch(t)
     await world.grant(viewer(1, 'bob'))
     await world.settled()

@@ -19,7 +19,7 @@ forEach(everyKind, (kind) => {
   })
 
   for (const params of [{ secret: 'mine' }, { queryable_columns: 'id,revision' }, { wehre: 'true' }]) {
-    test(`a param that nobody knows is refused: ${Object.keys(params)}`, async (t) => {
+    test(`an unknown param is refused: ${Object.keys(params)}`, async (t) => {
       const world = await newWorld(t)
       const bob = world.open(kind, 'bob', 'documents', { params })
       assert.equal((await bob.failure()).status, 400)
@@ -76,7 +76,7 @@ forEach(['POST', 'GET'], (method) => {
   }
 })
 
-/** Reads one answer with somebody's token, as any HTTP client could. */
+/** Reads one answer with a person's token, as any HTTP client could. */
 function read(world, person, query) {
   return new Promise((resolve, reject) => {
     const reader = world.open('Shape, long-poll', person, 'documents', { ...query, subscribe: false })

@@ -27,19 +27,19 @@ forEach(everyKind, (kind) => {
     assert.deepEqual(alice.ids(), [2, 4, 6, 7, 8, 20].map(doc))
   })
 
-  test('a row with a new id that is not permitted disappears, and the new id is not told', async (t) => {
+  test('a row with a new id that is not permitted disappears, and the new id is not sent', async (t) => {
     const { alice } = await renamed(t, 1, 21)
     assert.deepEqual(alice.ids(), [2, 4, 6, 7, 8].map(doc))
     assert.ok(!alice.received.saw(doc(21)))
   })
 
-  test('a row that gets a permitted id appears, and its old id is not told', async (t) => {
+  test('a row that gets a permitted id appears, and its old id is not sent', async (t) => {
     const { alice } = await renamed(t, 5, 20)
     assert.deepEqual(alice.ids(), [1, 2, 4, 6, 7, 8, 20].map(doc))
     assert.ok(!alice.received.saw(doc(5)))
   })
 
-  test('somebody who may see neither id is told nothing', async (t) => {
+  test('a person who may see neither id is sent nothing', async (t) => {
     const { bob } = await renamed(t, 1, 20)
     assert.ok(!bob.received.saw(doc(1)))
     assert.ok(!bob.received.saw(doc(20)))

@@ -1,6 +1,6 @@
 // A day in the life of two people who watch: grants, groups, projects, bans and rows
 // change, one after the other and at once. After each step both hold exactly what
-// they may see, and nobody ever begins anew.
+// they may see, and no client ever begins anew.
 
 import { test } from 'node:test'
 import { forEach } from './lib/each.mjs'

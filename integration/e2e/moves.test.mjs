@@ -29,7 +29,7 @@ forEach(everyKind, (kind) => {
     assert.ok(!alice.received.saw('atlas'))
   })
 
-  test('a row moves out, and where to is not told', async (t) => {
+  test('a row moves out, and its new place is not sent', async (t) => {
     const { world, alice } = await watch(t)
     await world.sql(move(7, 'atlas'))
     await world.settled()

@@ -53,7 +53,7 @@ forEach(everyKind, (kind) => {
   })
 })
 
-/** Waits until a reader is told once more that it cannot be served now. */
+/** Waits until a reader is answered once more that it cannot be served now. */
 function told503({ name, received }) {
   const before = received.count(503)
   return eventually((ask) => {

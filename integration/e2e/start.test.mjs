@@ -26,7 +26,7 @@ forEach(everyKind, (kind) => {
     })
   })
 
-  test('somebody who may see no row holds none, and is told so', async (t) => {
+  test('a person who may see no row has none, and is up to date', async (t) => {
     const world = await newWorld(t)
     await world.revoke('project:borealis#viewer@user:bob')
     const bob = world.open(kind, 'bob')

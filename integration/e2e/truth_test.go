@@ -95,7 +95,7 @@ func (r rule) checks(rows []row, project string) []check {
 
 // granted returns the ids of the rows on which a person holds the permission,
 // whether or not the shape has them. That a row went which is not there may be
-// told: its id is no secret to whoever was granted it.
+// sent: its id is no secret to a person who was granted it.
 func (r rule) granted(rows []row, holds map[check]bool) []row {
 	ids := []row{}
 	for _, row := range rows {

@@ -40,7 +40,7 @@ const (
 
 	// A busy machine must not make grants look stale, and SpiceDB being away must
 	// be noticed soon.
-	beat      = 200 * time.Millisecond
+	heartbeat = 200 * time.Millisecond
 	staleness = 2 * time.Second
 )
 
@@ -61,7 +61,7 @@ type world struct {
 	spice  *spicedbtest.Server
 
 	engine   *spicedb.Client
-	keeper   *grantcachetest.Cache
+	cache    *grantcachetest.Cache
 	redis    redis.UniversalClient
 	electric *electric.Client
 
@@ -104,7 +104,7 @@ func (w *world) start(ctx context.Context, o worldOptions, servers redisServers)
 	if err != nil {
 		return err
 	}
-	w.atEnd(func() error { return w.keeper.End() })
+	w.atEnd(func() error { return w.cache.End() })
 	w.atEnd(func() error { w.handler.Load().Close(); return nil })
 	w.handler.Store(h)
 	w.front = w.serve(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -171,15 +171,15 @@ func (w *world) newHandler() (*proxy.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.keeper, err = grantcachetest.Run(grantcache.Config{
-		Engine: w.engine, Key: authz.NewFingerprintKey(w.secret), Heartbeat: beat, MaxStaleness: staleness, Logger: quiet(),
+	w.cache, err = grantcachetest.Run(grantcache.Config{
+		Engine: w.engine, Key: authz.NewFingerprintKey(w.secret), Heartbeat: heartbeat, MaxStaleness: staleness, Logger: quiet(),
 	})
 	if err != nil {
 		return nil, err
 	}
 	return proxy.New(proxy.Config{
 		Shapes:          shapes,
-		Authorizer:      w.keeper,
+		Authorizer:      w.cache,
 		Tokens:          verifier,
 		Electric:        w.electric,
 		Secret:          w.secret,
@@ -191,9 +191,9 @@ func (w *world) newHandler() (*proxy.Handler, error) {
 	})
 }
 
-// told returns once the proxy has heard of whatever was written before.
-func (w *world) told(ctx context.Context) error {
-	s, err := w.keeper.Sentinel(ctx, grantcachetest.Post{
+// heard returns once the proxy has heard of everything that was written before.
+func (w *world) heard(ctx context.Context) error {
+	s, err := w.cache.Sentinel(ctx, grantcachetest.Post{
 		ResourceType: "project", Relation: "lead", Permission: "view_all", Touch: w.spice.Touch,
 	})
 	if err == nil {
@@ -250,7 +250,7 @@ func (w *world) restart(r *http.Request) (any, error) {
 	if o.NewSecret {
 		w.secret = newSecret()
 	}
-	ended := w.keeper
+	ended := w.cache
 	h, err := w.newHandler()
 	if err != nil {
 		return nil, err
@@ -287,8 +287,8 @@ func (w *world) change(r *http.Request) (any, error) {
 			return nil, err
 		}
 		// A write in the instant before the proxy hears of a revocation may reach
-		// whoever it was taken from: that is what the staleness bound says.
-		if err := w.told(r.Context()); err != nil {
+		// the person who lost the grant: that is what the staleness bound says.
+		if err := w.heard(r.Context()); err != nil {
 			return nil, err
 		}
 	}

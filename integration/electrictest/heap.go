@@ -38,7 +38,7 @@ const pageRows = 256
 // be taken under its read lock, and read without any.
 //
 // A page that a view may hold is copied before a row in it is replaced. Rows are
-// appended in place: a view does not look beyond the length it was taken at.
+// appended in place: a view does not look past the length it was taken at.
 type heap struct {
 	pages []*page
 	n     int

@@ -26,7 +26,7 @@ type Request struct {
 	Body   []byte // of a POST
 }
 
-// Fault tells the server to fail a request; see Server.Intercept. The zero Fault
+// Fault makes the server fail a request; see Server.Intercept. The zero Fault
 // closes the connection without an answer.
 type Fault struct {
 	Status int         // answer with this status, Header and Body

@@ -45,7 +45,7 @@ type exchange struct {
 const replaySecret = "replayed"
 
 // script is what was written to the database around the exchanges: by file, then
-// by the exchange's number. The recordings tell it in prose.
+// by the exchange's number. The recordings say it in prose.
 var script = map[string]struct {
 	setup  string         // in place of setup_sql, where that is prose too
 	before map[int]string // before the request is sent

@@ -417,7 +417,7 @@ func TestSecretIsAskedForOnEverySpellingOfThePath(t *testing.T) {
 	}
 }
 
-func TestInterceptedRequestsFailAsTold(t *testing.T) {
+func TestInterceptedRequestsFailAsTheInterceptorSays(t *testing.T) {
 	w := newWorld(t, electrictest.Options{})
 	w.exec(t, `insert into notes values (1, 'a', 'x')`)
 	failing := func(fault error) reply {

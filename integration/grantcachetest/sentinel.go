@@ -25,7 +25,7 @@ type Post struct {
 	// Touch writes relationships.
 	Touch func(ctx context.Context, relationships ...string) error
 
-	// Patient has it wait through decisions that fail, as they do while SpiceDB is away.
+	// Patient makes it wait through decisions that fail, as they do while SpiceDB is away.
 	Patient bool
 }
 

@@ -96,7 +96,7 @@ func TestADocumentForManyCostsThreeCalls(t *testing.T) {
 	if n := calls() - before; n > 3 {
 		t.Errorf("%d calls", n)
 	} else {
-		t.Logf("%d calls; the last reader was told after %s", n, took)
+		t.Logf("%d calls; the last reader was woken after %s", n, took)
 	}
 	check(t, sentinel.Told(ctx))
 }

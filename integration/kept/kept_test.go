@@ -190,7 +190,7 @@ func openReaders(t *testing.T, cache, elsewhere *grantcachetest.Cache) []*reader
 		who := authz.Subject{ObjectRef: authz.ObjectRef{Type: "user", ID: fmt.Sprintf("u%d", i)}}
 		for _, rule := range rules {
 			// Without a level SpiceDB's own lookups are less certain still: an id that
-			// is held by one path and conditional by another is now told, now not.
+			// is held by one path and conditional by another is now reported, now not.
 			r := &reader{subject: who, rule: rule, context: map[string]any{"level": i + 1}}
 			r.sub = open(t, cache, who, rule, r.context)
 			r.elsewhere = open(t, elsewhere, who, rule, r.context)

@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 	if err := os.Setenv("GORACE", "atexit_sleep_ms=0"); err != nil {
 		panic(err)
 	}
-	// What the engine's packages start as they are loaded is nobody's here.
+	// What the engine's packages start as they are loaded is no leak.
 	goleak.VerifyTestMain(m, goleak.IgnoreCurrent())
 }
 
@@ -72,7 +72,7 @@ func TestAllOfThemMakeOneReport(t *testing.T) {
 }
 
 // TestAShapegateThatRunsIsMeasured starts one, and what is behind it, and names
-// them to the tool as somebody would who has one.
+// them to the tool as its users do.
 func TestAShapegateThatRunsIsMeasured(t *testing.T) {
 	const secret = "a secret for tests, at least 32 bytes long"
 	start := func(args ...string) *child.Process {

@@ -1,5 +1,5 @@
 // Command load measures a shapegate under many readers: how soon a change is with
-// them, what they cost, and how soon a change of somebody's grants reaches them.
+// them, what they cost, and how soon a change of grants reaches them.
 // Each figure stands beside one of something that decides nothing, from the same
 // run, and what is quoted is the ratio.
 //

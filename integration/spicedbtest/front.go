@@ -52,7 +52,7 @@ func (c *frontConn) Close() error {
 	return c.Conn.Close()
 }
 
-// Read returns what it has read when the front is not stalled: whoever reads has
+// Read returns what it has read when the front is not stalled: its reader has
 // been waiting since before the stall.
 func (c *frontConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)

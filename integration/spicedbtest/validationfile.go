@@ -30,7 +30,7 @@ type ValidationFile struct {
 // LoadValidationFile reads the file at path. A schemaFile that it names is read
 // from beside it.
 func LoadValidationFile(path string) (*ValidationFile, error) {
-	contents, err := os.ReadFile(path) //nolint:gosec // whoever calls names the file
+	contents, err := os.ReadFile(path) //nolint:gosec // the caller names the file
 	if err != nil {
 		return nil, err
 	}

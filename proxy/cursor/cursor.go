@@ -26,7 +26,7 @@ const (
 
 // passTime is how long a step is kept at most while the feed is healthy. The log's LSN
 // does not move where nothing is written to a published table, so the LSN alone cannot
-// tell that the log has passed a step.
+// show that the log has passed a step.
 const passTime = time.Minute
 
 // Grants names the grants of one reader: by their fingerprint, and by the revision of
@@ -242,8 +242,8 @@ func fits(s Step) bool {
 
 // Pass returns the cursor without the steps that the log has passed, once everything up
 // to an offset was read, and seen is the LSN that Electric has seen of the database. What
-// is before the offset cannot be read again with the new cursor: no step is left to tell
-// its past from its present.
+// is before the offset cannot be read again with the new cursor: no step is left that shows
+// what is late.
 func (c Cursor) Pass(at electric.Offset, seen uint64, now time.Time) Cursor {
 	left := slices.DeleteFunc(slices.Clone(c.Steps), func(s Step) bool {
 		return s.Fence.LSN() > 0 && seen >= s.Fence.LSN() || now.Sub(s.At) > passTime

@@ -88,7 +88,7 @@ func TestWhatWasNotSealedHereIsNoHandle(t *testing.T) {
 	}
 }
 
-// A client that was told to begin anew never again takes the handle that it held.
+// A client that was answered 409 never again takes its old handle.
 func TestTwoHandlesAreNeverEqual(t *testing.T) {
 	c := first(t)
 	seen := make(map[string]bool)

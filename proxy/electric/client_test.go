@@ -117,7 +117,7 @@ func TestAShapeThatCannotBeServedSaysWhatIsWrong(t *testing.T) {
 			}
 			for _, hidden := range []string{"classified", secret, "http"} {
 				if strings.Contains(err.Error(), hidden) {
-					t.Errorf("the reason tells %q: %v", hidden, err)
+					t.Errorf("the reason has %q: %v", hidden, err)
 				}
 			}
 		})

@@ -1,6 +1,6 @@
 package electric
 
-// Fence tells which transactions a snapshot has seen: what Postgres'
+// Fence says which transactions a snapshot has seen: what Postgres'
 // pg_current_snapshot() said while it was taken, and where the write-ahead log was.
 //
 // Transaction ids are kept as Postgres says them: 64 bits, an epoch above the id. They
@@ -57,7 +57,7 @@ func (m *Metadata) Fence() (s Fence, ok bool) {
 	return s, true
 }
 
-// SeenBy reports whether a snapshot has seen all that the message tells of: each of its
+// SeenBy reports whether a snapshot has seen all that the message is of: each of its
 // transactions had committed before the snapshot was taken. It returns false for a
 // message that names no transaction.
 func (m *Message) SeenBy(s *Fence) bool {

@@ -71,7 +71,7 @@ type messageScanner struct {
 }
 
 // scan reads the message that b begins with, all but Raw, and returns its end. A message
-// of an unknown kind is an error, since nobody can decide who may see it. Errors are
+// of an unknown kind is an error, since it cannot be decided who may see it. Errors are
 // those of checkValue.
 func (s *messageScanner) scan(b []byte, m *Message) (end int, err error) {
 	*m = Message{}
@@ -320,7 +320,7 @@ func (m *Message) AppendEnd(dst []byte, key []string) []byte {
 }
 
 // AppendEndAt is AppendEnd with the message's transactions: a client that has a newer row
-// from a subset tells by them that the delete is older, and keeps the row.
+// from a subset sees by them that the delete is older, and keeps the row.
 func (m *Message) AppendEndAt(dst []byte, key []string) []byte {
 	return m.appendEnd(dst, key, true)
 }

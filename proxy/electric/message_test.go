@@ -14,7 +14,7 @@ const (
 	upToDate      = `{"headers":{"control":"up-to-date","global_last_seen_lsn":"29"}}`
 )
 
-func TestAMessageTellsItsOperationAndColumns(t *testing.T) {
+func TestAMessageHasItsOperationAndColumns(t *testing.T) {
 	m, err := ParseMessage([]byte(insertMessage))
 	if err != nil || m.Operation != Insert {
 		t.Fatalf("operation %v, %v", m.Operation, err)
@@ -36,7 +36,7 @@ func TestAMessageTellsItsOperationAndColumns(t *testing.T) {
 	}
 }
 
-func TestAnUpdateTellsTheRowBeforeIt(t *testing.T) {
+func TestAnUpdateHasTheRowBeforeIt(t *testing.T) {
 	m, err := ParseMessage([]byte(updateMessage))
 	if err != nil {
 		t.Fatal(err)

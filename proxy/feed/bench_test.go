@@ -9,9 +9,6 @@ import (
 	"github.com/shapegate/shapegate/proxy/electric"
 )
 
-// The loops that run for each message of a log, whoever reads it. What a message costs
-// that nobody may see must not grow with those who wait, nor take memory for them.
-
 // These benchmarks are of the loops that run for each message of a log. The cost of a
 // message that no reader may see must not grow with the number of waiting readers, and
 // it must not allocate for them.
@@ -140,7 +137,7 @@ func BenchmarkEncode(b *testing.B) {
 
 // The index finds exactly the cohorts that a message concerns, after any additions and
 // removals.
-func TestTheIndexFindsWhoMaySee(t *testing.T) {
+func TestTheIndexFindsTheReadersThatMaySee(t *testing.T) {
 	for seed := range 20 {
 		x := newIndex(2)
 		var all []*Cohort

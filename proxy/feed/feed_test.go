@@ -198,7 +198,7 @@ func TestManyReadersAreOneRequest(t *testing.T) {
 	})
 }
 
-func TestOnlyThoseWhoMaySeeSomethingAreWoken(t *testing.T) {
+func TestOnlyReadersThatMaySeeAChangeAreWoken(t *testing.T) {
 	inWorld(t, feed.Config{}, func(w *world) {
 		at := w.end()
 		over := make(chan time.Time)
@@ -220,7 +220,7 @@ func TestOnlyThoseWhoMaySeeSomethingAreWoken(t *testing.T) {
 	})
 }
 
-// Somebody may be granted an id that had no number when a message told of it.
+// An id may be granted that had no number when a message had it.
 func TestAnIDThatIsNumberedLaterIsFound(t *testing.T) {
 	inWorld(t, feed.Config{}, func(w *world) {
 		at := w.end()
@@ -302,7 +302,7 @@ func TestALogThatIsGoneIsSaidSoOnce(t *testing.T) {
 			t.Fatalf("the handle is still %s", fresh.Handle)
 		}
 		asked := len(w.log.requests())
-		for range 10 { // who come back with the old handle are told without asking
+		for range 10 { // readers that come back with the old handle get the answer without asking
 			if _, err := w.feed.Read(w.Context(), at); !errors.Is(err, electric.ErrMustRefetch) {
 				t.Errorf("the old log is read: %v", err)
 			}
@@ -343,7 +343,7 @@ func TestAShortAbsenceOfElectricIsNotNoticed(t *testing.T) {
 	})
 }
 
-func TestALongAbsenceOfElectricIsTold(t *testing.T) {
+func TestALongAbsenceOfElectricIsAnError(t *testing.T) {
 	inWorld(t, feed.Config{Away: 10 * time.Second}, func(w *world) {
 		at := w.end()
 		x := w.wait(at, w.seeing("a"), feed.Until{})
@@ -367,7 +367,7 @@ func TestALongAbsenceOfElectricIsTold(t *testing.T) {
 	})
 }
 
-func TestWhoCannotBeginIsToldAtOnce(t *testing.T) {
+func TestAReaderThatCannotBeginFailsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{T: t, log: newLog()}
 		w.log.fail(electric.ErrRefused)
@@ -378,7 +378,7 @@ func TestWhoCannotBeginIsToldAtOnce(t *testing.T) {
 		began := time.Now()
 		w.feed = w.open("")
 		if _, _, err := w.feed.Position(t.Context()); !errors.Is(err, electric.ErrRefused) || time.Since(began) > 0 {
-			t.Errorf("the position is told after %v: %v", time.Since(began), err)
+			t.Errorf("the position comes after %v: %v", time.Since(began), err)
 		}
 		w.log.fail(nil)
 		w.feed = w.open("") // another one
@@ -406,7 +406,7 @@ func TestWhatIsNoLogIsNotPassedOn(t *testing.T) {
 	}
 }
 
-func TestAFeedThatNobodyReadsEnds(t *testing.T) {
+func TestAFeedWithoutReadersEnds(t *testing.T) {
 	inWorld(t, feed.Config{Idle: 30 * time.Second}, func(w *world) {
 		w.end()
 		time.Sleep(time.Hour)
@@ -460,7 +460,7 @@ func TestALateReaderIsWokenForWhatItMayKnow(t *testing.T) {
 			t.Errorf("it is woken with %s", got)
 		}
 		if !current.goesOn() {
-			t.Error("what comes in time has woken somebody")
+			t.Error("what comes in time has woken a reader")
 		}
 		w.log.write("a")
 		current.brings("a")
@@ -468,7 +468,7 @@ func TestALateReaderIsWokenForWhatItMayKnow(t *testing.T) {
 }
 
 // A reader that stops waiting at the moment of a change has not seen the change.
-func TestWhoIsBrokenOffIsWhereItWas(t *testing.T) {
+func TestAReaderThatStopsWaitingKeepsItsPosition(t *testing.T) {
 	inWorld(t, feed.Config{}, func(w *world) {
 		at := w.end()
 		changed := make(chan struct{})
@@ -508,7 +508,7 @@ func TestAWaitEndsWithItsContext(t *testing.T) {
 }
 
 // A replica that was asked before may have been further.
-func TestWhoIsAheadWaitsForWhatComesAfter(t *testing.T) {
+func TestAReaderAheadOfTheLogWaitsForLaterMessages(t *testing.T) {
 	inWorld(t, feed.Config{}, func(w *world) {
 		at := feed.Place{Handle: w.end().Handle, Offset: offset("110_0")}
 		x := w.wait(at, w.seeing("a", "b"), feed.Until{})

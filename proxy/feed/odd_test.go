@@ -85,7 +85,7 @@ func TestALogThatComesBackIsReadAgain(t *testing.T) {
 }
 
 // While Electric starts, it answers live requests that their log is gone, and has it.
-func TestALogIsNotGoneBecauseALiveRequestIsToldSo(t *testing.T) {
+func TestALogIsNotGoneBecauseALiveRequestIsAnswered409(t *testing.T) {
 	inOddWorld(t, func(w *world, o *odd) {
 		at := w.end()
 		x := w.wait(at, w.seeing("a"), feed.Until{})
@@ -113,7 +113,7 @@ func TestALogIsNotGoneBecauseALiveRequestIsToldSo(t *testing.T) {
 }
 
 // After a truncate, the live request and the next one are answered that the log is gone.
-func TestALogIsGoneIfEveryRequestIsToldSo(t *testing.T) {
+func TestALogIsGoneIfEveryRequestIsAnswered409(t *testing.T) {
 	inOddWorld(t, func(w *world, o *odd) {
 		at := w.end()
 		x := w.wait(at, w.seeing("a"), feed.Until{})
@@ -212,12 +212,12 @@ func TestAPositionIsNotFromBeforeASilence(t *testing.T) {
 		w.log.fail(&electric.UnavailableError{Status: 503})
 		time.Sleep(time.Second)
 		if _, _, err := w.feed.Position(w.Context()); err == nil {
-			t.Error("a position is told that nobody knows")
+			t.Error("a position is returned that is not known")
 		}
 	})
 }
 
-func TestAFeedIsChargedToWhoReadsIt(t *testing.T) {
+func TestAFeedCountsAgainstItsReadersSubject(t *testing.T) {
 	inWorld(t, feed.Config{Feeds: 4, PerSubject: 2}, func(w *world) {
 		open := func(where, subject string) (*feed.Feed, error) {
 			return w.feeds.Open(&electric.LogSpec{Schema: "public", Table: "docs", Where: where}, columns(), "docs", subject)

@@ -19,7 +19,7 @@
 //
 // # Life
 //
-// [New] connects to nobody. A part that is away delays readiness, and does not
+// [New] does not connect. A part that is away delays readiness, and does not
 // fail New.
 //
 // [Gateway.Run] watches SpiceDB, so that grants stay current, and checks the shape

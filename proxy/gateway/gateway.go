@@ -65,7 +65,7 @@ type Gateway struct {
 	closers   []func() error
 }
 
-// New builds a gateway. It connects to nobody. Errors mean that cfg cannot work.
+// New builds a gateway. It does not connect. Errors mean that cfg cannot work.
 // The caller closes the gateway.
 func New(cfg Config) (_ *Gateway, err error) {
 	if cfg.Logger == nil {
@@ -161,11 +161,11 @@ func (g *Gateway) Handler() http.Handler {
 // operators why they cannot.
 func (g *Gateway) Ready(ctx context.Context) error { return g.readiness.check(ctx) }
 
-// canaryTime bounds how long the canary's removal may take at the end.
-const canaryTime = 2 * time.Second
+// cleanUpTime bounds how long the removal of the heartbeat may take at the end.
+const cleanUpTime = 2 * time.Second
 
 // Run keeps grants current and checks the shape definitions until ctx ends. At the
-// end it has every waiting request answered, and removes its canary from SpiceDB.
+// end it has every waiting request answered, and removes its heartbeat from SpiceDB.
 // It may be called once. It returns nil if ctx ended.
 func (g *Gateway) Run(ctx context.Context) error {
 	defer g.proxy.Drain()
@@ -186,10 +186,10 @@ func (g *Gateway) Run(ctx context.Context) error {
 
 func (g *Gateway) watch(ctx context.Context) error {
 	err := g.grants.Run(ctx)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), canaryTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTime)
 	defer cancel()
 	if err := g.spicedb.EndHeartbeats(ctx, g.grants.Process()); err != nil {
-		g.log.Debug("the canary was left behind", "cause", err)
+		g.log.Debug("the heartbeat was left in SpiceDB", "cause", err)
 	}
 	return err
 }

@@ -7,7 +7,7 @@
 //
 // A message is late if a snapshot that the reader was given has seen it already:
 // Electric's log runs a little behind the table. Of a row that the snapshot brought, a
-// late message tells the past, which may be from before a grant:
+// late message has the past, which may be from before a grant:
 //
 //	t1  update d1 title="draft"       written, before anybody may see d1
 //	t2  update d1 title="clean"       written

@@ -53,8 +53,8 @@ func (f *Filter) Narrowed(permitted authz.Grants) *Filter {
 	return &g
 }
 
-// Interrupted returns the filter of a reader from whom some ids were taken away for a
-// while since it was served. What was written meanwhile is not sent; a resync brings the
+// Interrupted returns the filter of a reader that lost some ids for a while since it was
+// served. What was written meanwhile is not sent; a resync brings the
 // rows as they are now.
 func (f *Filter) Interrupted(ids authz.Grants) *Filter {
 	g := *f
@@ -75,8 +75,8 @@ const (
 	AskAgain                 // the present state of the row decides, see Present
 )
 
-// Fate returns what becomes of a message. A log of replica=full tells a row before and
-// after an update; any log tells the columns of the primary key, which no update changes.
+// Fate returns what becomes of a message. A log of replica=full has a row before and
+// after an update; any log has the columns of the primary key, which no update changes.
 func (f *Filter) Fate(m *electric.Message) (Fate, error) {
 	if m.Operation == electric.Control {
 		return Send, nil
@@ -152,7 +152,7 @@ func (f *Filter) seen(dst []*Step, m *electric.Message) []*Step {
 
 // late returns what becomes of a late message whose row is not allowed. oldest is the first
 // snapshot that has seen it. If the reader cannot have held the row before that snapshot,
-// it has what a snapshot told, which is at least as new:
+// it has what a snapshot brought, which is at least as new:
 //
 //   - What was gained by this snapshot or a later one, pending ones included, came after
 //     the message: each snapshot has seen all that earlier ones have. So neither what was
@@ -163,7 +163,7 @@ func (f *Filter) seen(dst []*Step, m *electric.Message) []*Step {
 // Otherwise the row may have gone, or a snapshot may have brought it from elsewhere: it
 // was deleted and made anew, or moved from a lost container into a gained one. Even if
 // the message says that it moved into a gained one, earlier late messages may have put an
-// older state in the place of what the snapshot told:
+// older state in the place of what the snapshot brought:
 //
 //	t1  update r project: x -> a     a is kept: sent, as an insert
 //	t2  update r project: a -> b     b is gained: the snapshot has brought r, before t1 was sent
@@ -238,8 +238,7 @@ func has(g authz.Grants, filter int, id []byte) bool {
 	return g.IsEverything() || g.Set(filter).HasBytes(id)
 }
 
-// held reports whether the reader may hold a row of which a message tells that no snapshot
-// has seen.
+// held reports whether the reader may hold the row of a message that no snapshot has seen.
 func (f *Filter) held(of column) (bool, error) {
 	held, err := f.rule.Permits(f.served, of)
 	if err != nil || held {
@@ -290,7 +289,7 @@ func (f *Filter) mayName(key string) bool {
 	return f.rule.permitsKey(f.now, key) && (!f.changed || f.rule.permitsKey(f.served, key))
 }
 
-// Present appends to dst what the reader is told of a row whose message had the fate
+// Present appends to dst what the reader is sent of a row whose message had the fate
 // AskAgain. The row is as it is now, as a message that inserts it; nil if it is not
 // there. late is the message.
 //

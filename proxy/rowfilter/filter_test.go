@@ -44,7 +44,7 @@ func parse(t testing.TB, raw string) *electric.Message {
 	return &m
 }
 
-// message returns what a log of replica=full tells of row 1 in a transaction. before and
+// message returns the message of a log of replica=full about row 1 in a transaction. before and
 // after are its project; "" says that it is not there, "null" that it is in none.
 func message(t testing.TB, xid int, before, after string) *electric.Message {
 	t.Helper()
@@ -197,7 +197,7 @@ func TestTheFateOfAMessage(t *testing.T) {
 	}
 }
 
-// A log without whole rows tells the primary key, and what changed.
+// A log without whole rows has the primary key, and what changed.
 func TestTheFateOfAMessageThatNamesTheKeyAlone(t *testing.T) {
 	for _, tt := range []struct {
 		name, now, served string
@@ -218,7 +218,7 @@ func TestTheFateOfAMessageThatNamesTheKeyAlone(t *testing.T) {
 			t.Errorf("%s: fate %d, %v, want %d", tt.name, got, err, tt.want)
 		}
 	}
-	// A filter on another column cannot tell.
+	// A filter on another column cannot decide.
 	f := rowfilter.Steady(byProject, grants("a"))
 	if got, err := f.Fate(parse(t, `{"key":"k","value":{"id":"1","title":"new"},"headers":{"operation":"update"}}`)); err != nil || got != nothing {
 		t.Errorf("a row without the filter's column: fate %d, %v", got, err)
@@ -273,7 +273,7 @@ func TestWhatIsSentOfAMessage(t *testing.T) {
 		{"a key that changes names what it becomes", byID, "12", "12", changed("delete", "key_change_to", "2"), string(changed("delete", "key_change_to", "2").Raw)},
 		{"unless that is hidden", byID, "1", "1", changed("delete", "key_change_to", "2"), rowKey + `"value":{"id":"1","project":"a"},"headers":{"operation":"delete",` + headers + `}}`},
 		{"or was not served", byID, "12", "1", changed("delete", "key_change_to", "2"), rowKey + `"value":{"id":"1","project":"a"},"headers":{"operation":"delete",` + headers + `}}`},
-		{"or cannot be told from the key", byProject, "a", "a", changed("insert", "key_change_from", "2"), rowKey + `"value":{"id":"1","project":"a"},"headers":{"operation":"insert",` + headers + `}}`},
+		{"or the key does not decide", byProject, "a", "a", changed("insert", "key_change_from", "2"), rowKey + `"value":{"id":"1","project":"a"},"headers":{"operation":"insert",` + headers + `}}`},
 		{"everything is seen", byProject, "*", "*", changed("insert", "key_change_from", "2"), string(changed("insert", "key_change_from", "2").Raw)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -129,7 +129,7 @@ type client struct {
 	last   answer // of the last read that settles
 }
 
-// snap is a subset that the client was given: what the log tells of these rows from before
+// snap is a subset that the client was given: what the log has of these rows from before
 // is not applied.
 type snap struct {
 	fence electric.Fence

@@ -46,8 +46,8 @@ func (r Resync) Keeping(kept authz.Grants) Resync {
 // IsEmpty reports whether no row goes or comes.
 func (r *Resync) IsEmpty() bool { return r.Lost.IsEmpty() && r.Gained.IsEmpty() }
 
-// Gone returns the ids whose rows go and that are keys, so that they can be told without
-// asking. Where any filter compares another column, there are none: which rows an id
+// Gone returns the ids whose rows go and that are keys, so that the deletes need no
+// request. Where any filter compares another column, there are none: which rows an id
 // stands for has to be asked.
 func (r *Resync) Gone() []string {
 	if !r.rule.ByKey() {
@@ -83,7 +83,7 @@ func (r *Resync) Ask() authz.Grants {
 	return r.Gained.Or(r.Lost)
 }
 
-// Row appends to dst what the reader is told of a row that was asked for, as it is now:
+// Row appends to dst what the reader is sent of a row that was asked for, as it is now:
 // the row, if it is permitted; a delete with its key alone, if the reader may hold it.
 // permitted are the grants of today, as far as the resync knows them.
 func (r *Resync) Row(dst []byte, m *electric.Message, permitted authz.Grants) ([]byte, error) {

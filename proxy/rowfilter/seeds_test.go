@@ -3,7 +3,7 @@ package rowfilter_test
 import "testing"
 
 // Worlds that showed a fault, by what was missing. A change of the model changes what
-// happens in them; the faults are also told as stories, see traps_test.go.
+// happens in them; the faults are also cases of their own, see traps_test.go.
 func TestWorldsThatShowedAFault(t *testing.T) {
 	for _, tt := range []struct {
 		missing, kind string

@@ -157,7 +157,7 @@ func (s *story) holds() {
 	}
 }
 
-func TestWhatWasWrittenBeforeAGrantIsNotTold(t *testing.T) {
+func TestWhatWasWrittenBeforeAGrantIsNotSent(t *testing.T) {
 	stories(t, project, func(s *story) {
 		s.reads()
 		s.writes("r1 a")
@@ -170,7 +170,7 @@ func TestWhatWasWrittenBeforeAGrantIsNotTold(t *testing.T) {
 	})
 }
 
-func TestWhatWasWrittenWhileAGrantWasTakenAwayIsNotTold(t *testing.T) {
+func TestWhatWasWrittenWhileAGrantWasTakenAwayIsNotSent(t *testing.T) {
 	stories(t, project, func(s *story) {
 		s.changes("a b")
 		s.writes("r1 a", "r2 b")
@@ -199,7 +199,7 @@ func TestARowThatMovesIntoAGrantHasNoPast(t *testing.T) {
 	})
 }
 
-func TestALateMessageDoesNotTellThePastOfAGrantedRow(t *testing.T) {
+func TestALateMessageDoesNotSendThePastOfAGrantedRow(t *testing.T) {
 	stories(t, project, func(s *story) {
 		s.reads()
 		s.writes("r1 a")
@@ -217,7 +217,7 @@ func TestALateMessageDoesNotTellThePastOfAGrantedRow(t *testing.T) {
 	})
 }
 
-func TestALateMessageTellsThatARowOfALostGrantLeft(t *testing.T) {
+func TestALateMessageDeletesARowThatLeftALostGrant(t *testing.T) {
 	stories(t, project, func(s *story) {
 		s.changes("a")
 		s.writes("r1 a", "r2 a")

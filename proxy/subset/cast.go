@@ -58,7 +58,7 @@ func (r *reader) typeCast(t *pg.TypeCast) (operand, error) {
 		return operand{}, err
 	}
 	if o.misfit != nil {
-		// What it is beside values of another type, nobody has said.
+		// How it compares with values of another type is not known.
 		o.misfit = &fit{kind: outside}
 	}
 	o.node = cast{o.node, typ}

@@ -4,7 +4,7 @@ package subset
 // the catalog.
 type Columns map[string]Column
 
-// Column is what Electric's electric-schema header tells of a column (recording
+// Column is what Electric's electric-schema header says of a column (recording
 // 06).
 type Column struct {
 	Type string // Postgres' name of the type: uuid, int4, text

@@ -29,7 +29,7 @@
 // Postgres may evaluate the arms of an AND in any order, so the client's arm may
 // see rows that the client may not. That is harmless as long as the arm only says
 // yes or no. An expression that can fail on the data of a row is an oracle: the
-// error tells that such a row exists, and a well-chosen condition beside it tells
+// error shows that such a row exists, and a well-chosen condition beside it shows
 // what it holds. So no accepted expression can fail because of what a column
 // holds. Refused since they can fail:
 //

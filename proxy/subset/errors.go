@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// Error says what is wrong with a request, in words that may be shown to whoever
-// sent it: it repeats nothing but the identifier at fault. It calls for a 400.
+// Error says what is wrong with a request, in words that may be shown to its
+// sender: it repeats nothing but the identifier at fault. It calls for a 400.
 type Error struct {
 	// Field is the part at fault: body, subset, where, params, params.<n>, limit,
 	// offset or order_by.

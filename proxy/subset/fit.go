@@ -144,7 +144,7 @@ func numberFit(s, mantissa string, bits int) fit {
 	case strings.Trim(mantissa, "0.") == "":
 		return fit{text: "0"}
 	case err != nil || len(s) > maxExactDigits || f != 0 && math.Abs(f) < 1e-50 || f == 0:
-		// Too long, or too near to 0, to be a number that somebody means.
+		// Too long, or too near to 0, to be a number that is meant.
 		return fit{kind: unclear}
 	}
 	n, ok := new(big.Rat).SetString(s)

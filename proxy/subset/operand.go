@@ -35,7 +35,7 @@ func refuseWhere(message string) error { return refuse("where", message) }
 
 // unify gives several operands one type, as the arms of COALESCE have, and returns
 // it. Constants take the type of the others. Where all are bare constants they get
-// casts, so that nobody has to guess.
+// casts, so that nothing has to be guessed.
 func unify(operands ...*operand) (string, error) {
 	typ, err := settle(operands...)
 	if err != nil {

@@ -55,7 +55,7 @@ func ValidValue(pgType, value string) bool {
 // CanonicalValue returns value as Postgres, and so Electric, prints it in a row:
 // a uuid in lower case, an integer without a plus or leading zeros. It is false
 // for values that are not valid, and for types some of whose values have several
-// spellings that only Postgres can tell apart: only uuid, int2, int4, int8, text
+// spellings that only Postgres can compare: only uuid, int2, int4, int8, text
 // and varchar columns can hold object ids.
 func CanonicalValue(pgType, value string) (string, bool) {
 	if pgType == "uuid" && isPrintedUUID(value) {

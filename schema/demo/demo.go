@@ -58,7 +58,7 @@ func Lines(text string) []string {
 	return lines
 }
 
-// Person is somebody to sign in as.
+// Person is a user to sign in as.
 type Person struct {
 	Subject string         // the "sub" claim, and the object id in SpiceDB
 	Claims  map[string]any // further claims of the token

@@ -136,7 +136,7 @@ func Run(t *testing.T, newStore func() session.Store, advance func(time.Duration
 		}
 		assertHolds(t, s, other, []byte("y"))
 
-		// A session that was put again, deleted or expired takes nobody's place.
+		// A session that was put again, deleted or expired takes no other one's place.
 		putMost(t, s, ids[5], 3)
 		assertHolds(t, s, ids[3], []byte("x"))
 		if err := s.Delete(t.Context(), ids[4]); err != nil {

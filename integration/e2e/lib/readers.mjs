@@ -24,8 +24,8 @@ export const readerKinds = {
 /** Makes sure that no reader had to drop its rows and load them again. */
 export function neverBeganAnew(...readers) {
   for (const { name, received } of readers) {
-    assert.equal(received.count(409), 0, `${name}: was told 409`)
-    assert.ok(!received.saw('must-refetch'), `${name}: was told to refetch`)
+    assert.equal(received.count(409), 0, `${name}: was answered 409`)
+    assert.ok(!received.saw('must-refetch'), `${name}: got must-refetch`)
   }
 }
 
@@ -37,7 +37,7 @@ class Reader extends EventEmitter {
   errors = []
   #abort = new AbortController()
 
-  /** What is given to ShapeStream, whoever makes one. */
+  /** The options of every ShapeStream. */
   streamOptions({ url, token, params, onError, ...rest }) {
     this.setMaxListeners(0)
     this.received.on('end', () => this.emit('change'))
@@ -78,7 +78,7 @@ class Reader extends EventEmitter {
     }))
   }
 
-  /** Waits for the first error that onError was told. */
+  /** Waits for the first error that onError got. */
   failure() {
     return eventually(this.#subscribe, () => this.errors[0], () => new Error(`${this.name}: no error came`))
   }

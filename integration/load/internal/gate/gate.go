@@ -41,7 +41,7 @@ type Gate struct {
 	closers []func() error
 }
 
-// closeTime bounds how long taking back the canary may take.
+// closeTime bounds how long the removal of the heartbeat may take.
 const closeTime = 5 * time.Second
 
 // Run runs a shapegate until Close. SpiceDB must have its schema.
@@ -68,13 +68,13 @@ func Run(ctx context.Context, cfg Config) (g *Gate, err error) {
 	if err != nil {
 		return g, err
 	}
-	keeper, err := g.keep(ctx, cfg, registry, logger)
+	cache, err := g.keep(ctx, cfg, registry, logger)
 	if err != nil {
 		return g, err
 	}
 	g.Handler, err = proxy.New(proxy.Config{
 		Limits: proxy.Limits{Rate: 1e6, Burst: 1e6, Concurrent: 1e6},
-		Shapes: shapes, Authorizer: keeper, Tokens: verifier, Electric: upstream,
+		Shapes: shapes, Authorizer: cache, Tokens: verifier, Electric: upstream,
 		Secret: cfg.Secret, Logger: logger, Registerer: registry,
 	})
 	if err == nil {
@@ -91,7 +91,7 @@ func (g *Gate) keep(ctx context.Context, cfg Config, metrics prometheus.Register
 		return nil, err
 	}
 	g.closers = append(g.closers, client.Close)
-	keeper, err := grantcachetest.Run(grantcache.Config{
+	cache, err := grantcachetest.Run(grantcache.Config{
 		Engine: client, Key: authz.NewFingerprintKey(cfg.Secret), Logger: logger, Registerer: metrics,
 	})
 	if err != nil {
@@ -100,9 +100,9 @@ func (g *Gate) keep(ctx context.Context, cfg Config, metrics prometheus.Register
 	g.closers = append(g.closers, func() error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
 		defer cancel()
-		return errors.Join(keeper.End(), client.EndHeartbeats(ctx, keeper.Process()))
+		return errors.Join(cache.End(), client.EndHeartbeats(ctx, cache.Process()))
 	})
-	return keeper, nil
+	return cache, nil
 }
 
 // Close ends it. What serves the handler ends between Drain and this.

@@ -1,4 +1,4 @@
-// Package grants measures how soon a change of somebody's grants reaches the
+// Package grants measures how soon a change of a person's grants reaches the
 // clients that are waiting: how long after a relationship was written the rows
 // appear or disappear, for many people at once, and what it costs at SpiceDB. The
 // same run measures how long a change of a row takes, for comparison.

@@ -26,7 +26,7 @@ func (d *deployment) embed(ctx context.Context, o *options) error {
 	if err := d.connect(cfg); err != nil {
 		return err
 	}
-	// The proxy asks what a permission rests on as soon as somebody reads.
+	// The proxy asks what a permission rests on with the first read.
 	if err := d.grants.PrepareSchema(ctx); err != nil {
 		return err
 	}

@@ -54,7 +54,7 @@ func TestOptionsHaveToGoTogether(t *testing.T) {
 	}
 }
 
-func TestAReplicaTellsWhatWasNotGranted(t *testing.T) {
+func TestAReplicaFindsWhatWasNotGranted(t *testing.T) {
 	const id = "10ad0001-0000-4000-8000-000000000000"
 	say := func(operation string) message {
 		m, err := parseMessage([]byte(`{"key":"\"public\".\"documents\"/\"` + id + `\"","value":{"id":"` + id + `","title":"t"},"headers":{"operation":"` + operation + `"}}`))
@@ -88,7 +88,7 @@ func TestAReplicaTellsWhatWasNotGranted(t *testing.T) {
 	select {
 	case <-there.at:
 	default:
-		t.Error("nobody was told that the row is there")
+		t.Error("no client got the row")
 	}
 	receive(r, say("delete"), upToDate)
 	r.revoked([]string{id})

@@ -14,7 +14,7 @@ type scenario struct {
 	changes []change
 }
 
-// change is one change, and what it leads to at the client of the person whom it
+// change is one change, and what it leads to at the client of the person that it
 // concerns.
 type change struct {
 	person int

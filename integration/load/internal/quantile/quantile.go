@@ -1,4 +1,4 @@
-// Package quantile tells how long the half, 95 and 99 of 100, and all of some
+// Package quantile says how long the half, 95 and 99 of 100, and all of some
 // samples took.
 package quantile
 

@@ -12,7 +12,7 @@ import (
 	"github.com/shapegate/shapegate/integration/load/internal/world"
 )
 
-// capture makes a change, and returns the live answer that tells of it, as
+// capture makes a change, and returns the live answer that brings it, as
 // shapegate sends it to one person: what the bare server sends to all.
 func (s *site) capture(ctx context.Context) (child.Template, error) {
 	token, err := world.Token(s.secret, 0, s.o.limit)

@@ -127,7 +127,7 @@ func (c *crowd) cause() error { return context.Cause(c.ctx) }
 // mayAtFirst is how many rows of the world a person may see.
 func (c *crowd) mayAtFirst(person int) int {
 	if person >= c.o.people {
-		return 0 // somebody who holds only what is not there
+		return 0 // a person with grants on missing rows alone
 	}
 	return 1 + c.o.own
 }
@@ -135,7 +135,7 @@ func (c *crowd) mayAtFirst(person int) int {
 // Looks at how many requests wait.
 const (
 	lookEvery = 20 * time.Millisecond
-	lookBlind = 500 * time.Millisecond // where nobody can tell
+	lookBlind = 500 * time.Millisecond // where the metrics are not known
 	lookLong  = 45 * time.Second       // longer than two long-polls
 )
 

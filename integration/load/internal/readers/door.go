@@ -15,13 +15,13 @@ type door struct {
 	name    string
 	base    *url.URL
 	first   string // query of the first read
-	decides bool   // who reads sees what its person may see, and no more
+	decides bool   // a reader sees what its person may see, and no more
 
 	// waiting is how many requests wait here and, if that is known, at Electric.
-	// Nil: nobody can tell.
+	// Nil: it is not known.
 	waiting func(ctx context.Context) (here, there int, err error)
 
-	// rows is where a change is made that its clients are told of.
+	// rows is where a change is made that its clients are sent.
 	rows  rows.Rows
 	meter usage.Meter // nil: there is none
 }
@@ -49,7 +49,7 @@ func (s *site) shapegate() *door {
 }
 
 // startRelay starts a reverse proxy that decides nothing. It returns nil where
-// nobody has named an Electric.
+// no Electric was named.
 func (s *site) startRelay(ctx context.Context) (*door, error) {
 	if s.electric == nil {
 		return nil, nil //nolint:nilnil // what cannot be compared is left out

@@ -68,7 +68,7 @@ func (s *site) fill(ctx context.Context) error {
 const clearTime = time.Minute
 
 // relate writes relationships, and has them deleted in the end where SpiceDB is
-// somebody else's.
+// another person's.
 func (s *site) relate(ctx context.Context, relationships []string) error {
 	s.say("writing %d relationships", len(relationships))
 	if s.backend != nil && s.backend.SpiceDB != "" {

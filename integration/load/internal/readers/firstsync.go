@@ -17,7 +17,7 @@ import (
 	"github.com/shapegate/shapegate/integration/load/internal/world"
 )
 
-// firstsync measures the first read of somebody who may see many rows.
+// firstsync measures the first read of a person who may see many rows.
 type firstsync struct {
 	options
 	rows    int

@@ -14,7 +14,7 @@ import (
 	"github.com/shapegate/shapegate/integration/load/internal/world"
 )
 
-// invisible measures what changes cost that nobody who waits may see.
+// invisible measures what changes cost that no waiting reader may see.
 type invisible struct {
 	options
 	clients []int
@@ -51,7 +51,7 @@ func (v *invisible) measure(ctx context.Context, log io.Writer) (_ *report, err 
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	r := &report{title: fmt.Sprintf("invisible: changes that nobody who waits may see; %d people, %v", v.people, v.during)}
+	r := &report{title: fmt.Sprintf("invisible: changes that no waiting reader may see; %d people, %v", v.people, v.during)}
 	for _, n := range v.clients {
 		if err := v.at(ctx, s, n, r); err != nil {
 			return nil, err
@@ -68,7 +68,7 @@ func (v *invisible) at(ctx context.Context, s *site, clients int, r *report) (er
 	}
 	name := fmt.Sprintf("%d clients", clients)
 	defer func() { err = errors.Join(err, c.leave(ctx, r)) }()
-	// The first change finds everything cold. It also shows that all are told.
+	// The first change finds everything cold. It also shows that it reaches all.
 	if _, err := c.samples(ctx, 0, toAll); err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func (v *invisible) at(ctx context.Context, s *site, clients int, r *report) (er
 			aim: fmt.Sprintf("< %g", mostCores), missed: busy >= mostCores,
 		})
 	}
-	// Whoever was not woken still waits, and is told of what it may see.
+	// A reader that was not woken still waits, and is sent what it may see.
 	_, err = c.change(ctx, everybody)
 	return err
 }

@@ -79,7 +79,7 @@ func (m *memory) measure(ctx context.Context, log io.Writer) (_ *report, err err
 		r.add(memoryFigure(name+", heap and stacks", each.Heap+each.Stack, least.Heap+least.Stack).most(mostMemory))
 	}
 	if m.holders > 0 {
-		err = m.holding(ctx, s, each, r)
+		err = m.measureHolders(ctx, s, each, r)
 	}
 	return r, err
 }
@@ -140,9 +140,9 @@ func (m *memory) holdings() []string {
 // perOwner is how many documents an owner's ids have room for.
 const perOwner = 1_000_000
 
-// holding measures the holders: what the process grows by, less what their
+// measureHolders measures the holders: what the process grows by, less what their
 // clients take.
-func (m *memory) holding(ctx context.Context, s *site, client usage.Usage, r *report) error {
+func (m *memory) measureHolders(ctx context.Context, s *site, client usage.Usage, r *report) error {
 	if err := s.relate(ctx, m.holdings()); err != nil {
 		return err
 	}

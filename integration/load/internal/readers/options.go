@@ -36,7 +36,7 @@ func (o *options) bind(f *pflag.FlagSet) {
 	o.target.Bind(f)
 	f.StringVar(&o.electricURL, "electric-url", "", "the Electric behind --url, as http://localhost:3000; without it, nothing is compared with it")
 	f.StringVar(&o.electricSecret, "electric-secret", "", "its secret (or ELECTRIC_SECRET)")
-	f.IntVar(&o.people, "people", 100, "people, among whom the clients are shared out")
+	f.IntVar(&o.people, "people", 100, "people; each has an equal share of the clients")
 	f.IntVar(&o.own, "ids", 4, "rows that each person alone may see, besides the one that all may see")
 	f.IntVar(&o.withheld, "withheld", 100, "rows that nobody may see")
 	f.IntVar(&o.rate, "connect-rate", 1000, "clients that connect in a second, at the most")

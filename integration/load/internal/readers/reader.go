@@ -18,11 +18,11 @@ type reader struct {
 	answer  lean.Answer
 	request []byte
 	changes int           // that each answer must hold
-	visitor world.Visitor // who asks; without decides, nobody in particular
+	visitor world.Visitor // who asks; without decides, no particular person
 	decides bool
 }
 
-// newReader connects for a person, who asks nothing yet.
+// newReader connects for a person, and sends nothing yet.
 func (s *site) newReader(ctx context.Context, base *url.URL, person int, decides bool) (*reader, error) {
 	conn, err := lean.Dial(ctx, base)
 	if err != nil {

@@ -19,11 +19,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// oneRow is a server with one change to tell: what its clients are sent when
-// somebody writes. It is its database, too.
+// oneRow is a server with one change to send: what its clients are sent when
+// a test writes. It is its database, too.
 type oneRow struct {
 	first []string // titles of a first read
-	tells func(sql string) []string
+	sends func(sql string) []string
 
 	mu      sync.Mutex
 	n       int
@@ -64,7 +64,7 @@ func (o *oneRow) Exec(_ context.Context, sql string) (time.Time, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.n++
-	o.titles = o.tells(sql)
+	o.titles = o.sends(sql)
 	close(o.changed)
 	o.changed = make(chan struct{})
 	return time.Now(), nil
@@ -75,7 +75,7 @@ func TestWhatIsWrongIsNoticed(t *testing.T) {
 	may := []string{world.TitleForAll(firstMark), world.TitleFor(0, firstMark)}
 	for name, c := range map[string]struct {
 		first []string
-		tells func(sql string) []string
+		sends func(sql string) []string
 		wrong string // empty: nothing is
 	}{
 		"nothing":                 {may, right, ""},
@@ -86,7 +86,7 @@ func TestWhatIsWrongIsNoticed(t *testing.T) {
 		"a row too few at first":  {may[:1], right, "load-0000 received 1 rows at first, and may see 2"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := &oneRow{first: c.first, tells: c.tells, changed: make(chan struct{})}
+			o := &oneRow{first: c.first, sends: c.sends, changed: make(chan struct{})}
 			server := httptest.NewServer(o)
 			defer server.Close()
 			base, err := url.Parse(server.URL + "/v1/shape")

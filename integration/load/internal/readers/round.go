@@ -17,7 +17,7 @@ type round struct {
 	person int // who may see it; -1: everybody
 	at     []atomic.Int64
 	left   atomic.Int64
-	done   chan struct{} // closed when nobody is left
+	done   chan struct{} // closed when no reader is left
 }
 
 const everybody = -1
@@ -96,7 +96,7 @@ func changeOf(person int, mark string) string {
 	return world.ChangeTitle(world.Document(world.Own, person, 0), world.TitleFor(person, mark))
 }
 
-// broadcast tells the clients of the bare server of a change, for which it takes
+// broadcast sends a change to the clients of the bare server, for which it takes
 // its mark alone.
 type broadcast struct{ rows.Posted }
 

@@ -29,7 +29,7 @@ func (v *selective) use() (name, short string) {
 func (v *selective) bind(flags *pflag.FlagSet) {
 	v.options.bind(flags)
 	flags.IntSliceVar(&v.clients, "clients", []int{5000}, "clients that wait, one number after the other")
-	flags.IntVar(&v.see, "see", 5, "clients that may see a change: those of one person, of whom there are clients/see whatever --people says")
+	flags.IntVar(&v.see, "see", 5, "clients that may see a change: those of one person; there are clients/see people, whatever --people says")
 	flags.IntVar(&v.samples, "samples", 50, "changes, one after the other")
 }
 

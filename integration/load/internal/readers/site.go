@@ -28,10 +28,10 @@ type site struct {
 	metrics string   // URL; empty: there are none
 	meter   usage.Meter
 
-	electric *url.URL       // its base; nil: nobody has named it
-	backend  *child.Process // nil: it is somebody else's
+	electric *url.URL       // its base; nil: none was named
+	backend  *child.Process // nil: it runs elsewhere
 	spicedb  spicedb.Config
-	proxy    *child.Process // nil: it is somebody else's
+	proxy    *child.Process // nil: it runs elsewhere
 
 	rows          rows.Rows
 	relationships relationships.Writer
@@ -185,7 +185,7 @@ func (s *site) reach(ctx context.Context) (err error) {
 }
 
 // direct is the same table at Electric, asked for without shapegate, at a base that
-// is Electric's or a relay's. It is nil where nobody has named an Electric.
+// is Electric's or a relay's. It is nil where no Electric was named.
 func (s *site) direct(base *url.URL) *url.URL {
 	if s.electric == nil {
 		return nil

@@ -9,7 +9,7 @@ import (
 // tally is what was noticed while clients read.
 type tally struct {
 	woken      atomic.Int64 // answers without a change that were no timeout's
-	unexpected atomic.Int64 // answers with changes that nobody waited for
+	unexpected atomic.Int64 // answers with unexpected changes
 	refetches  atomic.Int64 // clients that had to begin anew
 	failures   atomic.Int64 // requests that got no answer, or one that was none
 

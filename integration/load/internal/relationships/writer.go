@@ -51,7 +51,7 @@ func (w Writer) write(ctx context.Context, op spicedb.Operation, relationships [
 }
 
 // PrepareSchema writes the schema where there is none. One that is there is
-// somebody's, and is left as it is.
+// in use, and is left as it is.
 func (w Writer) PrepareSchema(ctx context.Context) error {
 	text, err := w.Client.ReadSchema(ctx)
 	if err != nil || text != "" {

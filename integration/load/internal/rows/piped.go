@@ -24,7 +24,7 @@ type Piped struct {
 
 // StartPiped starts a command that runs SQL from its standard input.
 func StartPiped(ctx context.Context, command string) (*Piped, error) {
-	c := exec.CommandContext(ctx, "sh", "-c", command) //nolint:gosec // whoever calls names the command
+	c := exec.CommandContext(ctx, "sh", "-c", command) //nolint:gosec // the caller names the command
 	c.Stderr = os.Stderr
 	in, err := c.StdinPipe()
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 type Posted struct{ URL string }
 
 // CommittedAt is the header in which the tool's own stand-in says when it
-// committed, in nanoseconds since 1970. Its clients are told at that moment, and
-// may well have their answer before whoever wrote has one.
+// committed, in nanoseconds since 1970. Its clients are answered at that moment, and
+// may well have their answer before the writer has one.
 const CommittedAt = "Committed-At"
 
 // Exec implements Rows.

@@ -19,7 +19,7 @@ import (
 )
 
 // Bare serves as little as can be: it holds long-polls, and sends the same bytes to
-// all when it is told to. It is the practical limit for a server on net/http.
+// all on command. It is the practical limit for a server on net/http.
 func Bare(ctx context.Context, in io.Reader, out io.Writer) (err error) {
 	p := &process{}
 	defer func() { err = errors.Join(err, p.close()) }()
@@ -112,7 +112,7 @@ func (b *bare) setTemplate(w http.ResponseWriter, r *http.Request) {
 	b.template = t
 }
 
-// broadcast answers everybody who waits, with the mark that is the body here, and
+// broadcast answers every waiting client, with the mark that is the body here, and
 // says when.
 func (b *bare) broadcast(w http.ResponseWriter, r *http.Request) {
 	mark, err := io.ReadAll(http.MaxBytesReader(w, r.Body, mostSQL))

@@ -1,4 +1,4 @@
-// Package usage tells what a process takes of the machine.
+// Package usage says what a process takes of the machine.
 package usage
 
 import (

@@ -13,7 +13,7 @@ const (
 	CreateTable = `CREATE TABLE documents (
   id uuid PRIMARY KEY, project_id text NOT NULL, title text NOT NULL, updated_at timestamptz NOT NULL)`
 
-	// What the tool wrote is told from other rows by their project.
+	// The project distinguishes what the tool wrote from other rows.
 	deleteRows = `DELETE FROM documents WHERE project_id = 'load'`
 )
 

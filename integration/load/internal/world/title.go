@@ -2,7 +2,7 @@ package world
 
 import "bytes"
 
-// A title says whom its row is for, so that a client can tell from the bytes of an
+// A title says whose row it is, so that a client can see from the bytes of an
 // answer alone whether it holds a row that is not.
 const (
 	forWhom      = `"title":"for `

@@ -59,9 +59,9 @@ type Kind int
 const (
 	Own      Kind = 1 // a person's, from the start to the end
 	Grouped  Kind = 2 // a group's
-	Granted  Kind = 3 // nobody's, but for those it is granted to
+	Granted  Kind = 3 // only of those it is granted to
 	Common   Kind = 4 // everybody's
-	Withheld Kind = 5 // nobody's, ever
+	Withheld Kind = 5 // granted to nobody, ever
 	Absent   Kind = 6 // granted, though there is no such row
 )
 
