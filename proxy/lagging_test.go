@@ -125,14 +125,14 @@ func TestADraftIsNotSentByTheReplicaThatDidNotTakeTheSnapshot(t *testing.T) {
 		l.toldBoth()
 		l.check(f.read(l.context(), l.urls[0], neverCut))
 		if !strings.Contains(f.rows["d3"], "clean") {
-			t.Fatalf("holds %v", f.rows)
+			l.t.Fatalf("holds %v", f.rows)
 		}
 		l.catchUp()
 		l.execUnread("UPDATE documents SET title = 'newest' WHERE id = $1", full("d3"))
 		l.read()
 		then()
 		if !strings.Contains(f.rows["d3"], "newest") || strings.Contains(string(f.sent), "draft") {
-			t.Errorf("holds %v after %s", f.rows, f.sent)
+			l.t.Errorf("holds %v after %s", f.rows, f.sent)
 		}
 	})
 }
@@ -149,7 +149,7 @@ func TestARowThatLeavesAProjectThatIsTakenAwayIsDeletedByTheOtherReplica(t *test
 		l.catchUp()
 		then()
 		if len(f.rows) > 0 || strings.Contains(string(f.sent), "elsewhere") {
-			t.Errorf("holds %v after %s", f.rows, f.sent)
+			l.t.Errorf("holds %v after %s", f.rows, f.sent)
 		}
 	})
 }
