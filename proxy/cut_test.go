@@ -271,11 +271,11 @@ func twoReplicas(d *deployment) *pair {
 	return p
 }
 
-// toldBoth returns once both replicas have heard of what was written to SpiceDB.
-func (p *pair) toldBoth() {
+// heardBoth returns once both replicas have heard of what was written to SpiceDB.
+func (p *pair) heardBoth() {
 	p.t.Helper()
 	for _, s := range p.sentinels {
-		p.check(s.Told(p.context()))
+		p.check(s.Heard(p.context()))
 	}
 }
 
@@ -287,21 +287,21 @@ var resyncs = []struct {
 }{
 	{"documents", func(d *deployment) {
 		d.exec("UPDATE documents SET title = 'newer' WHERE id = $1", full("d2"))
-		d.grantUntold(sees("alice", "d3"), sees("alice", "d4"))
-		d.revokeUntold(sees("alice", "d1"))
+		d.grantUnheard(sees("alice", "d3"), sees("alice", "d4"))
+		d.revokeUnheard(sees("alice", "d1"))
 	}},
 	{"tasks", func(d *deployment) {
 		d.exec("UPDATE tasks SET project = 'p2', title = 'moved' WHERE id = $1", full("a1"))
 		d.exec("INSERT INTO tasks (id, project, title) VALUES ($1, 'p3', 'five'), ($2, 'p1', 'six')", full("a5"), full("a6"))
-		d.grantUntold("project:p3#viewer@user:alice")
-		d.revokeUntold("project:p1#viewer@user:alice")
+		d.grantUnheard("project:p3#viewer@user:alice")
+		d.revokeUnheard("project:p1#viewer@user:alice")
 	}},
 	{"mixed", func(d *deployment) {
 		d.exec("UPDATE tasks SET project = 'p3', title = 'moved' WHERE id = $1", full("a1"))
 		d.exec("DELETE FROM tasks WHERE id = $1", full("a4"))
 		d.exec("INSERT INTO tasks (id, project, title) VALUES ($1, 'p3', 'five'), ($2, 'p1', 'six')", full("a5"), full("a6"))
-		d.grantUntold("project:p3#viewer@user:alice", "task:"+full("a6")+"#viewer@user:alice")
-		d.revokeUntold("project:p1#viewer@user:alice")
+		d.grantUnheard("project:p3#viewer@user:alice", "task:"+full("a6")+"#viewer@user:alice")
+		d.revokeUnheard("project:p1#viewer@user:alice")
 	}},
 }
 
@@ -313,7 +313,7 @@ func TestAJSONResyncThatIsCutAtAnyByteIsMadeUpFor(t *testing.T) {
 			cut, base := d.cutting(urls[0]), d.follow("alice", r.shape)
 			d.check(base.read(d.context(), urls[0], neverCut))
 			r.change(d.deployment)
-			d.toldBoth()
+			d.heardBoth()
 			whole := base.clone()
 			d.check(whole.read(d.context(), urls[0], neverCut))
 			if whole.handle == base.handle {
@@ -338,7 +338,7 @@ func TestAResyncInAStreamThatIsCutAtAnyByteIsMadeUpFor(t *testing.T) {
 			cut, base := d.cutting(urls[0]), d.follow("alice", r.shape)
 			d.check(base.read(d.context(), urls[0], neverCut))
 			r.change(d.deployment)
-			d.toldBoth()
+			d.heardBoth()
 			whole := base.clone()
 			d.check(whole.stream(d.context(), urls[0], neverCut, func() bool { return true }))
 			if whole.handle == base.handle {
@@ -405,9 +405,9 @@ func TestWhatChangesAfterAResyncWasCutIsMadeUpFor(t *testing.T) {
 					title++
 					d.execUnread("UPDATE tasks SET project = $1, title = $2 WHERE id = $3", away, "t"+strconv.Itoa(title), full("a1"))
 					d.execUnread("UPDATE tasks SET project = $1, title = $2 WHERE id = $3", comes, "u"+strconv.Itoa(title), full("a"+strconv.Itoa(3+i)))
-					d.revokeUntold("project:" + away + "#viewer@user:alice")
-					d.grantUntold("project:" + comes + "#viewer@user:alice")
-					d.toldBoth()
+					d.revokeUnheard("project:" + away + "#viewer@user:alice")
+					d.grantUnheard("project:" + comes + "#viewer@user:alice")
+					d.heardBoth()
 					d.read()
 					if i == 0 {
 						read(f, cut, n%1500)

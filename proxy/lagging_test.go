@@ -121,8 +121,8 @@ func TestADraftIsNotSentByTheReplicaThatDidNotTakeTheSnapshot(t *testing.T) {
 		l.execUnread("UPDATE documents SET title = 'a draft' WHERE id = $1", full("d3"))
 		l.execUnread("UPDATE documents SET title = 'clean' WHERE id = $1", full("d3"))
 		l.read()
-		l.grantUntold(sees("alice", "d3"))
-		l.toldBoth()
+		l.grantUnheard(sees("alice", "d3"))
+		l.heardBoth()
 		l.check(f.read(l.context(), l.urls[0], neverCut))
 		if !strings.Contains(f.rows["d3"], "clean") {
 			l.t.Fatalf("holds %v", f.rows)
@@ -143,8 +143,8 @@ func TestARowThatLeavesAProjectThatIsTakenAwayIsDeletedByTheOtherReplica(t *test
 	eachLag(t, "alice", "tasks", func(l *lagging, f *follower, then func()) {
 		l.execUnread("UPDATE tasks SET project = 'p9', title = 'elsewhere' WHERE id = $1", full("a1"))
 		l.read()
-		l.revokeUntold("project:p1#viewer@user:alice")
-		l.toldBoth()
+		l.revokeUnheard("project:p1#viewer@user:alice")
+		l.heardBoth()
 		l.check(f.read(l.context(), l.urls[0], neverCut))
 		l.catchUp()
 		then()
@@ -163,8 +163,8 @@ func TestALateMessageComesToAClientThatWaitsAtTheOtherReplica(t *testing.T) {
 		front.FallBehind()
 	}
 	l.execUnread("UPDATE tasks SET project = 'p9' WHERE id = $1", full("a1"))
-	l.revokeUntold("project:p1#viewer@user:alice")
-	l.toldBoth()
+	l.revokeUnheard("project:p1#viewer@user:alice")
+	l.heardBoth()
 	l.check(f.read(l.context(), l.urls[0], neverCut))
 	if len(f.rows) != 1 {
 		t.Fatalf("holds %v", f.rows)

@@ -5,7 +5,7 @@ import "github.com/shapegate/shapegate/authz/spicedb"
 // heard returns once the proxy has heard of everything that was written.
 func (d *deployment) heard() {
 	d.t.Helper()
-	d.check(d.sentinel.Told(d.context()))
+	d.check(d.sentinel.Heard(d.context()))
 }
 
 // lost returns once the proxy knows that the watch is lost.

@@ -195,7 +195,7 @@ func (d *deployment) restart(i int) int {
 func (d *deployment) told() {
 	d.t.Helper()
 	for _, r := range d.replicas {
-		d.check(r.sentinel.Told(d.ctx()))
+		d.check(r.sentinel.Heard(d.ctx()))
 	}
 }
 
