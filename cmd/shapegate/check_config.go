@@ -73,7 +73,7 @@ func (s *settings) compareTables(cmd *cobra.Command, shapes []schema.Shape) erro
 	case errors.As(err, &finding):
 		return reject(cmd, err)
 	case err != nil:
-		return &exitError{exitNoAnswer, fmt.Errorf("Electric (ELECTRIC_URL) could not be asked about the tables: %w", err)} //nolint:staticcheck // a name
+		return &exitError{exitNoAnswer, fmt.Errorf("ask Electric (ELECTRIC_URL) about the tables: %w", err)}
 	}
 	return nil
 }

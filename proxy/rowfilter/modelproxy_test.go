@@ -2,7 +2,6 @@ package rowfilter_test
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -44,8 +43,6 @@ var (
 	sealKey = cursor.NewKey([]byte("the secret of the model"))
 	scope   = cursor.Scope{Shape: "t", Subject: "user:alice"}
 )
-
-var errStale = errors.New("must-refetch")
 
 // part is what a read of the log gives.
 type part struct {

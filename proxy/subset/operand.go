@@ -199,14 +199,6 @@ func (o operand) asText() (operand, error) {
 	return o, nil
 }
 
-// ending returns what a text surely ends with.
-func (o *operand) ending() string {
-	if o.known {
-		return o.text
-	}
-	return o.tail
-}
-
 // asCondition returns an operand as what a where, AND, OR or NOT takes.
 func (o operand) asCondition() (node, error) {
 	switch {
