@@ -193,7 +193,7 @@ func (d *deployment) await(is func() bool) {
 		select {
 		case <-look.C:
 		case <-ctx.Done():
-			d.t.Fatal("it never came about")
+			d.t.Fatal("it did not become so in time")
 		}
 	}
 }

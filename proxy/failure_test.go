@@ -153,7 +153,7 @@ func answered(at *answer, body string, more ...string) *electrictest.Fault {
 	return f
 }
 
-func TestALogThatIsNoneIsNotPassedOn(t *testing.T) {
+func TestAMalformedLogIsNotPassedOn(t *testing.T) {
 	d := deploy(t, withoutWindow, hasty)
 	alice := d.as("alice")
 	at := alice.get("/v1/shapes/documents?offset=-1")
@@ -178,7 +178,7 @@ func TestALogThatIsNoneIsNotPassedOn(t *testing.T) {
 	}
 }
 
-func TestASubsetThatIsNoneIsNotPassedOn(t *testing.T) {
+func TestAMalformedSubsetIsNotPassedOn(t *testing.T) {
 	d := deploy(t)
 	alice := d.as("alice")
 	at := alice.get("/v1/shapes/documents?offset=-1")

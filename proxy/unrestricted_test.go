@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Readers that see every row are given the present, as anybody is: Electric's stored log
+// Readers that see every row are given the present, as others are: Electric's stored log
 // holds drafts and deleted rows.
 func TestAReaderThatSeesEveryRowIsNotGivenThePast(t *testing.T) {
 	for shape, person := range map[string]string{"board": "alice", "office": "carol"} {

@@ -386,7 +386,7 @@ func TestAReaderThatCannotBeginFailsAtOnce(t *testing.T) {
 	})
 }
 
-func TestWhatIsNoLogIsNotPassedOn(t *testing.T) {
+func TestAMalformedLogIsNotPassedOn(t *testing.T) {
 	for _, body := range []string{
 		`garbage`, `{}`, `[`, `[1]`, `[{}]`, `[] []`, `[{"headers":{}}]`, `[{"headers":{"control":"must-refetch"}}]`,
 		`[{"key":"k","value":{"id":"a"},"headers":{"operation":"upsert"}}]`,
