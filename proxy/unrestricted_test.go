@@ -32,7 +32,7 @@ func TestAReaderThatSeesEveryRowIsNotGivenThePast(t *testing.T) {
 }
 
 // What an unrestricted reader is granted by the filters changes nothing for it.
-func TestGrantsOfAFilterAreNothingToAnUnrestrictedReader(t *testing.T) {
+func TestGrantsOfAFilterDoNotConcernAnUnrestrictedReader(t *testing.T) {
 	eachKindOfWaiting(t, "office", func(d *deployment) reader { return d.as("carol") }, func(l *heldLog) {
 		l.d.grant(sees("carol", "d1"), sees("carol", "d2"))
 		l.d.revoke(sees("carol", "d1"))

@@ -289,7 +289,7 @@ func TestWhatIsOlderThanTheWindowComesFromElectric(t *testing.T) {
 	})
 }
 
-func TestALogThatIsGoneIsSaidSoOnce(t *testing.T) {
+func TestALogThatIsGoneIsAnswered409WithoutAskingElectric(t *testing.T) {
 	inWorld(t, feed.Config{}, func(w *world) {
 		at := w.end()
 		x := w.wait(at, w.seeing("a"), feed.Until{})
@@ -446,7 +446,7 @@ func TestThereAreOnlySoManyFeeds(t *testing.T) {
 	})
 }
 
-func TestALateReaderIsWokenForWhatItMayKnow(t *testing.T) {
+func TestALateReaderIsWokenByMessagesItsSnapshotMayHaveSeen(t *testing.T) {
 	inWorld(t, feed.Config{}, func(w *world) {
 		at := w.end()
 		in := func(newest electric.TxID) feed.Interest {
