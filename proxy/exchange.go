@@ -223,6 +223,9 @@ func (x *exchange) steps(ctx context.Context, d authz.Decision, served authz.Gra
 // explain makes a 400 of a value that Electric refused. Where a shape has params, their
 // values are all that can be wrong with a request that was otherwise built here.
 func (x *exchange) explain(err error) error {
+	if isMisconfigured(err) {
+		return err
+	}
 	if errors.Is(err, electric.ErrRefused) && x.req.where != "" {
 		return &problem{
 			kind: badRequest, field: "where", cause: err,

@@ -120,6 +120,8 @@ func problemOf(err error) *problem {
 		return &problem{kind: unavailable, message: "too many different logs are read", retryAfter: spread(retryFeed), cause: err}
 	case errors.As(err, &tooBig):
 		return &problem{kind: tooLarge, message: fmt.Sprintf("the body is over %d bytes", tooBig.Limit), field: "body"}
+	case isMisconfigured(err):
+		return &problem{kind: shapeMisconfigured, message: "the shape's definition does not fit its table: its operator has to mend it", cause: err}
 	case errors.As(err, &away):
 		return awayProblem(away)
 	case errors.As(err, &broken):

@@ -4,6 +4,9 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/shapegate/shapegate/proxy"
 )
 
 // Two replicas know nothing of each other. What a client holds is in its handle: so the
@@ -130,7 +133,7 @@ func TestASubsetWithAHandleThatIsNotGoodHasNoRows(t *testing.T) {
 
 // Long-polls that alternate between two replicas, while grants and rows change.
 func TestTwoReplicasBehindARoundRobinCostNobodyARefetch(t *testing.T) {
-	d := deploy(t)
+	d := deploy(t, configured(func(c *proxy.Config) { c.LongPollTimeout = 100 * time.Millisecond }))
 	urls := []string{d.url}
 	d.replica(nil)
 	urls = append(urls, d.url)

@@ -145,12 +145,15 @@ func (h *Handler) fail(c *gin.Context, err error) {
 	c.AbortWithStatusJSON(p.status(), p.body())
 }
 
+// shapeKey is where a request's context has the name of its shape.
+const shapeKey = "shape"
+
 func (h *Handler) logProblem(c *gin.Context, p *problem, err error) {
 	level := slog.LevelDebug
 	if p.status() >= http.StatusInternalServerError || errors.Is(err, errAborted) {
 		level = slog.LevelError
 	}
 	h.log.LogAttrs(c.Request.Context(), level, "request failed",
-		slog.String("route", c.FullPath()), slog.String("kind", string(p.kind)),
+		slog.String("route", c.FullPath()), slog.String("shape", c.GetString(shapeKey)), slog.String("kind", string(p.kind)),
 		slog.String("field", p.field), slog.Any("cause", err))
 }

@@ -73,6 +73,7 @@ func (x *exchange) parse(c *gin.Context, name string) error {
 	if x.shape, ok = x.h.shapes[name]; !ok {
 		return &problem{kind: notFound, message: "no such shape", field: "table"}
 	}
+	c.Set(shapeKey, x.shape.def.Name)
 	x.access.strict = x.shape.isStrict()
 	fresh, err := freshness(c.Request)
 	if err != nil {

@@ -98,6 +98,9 @@ var errStaleHandle = errors.New("the handle or offset is not of a log that is he
 // a client. Everything else in the request was built here: what Electric can refuse is
 // the position, one that it never gave out.
 func staleHandle(err error) error {
+	if isMisconfigured(err) {
+		return err
+	}
 	if errors.Is(err, electric.ErrMustRefetch) || errors.Is(err, electric.ErrRefused) {
 		return errStaleHandle
 	}

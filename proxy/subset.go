@@ -128,7 +128,7 @@ func (x *exchange) parseSubset(body []byte, query map[string][]string) (*subset.
 // known to be good, so what Electric refuses is the client's: most often a value that its
 // column's type cannot hold.
 func (x *exchange) explainSubset(err error) error {
-	if errors.Is(err, electric.ErrRefused) && (x.req.subset.Where != nil || x.req.subset.OrderBy != nil) {
+	if errors.Is(err, electric.ErrRefused) && !isMisconfigured(err) && (x.req.subset.Where != nil || x.req.subset.OrderBy != nil) {
 		return &problem{
 			kind: badRequest, field: "where", cause: err,
 			message: "Electric does not take this: a value may not be of its column's type, or a function may be one that Electric does not have",

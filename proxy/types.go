@@ -3,27 +3,29 @@ package proxy
 import (
 	"errors"
 	"fmt"
+
+	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/schema"
 )
 
-// errFilterType says that a filter's column is of a type whose values are not
-// spelled as object ids could be: two spellings of one value, or none at all.
-var errFilterType = errors.New("filter column has a type that cannot hold object ids")
+// errMisconfigured says that the shape's definition does not fit its table: only the
+// operator can mend it. check-config and readiness say what is wrong as well.
+var errMisconfigured = errors.New("the shape's definition does not fit its table")
 
-// filterTypes are the types of columns that filters can be laid on. Each prints
-// a value in one way only, so that SQL and the log agree on what equals an id.
-var filterTypes = map[string]bool{
-	"uuid": true, "text": true, "varchar": true,
-	"int2": true, "int4": true, "int8": true,
+func isMisconfigured(err error) bool {
+	var wrong *electric.MisconfiguredError
+	return errors.Is(err, errMisconfigured) || errors.As(err, &wrong)
 }
 
-// checkFilterTypes makes sure that the shape's filters can be laid on their
-// columns as the table has them.
+// checkFilterTypes makes sure that the shape's filters can be laid on their columns as the
+// table has them: on columns whose values have one spelling, in which they are object ids.
 func (s *shape) checkFilterTypes() error {
 	table := s.table.Load()
 	for _, f := range s.def.Authorize.Filter {
 		c, ok := table.Columns[f.Column]
-		if !ok || c.Dims > 0 || !filterTypes[c.Type] {
-			return fmt.Errorf("shape %s, column %s (%s): %w", s.def.Name, f.Column, c.Type, errFilterType)
+		if !ok || c.Dims > 0 || !schema.HoldsIDs(c.Type) {
+			return fmt.Errorf("%w: shape %s: the filter's column %s is of type %s, which cannot hold object ids: use uuid, text, varchar or an integer",
+				errMisconfigured, s.def.Name, f.Column, c.Type)
 		}
 	}
 	return nil

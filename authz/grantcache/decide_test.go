@@ -451,9 +451,15 @@ func TestASubjectThatIsUnrestrictedNoLongerGetsTheFilter(t *testing.T) {
 		if !isClosed(changed) {
 			t.Error("the reader is not woken")
 		}
-		decide(t, l, "[d1]")
+		restricted := decide(t, l, "[d1]")
+		if _, ok := l.Interrupted(restricted.At); !ok {
+			t.Error("a reader that sees no more than its filters begins anew for nothing")
+		}
+		w.write("workspace:main#admin@user:alice", "alice "+adminKey)
+		later(time.Second)
+		decide(t, l, "everything")
 		if _, ok := l.Interrupted(then.At); ok {
-			t.Error("the lost ids cannot be known, and yet they are returned")
+			t.Error("it was restricted for a while, and yet goes on as if it had not been")
 		}
 	})
 }

@@ -152,7 +152,7 @@ func (w *watcher) touch(e *entry, s *scope, number uint64, jobs map[string]*job)
 	for id, change := range s.objects {
 		if !e.isLookup() {
 			if id == e.resource {
-				e.past.noteCheck(change, now, 2*w.c.cfg.MaxStaleness)
+				e.past.noteCheck(change, e.value.held, now, 2*w.c.cfg.MaxStaleness)
 				e.heard.whole, e.heard.wholeAt = number, now
 				touched = true
 			}
@@ -207,10 +207,11 @@ func (w *watcher) touchAll() {
 // noteCheck notes a relationship of the object that a check is of. If it was deleted and
 // then written again soon, the check may not have held for a time, whatever SpiceDB said
 // in between: it may have seen the write before the watch brought it.
-func (p *past) noteCheck(c change, now time.Time, soon time.Duration) {
+func (p *past) noteCheck(c change, isHeld bool, now time.Time, soon time.Duration) {
 	switch {
 	case c.deleted && !c.written:
 		p.deleted = now
+	case !isHeld: // SpiceDB has said so in between, and settleCheck has noted it
 	case c.written && !c.deleted && now.Sub(p.deleted) < soon:
 		p.broken, p.deleted, p.untold = now, time.Time{}, true
 	}

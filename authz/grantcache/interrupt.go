@@ -84,7 +84,9 @@ func (s *subscription) Interrupted(since time.Time) (lost authz.Grants, ok bool)
 	q.shard.mu.Lock()
 	defer q.shard.mu.Unlock()
 	for _, e := range []*entry{q.gate, q.unrestricted} {
-		if e != nil && !e.past.broken.IsZero() && !e.past.broken.Before(since) {
+		// A requirement that does not hold now is no matter: without the gate there is no
+		// decision, and a subject that is not unrestricted is served by its filters.
+		if e != nil && e.value.held && !e.past.broken.IsZero() && !e.past.broken.Before(since) {
 			return authz.Grants{}, false
 		}
 	}

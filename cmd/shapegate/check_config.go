@@ -68,9 +68,9 @@ func (s *settings) compareTables(cmd *cobra.Command, shapes []schema.Shape) erro
 	ctx, cancel := context.WithTimeout(cmd.Context(), tablesTime)
 	defer cancel()
 	err = gateway.CheckTables(ctx, client, shapes)
-	var misfit *gateway.MisfitError
+	var finding schema.Finding
 	switch {
-	case errors.As(err, &misfit):
+	case errors.As(err, &finding):
 		return reject(cmd, err)
 	case err != nil:
 		return &exitError{exitNoAnswer, fmt.Errorf("Electric (ELECTRIC_URL) could not be asked about the tables: %w", err)} //nolint:staticcheck // a name

@@ -237,12 +237,12 @@ func TestCheckConfigAgainstElectric(t *testing.T) {
 		t.Errorf("there is nothing to say: %s", good.stderr)
 	}
 	shapegate(t, env, "", edited("table: projects", "table: project")...).
-		expect(t, 1, "", `shapes.projects.table: Electric refuses the shape: the table "public"."project" has to exist`)
-	shapegate(t, env, "", edited("[id, name, updated_at]", "[id, names, updated_at]")...).expect(t, 1, "", "shapes.projects.table: ")
+		expect(t, 1, "", `shapes.projects.table: there is no table public.project; name the table`)
+	shapegate(t, env, "", edited("[id, name, updated_at]", "[id, names, updated_at]")...).expect(t, 1, "", "shapes.projects.columns[1]: ")
 	shapegate(t, env, "", edited("[id, project_id, title, tags, updated_at]", "[project_id, title, tags, updated_at]")...).
-		expect(t, 1, "", "shapes.project_documents.table: ")
+		expect(t, 1, "", "shapes.project_documents.columns: ")
 	got := shapegate(t, env, "", edited("permission: view, column: id", "permission: view, column: tags")...)
-	got.expect(t, 1, "", `shapes.documents.authorize.filter[0].column: the column "tags" has the type text[], which cannot hold object ids: filter by a column of the type uuid`)
+	got.expect(t, 1, "", `shapes.documents.authorize.filter[0].column: the column "tags" is of type text[], which cannot hold object ids; use a column of type uuid`)
 	got.expect(t, 1, "", "shapes.yaml:")
 	if place := regexp.MustCompile(`shapes\.yaml:\d+:\d+: shapes\.documents`); !place.MatchString(got.stderr) {
 		t.Errorf("no place in the file: %s", got.stderr)

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -40,10 +41,13 @@ func TestDefaults(t *testing.T) {
 	s.raw = nil
 	want := settings{
 		Listen: ":8080", AdminListen: "127.0.0.1:9090", ShapesFile: "schema/shapes.yaml",
+		Rate: 100,
 		Gateway: gateway.Config{
 			Identity:   identity.Config{SubjectClaim: "sub", SubjectType: "user"},
-			SessionTTL: 15 * time.Minute, MaxStaleness: 5 * time.Second,
+			SessionTTL: 15 * time.Minute, SessionsPerSubject: 100, MaxStaleness: 5 * time.Second,
 			Proxy: proxy.Config{
+				Limits:  proxy.Limits{Burst: 200, Concurrent: 16, Reads: 200},
+				Cookie:  proxy.Cookie{SameSite: http.SameSiteLaxMode},
 				Waiting: 50_000, WaitingPerSubject: 500,
 				Feeds: feed.Config{Feeds: 1000, PerSubject: 100, Memory: 64 << 20},
 			},

@@ -22,6 +22,8 @@ type client struct {
 	token    string
 	onDemand bool
 
+	roundRobin bool // each request goes to the other replica
+
 	handle, offset, cursor string
 	rows                   map[string]row
 	fresh                  bool // nothing was read since the last beginning

@@ -13,8 +13,8 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/shapegate/shapegate/authz"
-	"github.com/shapegate/shapegate/authz/identity"
 	"github.com/shapegate/shapegate/authz/grantcache"
+	"github.com/shapegate/shapegate/authz/identity"
 	"github.com/shapegate/shapegate/authz/spicedb"
 	"github.com/shapegate/shapegate/integration/electrictest"
 	"github.com/shapegate/shapegate/integration/grantcachetest"
@@ -80,10 +80,12 @@ var (
 	secret = []byte("the secret of the model test, long enough")
 )
 
-// deployment is two replicas of the proxy over one SpiceDB and one Electric.
+// deployment is two replicas of the proxy over one SpiceDB and one database. Each replica
+// has an Electric of its own, whose log may lag while the other's does not.
 type deployment struct {
 	t       *testing.T
 	r       *rand.Rand
+	side    *rand.Rand // for what is beside the script, so that seeds keep theirs
 	o       *oracle
 	spicedb *spicedbtest.Server
 	engine  *spicedb.Client
@@ -95,14 +97,16 @@ type deployment struct {
 
 	versions int
 	written  []string // relationships
+	open     []*electrictest.OpenTx
 	script   []string
 	reads    int
-	upstream string
 }
 
 // replica is one process of the proxy. It can be replaced by another.
 type replica struct {
 	url      string
+	electric *electrictest.Front
+	upstream string // the URL of electric
 	handler  atomic.Pointer[proxy.Handler]
 	sentinel *grantcachetest.Sentinel
 	stop     func()
@@ -119,14 +123,14 @@ func deploy(t *testing.T, r *rand.Rand) *deployment {
 	})
 	d.check(err)
 	t.Cleanup(func() { _ = d.engine.Close() })
-	d.tables = electrictest.New(electrictest.Options{LongPollTimeout: time.Second})
+	d.tables = electrictest.New(electrictest.Options{LongPollTimeout: 20 * time.Second})
 	_, err = d.tables.Exec("CREATE TABLE docs (id text PRIMARY KEY, project text, body text NOT NULL)")
 	d.check(err)
-	upstream := httptest.NewServer(d.tables)
-	t.Cleanup(func() { d.tables.Close(); upstream.CloseClientConnections(); upstream.Close() })
-	d.upstream = upstream.URL
 	for i := range d.replicas {
-		d.replicas[i] = &replica{}
+		front := d.tables.NewFront()
+		upstream := httptest.NewServer(front)
+		t.Cleanup(func() { d.tables.Close(); upstream.CloseClientConnections(); upstream.Close() })
+		d.replicas[i] = &replica{electric: front, upstream: upstream.URL}
 		d.start(d.replicas[i])
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			d.replicas[i].handler.Load().ServeHTTP(w, req)
@@ -150,14 +154,15 @@ func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 func (d *deployment) start(r *replica) {
 	d.t.Helper()
 	keeper, err := grantcachetest.Run(grantcache.Config{
-		Engine: d.engine, Key: authz.NewFingerprintKey(secret), MaxStaleness: 3 * time.Second, Heartbeat: 100 * time.Millisecond, Logger: quiet(),
+		Engine: d.engine, Key: authz.NewFingerprintKey(secret), MaxStaleness: 3 * time.Second, Heartbeat: 100 * time.Millisecond,
+		Forced: 1e6, Logger: quiet(),
 	})
 	d.check(err)
 	shapes, err := schema.Parse("shapes.yaml", []byte(shapesYAML))
 	d.check(err)
 	tokens, err := identity.New(d.t.Context(), identity.Config{Secret: secret})
 	d.check(err)
-	upstream, err := electric.NewClient(electric.Config{URL: d.upstream})
+	upstream, err := electric.NewClient(electric.Config{URL: r.upstream})
 	d.check(err)
 	h, err := proxy.New(proxy.Config{
 		Shapes: shapes, Authorizer: keeper, Tokens: tokens, Electric: upstream, Secret: secret, Logger: quiet(),
@@ -204,7 +209,7 @@ func (d *deployment) read() {
 		behind := 0
 		for _, r := range d.replicas {
 			for _, s := range r.handler.Load().Feeds() {
-				if end, ok := d.tables.End(s.Handle); !ok || end != s.Position {
+				if end, ok := r.electric.End(s.Handle); !ok || end != s.Position {
 					behind++
 				}
 			}
@@ -220,7 +225,36 @@ func (d *deployment) read() {
 	}
 }
 
-func (d *deployment) base(c *client) string { return d.replicas[d.at[c]].url }
+// base is the replica for the next request of a client.
+func (d *deployment) base(c *client) string {
+	if c.roundRobin {
+		d.at[c] = 1 - d.at[c]
+	}
+	r := d.replicas[d.at[c]]
+	if d.isAhead(c, r) {
+		const lag = 20 * time.Millisecond // Electric waits longer for what it is asked for
+		time.AfterFunc(lag, r.electric.CatchUp)
+	}
+	return r.url
+}
+
+// isAhead reports whether a client has read more than the Electric of a replica has.
+func (d *deployment) isAhead(c *client, r *replica) bool {
+	at, err := electric.ParseOffset(c.offset)
+	d.check(err)
+	for _, other := range d.replicas {
+		for _, s := range other.handler.Load().Feeds() {
+			end, ok := r.electric.End(s.Handle)
+			if !ok {
+				continue
+			}
+			last, err := electric.ParseOffset(end)
+			d.check(err)
+			return at.IsPosition() && at.Unmarked().Compare(last) > 0
+		}
+	}
+	return false
+}
 
 // ask asks SpiceDB itself, object by object, what everybody holds.
 func (d *deployment) ask() map[string]grants {

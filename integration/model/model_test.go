@@ -62,16 +62,23 @@ const (
 // behind the table now and then.
 func run(t *testing.T, seed uint64, rough, late bool) {
 	d := deploy(t, rand.New(rand.NewPCG(seed, 1)))
+	d.side = rand.New(rand.NewPCG(seed, 3))
 	d.o.forgetful = rough
 	clients := d.openClients()
+	d.meetEverybody(clients)
 	d.rest(clients)
 	lag := rand.New(rand.NewPCG(seed, 2))
 	for n := range steps {
 		if late {
-			d.lag(lag.IntN(6))
+			d.lag(lag.IntN(12))
+			d.overlap(lag.IntN(6))
 		}
 		c := clients[d.r.IntN(len(clients))]
+		before := c.refetches
 		d.act(c, rough)
+		if c.refetches > before && !rough {
+			d.check(fmt.Errorf("%s was told to begin anew, with no need", name(c)))
+		}
 		if n%perRest == perRest-1 {
 			d.rest(clients)
 		}
@@ -86,20 +93,39 @@ func run(t *testing.T, seed uint64, rough, late bool) {
 	t.Logf("%d steps, %d clients, %d of %d reads told to begin anew", steps, len(clients), refetches, d.reads)
 }
 
-// lag has the logs run behind the table from some point on, and catch up at another.
+// lag has the log of one replica run behind the table from some point on, and catch up at
+// another: so at most moments the two logs end at different places.
 func (d *deployment) lag(n int) {
-	switch n {
+	r := d.replicas[n%2]
+	switch n / 2 {
 	case 0:
-		d.say("the logs fall behind")
-		d.tables.FallBehind()
+		d.say("the log of replica %d falls behind", n%2)
+		r.electric.FallBehind()
 	case 1, 2:
-		d.say("the logs catch up")
-		d.catchUp()
+		d.say("the log of replica %d catches up", n%2)
+		r.electric.CatchUp()
 	}
 }
 
 func (d *deployment) catchUp() {
-	d.tables.CatchUp()
+	for _, r := range d.replicas {
+		r.electric.CatchUp()
+	}
+}
+
+// meetEverybody has each replica asked by each client, so that it watches the grants of
+// each from now on.
+func (d *deployment) meetEverybody(clients []*client) {
+	d.t.Helper()
+	for _, r := range d.replicas {
+		for _, c := range clients {
+			c.begin()
+			d.check(c.read(d.ctx(), r.url, false, false))
+		}
+	}
+	for _, c := range clients {
+		c.begin()
+	}
 }
 
 // act does one thing: changes something, or has a client read while something
@@ -120,10 +146,8 @@ func (d *deployment) act(c *client, rough bool) {
 			d.spicedb.BreakConnections()
 		}
 	case 6:
-		if rough {
-			d.at[c] = 1 - d.at[c]
-			d.say("%s moves to replica %d", name(c), d.at[c])
-		}
+		d.at[c] = 1 - d.at[c]
+		d.say("%s moves to replica %d", name(c), d.at[c])
 	case 7:
 		d.say("%s reads, and loses the answer", name(c))
 		d.check(c.read(d.ctx(), d.base(c), false, true))
@@ -140,7 +164,7 @@ func (d *deployment) act(c *client, rough bool) {
 }
 
 func name(c *client) string {
-	return fmt.Sprintf("%s of %s (on demand %v)", c.person, c.shape.name, c.onDemand)
+	return fmt.Sprintf("%s of %s (on demand %v, round robin %v)", c.person, c.shape.name, c.onDemand, c.roundRobin)
 }
 
 // readWhileThingsHappen has a client wait, in one way or another.
@@ -233,8 +257,36 @@ func (d *deployment) rowChanges(before map[string]grants) {
 		return
 	}
 	d.say("%s", strings.Join(statements, "; "))
-	_, err := d.tables.Exec(strings.Join(statements, ";\n"))
-	d.check(err)
+	d.check(d.commit(strings.Join(statements, ";\n")))
+}
+
+// commit runs statements in a transaction of their own, or in one that began earlier:
+// transactions do not commit in the order of their ids.
+func (d *deployment) commit(statements string) error {
+	if len(d.open) == 0 || d.side.IntN(2) == 0 {
+		_, err := d.tables.Exec(statements)
+		return err
+	}
+	i := d.side.IntN(len(d.open))
+	tx := d.open[i]
+	d.open = slices.Delete(d.open, i, i+1)
+	d.say("  as transaction %d", tx.ID())
+	tx.Exec(statements)
+	return tx.Commit()
+}
+
+// overlap opens a transaction now and then, which some later write commits; and the
+// database is written to where no shape is, which moves its LSN and not the log's.
+func (d *deployment) overlap(n int) {
+	switch n {
+	case 0:
+		if len(d.open) < 2 {
+			d.open = append(d.open, d.tables.Begin())
+			d.say("transaction %d begins", d.open[len(d.open)-1].ID())
+		}
+	case 1:
+		d.tables.WriteUnpublished()
+	}
 }
 
 // changeGrants writes a relationship. With rows, it writes rows at the same moment;
@@ -293,9 +345,10 @@ func (d *deployment) openClients() (all []*client) {
 		for j, person := range people {
 			c := &client{
 				view: view{person, &shapes[i]}, o: d.o, http: d.client, token: d.token(person), onDemand: (i+j)%3 == 2,
+				roundRobin: (i+2*j)%4 < 2,
 			}
 			c.begin()
-			d.at[c] = 0
+			d.at[c] = (i + j) % 2
 			all = append(all, c)
 		}
 	}

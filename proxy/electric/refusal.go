@@ -17,6 +17,10 @@ type MisconfiguredError struct {
 	// Reason names the field of Electric's API and what is wrong with it. It is for
 	// operators: it may name the table and columns, and holds no where and no secret.
 	Reason string
+
+	// Refused has the texts of Electric's answer, by the field of its API that they are
+	// about: table, columns or queryable_columns. It is nil if the answer has none.
+	Refused map[string][]string
 }
 
 // Error implements error.
@@ -45,9 +49,18 @@ func refusal(body io.Reader) error {
 		return ErrRefused
 	}
 	// Of these, the texts name tables and columns, and nothing else.
+	refused := make(map[string][]string)
 	for _, field := range []string{"table", "columns", "queryable_columns"} {
-		if refused, ok := answer.Errors[field]; ok {
-			return &MisconfiguredError{Reason: reason(field, refused)}
+		var texts []string
+		if _ = json.Unmarshal(answer.Errors[field], &texts); len(texts) > 0 {
+			refused[field] = texts
+		} else if _, ok := answer.Errors[field]; ok {
+			refused[field] = []string{"refused"}
+		}
+	}
+	for _, field := range []string{"table", "columns", "queryable_columns"} {
+		if len(refused[field]) > 0 {
+			return &MisconfiguredError{Reason: reason(field, refused[field]), Refused: refused}
 		}
 	}
 	for _, field := range []string{"where", "params"} {
@@ -58,11 +71,7 @@ func refusal(body io.Reader) error {
 	return ErrRefused
 }
 
-func reason(field string, refused json.RawMessage) string {
-	var texts []string
-	if json.Unmarshal(refused, &texts) != nil || len(texts) == 0 {
-		return field + ": refused"
-	}
+func reason(field string, texts []string) string {
 	text := strings.ToValidUTF8(field+": "+strings.Join(texts, "; "), "")
 	if len(text) > longestReason {
 		text = strings.ToValidUTF8(text[:longestReason], "") + "…"

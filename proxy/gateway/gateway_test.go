@@ -271,15 +271,15 @@ shapes:
 	}{
 		{"no table", "CREATE TABLE other (id text PRIMARY KEY)", "id",
 			"CREATE TABLE documents (id text PRIMARY KEY, tags text[])",
-			[]string{"shapes.documents.table", `"public"."documents"`}},
+			[]string{"shapes.documents.table", "there is no table public.documents"}},
 		{"no column", "CREATE TABLE documents (id text PRIMARY KEY, tag text[])", "id",
 			"DROP TABLE documents; CREATE TABLE documents (id text PRIMARY KEY, tags text[])",
-			[]string{"shapes.documents.table", "Electric refuses"}},
+			[]string{"shapes.documents.columns[1]", `has no column "tags"`}},
 		{"the primary key is not among columns", "CREATE TABLE documents (n int PRIMARY KEY, id text, tags text[])", "id",
 			"DROP TABLE documents; CREATE TABLE documents (id text PRIMARY KEY, tags text[])",
-			[]string{"shapes.documents.table", "primary key"}},
+			[]string{"shapes.documents.columns", "primary key"}},
 		{"a column that holds no ids", "CREATE TABLE documents (id text PRIMARY KEY, tags text[])", "tags",
-			"", []string{"shapes.documents.authorize.filter[0].column", "text[]", "uuid, text"}},
+			"", []string{"shapes.documents.authorize.filter[0].column", "text[]", "uuid, int2"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			log := &lockedBuffer{}
@@ -325,7 +325,7 @@ shapes:
 	r = world{shapes: fmt.Sprintf(shapes, "titel"), sql: "CREATE TABLE documents (id text PRIMARY KEY, title text)"}.start(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	r.untilReadyzSays(ctx, t, "shapes.documents.table")
+	r.untilReadyzSays(ctx, t, "shapes.documents.columns[1]")
 }
 
 // What keeps the process from being ready names the setting, and no address.

@@ -92,9 +92,9 @@ func (r *readiness) until(ctx context.Context, which int, passed *atomic.Bool, w
 // complain logs each part of a failed check, with what to do about it.
 func (r *readiness) complain(err error) {
 	for _, e := range parts(err) {
-		var m *MisfitError
-		if errors.As(e, &m) {
-			r.log.Error("not ready: a shape does not fit its table", "shape", m.Shape, "column", m.Column, "reason", m.Reason, "at", m.place.Key)
+		var f schema.Finding
+		if errors.As(e, &f) {
+			r.log.Error("not ready: a shape does not fit its table", "shape", f.Shape, "column", f.Column, "reason", f.Reason, "remedy", f.Remedy)
 			continue
 		}
 		attrs := []any{"reason", reason(e)}
@@ -153,13 +153,13 @@ func parts(err error) []error {
 // secret, which the cause of a failed call may have.
 func reason(err error) string {
 	var (
-		m    *MisfitError
+		f    schema.Finding
 		s    *schema.Error
 		away *electric.UnavailableError
 		bad  *electric.ProtocolError
 	)
 	switch {
-	case errors.Is(err, errUnchecked), errors.As(err, &m), errors.As(err, &s):
+	case errors.Is(err, errUnchecked), errors.As(err, &f), errors.As(err, &s):
 		return err.Error()
 	case errors.As(err, &away):
 		return "Electric does not answer: see ELECTRIC_URL, and whether Electric is up"

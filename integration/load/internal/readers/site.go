@@ -70,9 +70,9 @@ func openSite(ctx context.Context, o *options, log io.Writer) (s *site, err erro
 		return s, err
 	}
 	if t.URL == "" {
-		err = s.startProxy(ctx)
+		return s, s.startProxy(ctx)
 	}
-	return s, err
+	return s, s.settle(ctx)
 }
 
 func (s *site) say(format string, args ...any) { fmt.Fprintf(s.log, format+"\n", args...) }
