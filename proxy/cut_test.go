@@ -271,11 +271,11 @@ func twoReplicas(d *deployment) *pair {
 	return p
 }
 
-// toldBoth returns once both replicas have heard of what was written to SpiceDB.
-func (p *pair) toldBoth() {
+// heardBoth returns once both replicas have heard of what was written to SpiceDB.
+func (p *pair) heardBoth() {
 	p.t.Helper()
 	for _, s := range p.sentinels {
-		p.check(s.Told(p.context()))
+		p.check(s.Heard(p.context()))
 	}
 }
 
@@ -313,7 +313,7 @@ func TestAJSONResyncThatIsCutAtAnyByteIsMadeUpFor(t *testing.T) {
 			cut, base := d.cutting(urls[0]), d.follow("alice", r.shape)
 			d.check(base.read(d.context(), urls[0], neverCut))
 			r.change(d.deployment)
-			d.toldBoth()
+			d.heardBoth()
 			whole := base.clone()
 			d.check(whole.read(d.context(), urls[0], neverCut))
 			if whole.handle == base.handle {
@@ -338,7 +338,7 @@ func TestAResyncInAStreamThatIsCutAtAnyByteIsMadeUpFor(t *testing.T) {
 			cut, base := d.cutting(urls[0]), d.follow("alice", r.shape)
 			d.check(base.read(d.context(), urls[0], neverCut))
 			r.change(d.deployment)
-			d.toldBoth()
+			d.heardBoth()
 			whole := base.clone()
 			d.check(whole.stream(d.context(), urls[0], neverCut, func() bool { return true }))
 			if whole.handle == base.handle {
@@ -407,7 +407,7 @@ func TestWhatChangesAfterAResyncWasCutIsMadeUpFor(t *testing.T) {
 					d.execUnread("UPDATE tasks SET project = $1, title = $2 WHERE id = $3", comes, "u"+strconv.Itoa(title), full("a"+strconv.Itoa(3+i)))
 					d.revokeUnheard("project:" + away + "#viewer@user:alice")
 					d.grantUnheard("project:" + comes + "#viewer@user:alice")
-					d.toldBoth()
+					d.heardBoth()
 					d.read()
 					if i == 0 {
 						read(f, cut, n%1500)

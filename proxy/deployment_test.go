@@ -243,7 +243,7 @@ func (d *deployment) runCache(change func(*grantcache.Config)) *grantcachetest.C
 		ResourceType: "note", Relation: "viewer", Permission: "view", Touch: d.spicedb.Touch, Patient: true,
 	})
 	d.check(err)
-	d.hear = append(d.hear, d.sentinel.Told)
+	d.hear = append(d.hear, d.sentinel.Heard)
 	return cache
 }
 

@@ -122,7 +122,7 @@ func TestADraftIsNotSentByTheReplicaThatDidNotTakeTheSnapshot(t *testing.T) {
 		l.execUnread("UPDATE documents SET title = 'clean' WHERE id = $1", full("d3"))
 		l.read()
 		l.grantUnheard(sees("alice", "d3"))
-		l.toldBoth()
+		l.heardBoth()
 		l.check(f.read(l.context(), l.urls[0], neverCut))
 		if !strings.Contains(f.rows["d3"], "clean") {
 			l.t.Fatalf("holds %v", f.rows)
@@ -144,7 +144,7 @@ func TestARowThatLeavesAProjectThatIsTakenAwayIsDeletedByTheOtherReplica(t *test
 		l.execUnread("UPDATE tasks SET project = 'p9', title = 'elsewhere' WHERE id = $1", full("a1"))
 		l.read()
 		l.revokeUnheard("project:p1#viewer@user:alice")
-		l.toldBoth()
+		l.heardBoth()
 		l.check(f.read(l.context(), l.urls[0], neverCut))
 		l.catchUp()
 		then()
@@ -164,7 +164,7 @@ func TestALateMessageComesToAClientThatWaitsAtTheOtherReplica(t *testing.T) {
 	}
 	l.execUnread("UPDATE tasks SET project = 'p9' WHERE id = $1", full("a1"))
 	l.revokeUnheard("project:p1#viewer@user:alice")
-	l.toldBoth()
+	l.heardBoth()
 	l.check(f.read(l.context(), l.urls[0], neverCut))
 	if len(f.rows) != 1 {
 		t.Fatalf("holds %v", f.rows)

@@ -33,7 +33,7 @@ type Post struct {
 // news to one at the same post.
 var noticed atomic.Int64
 
-// Sentinel posts one, and returns it once the cache is current. It fails as Told does.
+// Sentinel posts one, and returns it once the cache is current. It fails as Heard does.
 func (c *Cache) Sentinel(ctx context.Context, post Post) (*Sentinel, error) {
 	subscription, err := c.Subscribe(authz.Question{
 		Subject: authz.Subject{ObjectRef: authz.ObjectRef{Type: "user", ID: "sentinel"}},
@@ -44,7 +44,7 @@ func (c *Cache) Sentinel(ctx context.Context, post Post) (*Sentinel, error) {
 	}
 	s := &Sentinel{c, subscription, post}
 	for {
-		if err := s.Told(ctx); err != nil {
+		if err := s.Heard(ctx); err != nil {
 			subscription.Release()
 			return nil, err
 		}
@@ -57,9 +57,9 @@ func (c *Cache) Sentinel(ctx context.Context, post Post) (*Sentinel, error) {
 // Release ends it.
 func (s *Sentinel) Release() { s.subscription.Release() }
 
-// Told returns once the cache has heard of everything that was written. The error is of
+// Heard returns once the cache has heard of everything that was written. The error is of
 // the write, the context's, or a decision's, unless the sentinel is patient.
-func (s *Sentinel) Told(ctx context.Context) error {
+func (s *Sentinel) Heard(ctx context.Context) error {
 	id := fmt.Sprintf("sentinel-%d", noticed.Add(1))
 	relationship := fmt.Sprintf("%s:%s#%s@user:sentinel", s.post.ResourceType, id, s.post.Relation)
 	if err := s.post.Touch(ctx, relationship); err != nil {

@@ -98,7 +98,7 @@ func TestADocumentForManyCostsThreeCalls(t *testing.T) {
 	} else {
 		t.Logf("%d calls; the last reader was woken after %s", n, took)
 	}
-	check(t, sentinel.Told(ctx))
+	check(t, sentinel.Heard(ctx))
 }
 
 func subscribeCrowd(ctx context.Context, t *testing.T, cache *grantcachetest.Cache, n int) []authz.Subscription {

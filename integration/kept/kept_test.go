@@ -82,7 +82,7 @@ func tryWorld(t *testing.T, seed uint64) {
 	spared, forgotten := 0, 0
 	for range writes {
 		script = append(script, w.step(t, server))
-		check(t, sentinel.Told(ctx))
+		check(t, sentinel.Heard(ctx))
 		for _, r := range readers {
 			got := r.look(t, client)
 			spared++

@@ -29,6 +29,7 @@ type client struct {
 	fresh                  bool // nothing was read since the last beginning
 	loaded                 bool // on demand: a subset was since the last beginning
 	refetches              int
+	later                  bool // the last answer said to come again later
 }
 
 func (c *client) begin() {
@@ -38,6 +39,14 @@ func (c *client) begin() {
 		c.offset = "now"
 	}
 }
+
+// refusal is an answer that a client does not go on after as if nothing was.
+type refusal struct {
+	status int
+	body   string
+}
+
+func (r *refusal) Error() string { return fmt.Sprintf("status %d: %s", r.status, r.body) }
 
 type message struct {
 	Value   map[string]*string
@@ -95,10 +104,11 @@ func (c *client) read(ctx context.Context, base string, wait, lose bool) error {
 		}
 		return nil
 	case http.StatusServiceUnavailable:
-		return nil // to be tried again
+		c.later = true
+		return nil
 	case http.StatusOK:
 	default:
-		return fmt.Errorf("status %d: %s", resp.StatusCode, body)
+		return &refusal{resp.StatusCode, string(body)}
 	}
 	if err := json.Unmarshal(body, &list); err != nil {
 		return err
@@ -182,7 +192,12 @@ func (c *client) stream(ctx context.Context, base string, lose int) error {
 		c.begin()
 		return nil
 	case http.StatusServiceUnavailable:
+		c.later = true
 		return nil
+	case http.StatusOK:
+	default:
+		body, _ := io.ReadAll(resp.Body)
+		return &refusal{resp.StatusCode, string(body)}
 	}
 	c.adopt(resp.Header)
 	lines := bufio.NewReader(resp.Body)
@@ -229,10 +244,11 @@ func (c *client) load(ctx context.Context, base string) error {
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil || resp.StatusCode == http.StatusServiceUnavailable {
+		c.later = true
 		return err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("subset: status %d: %s", resp.StatusCode, body)
+		return &refusal{resp.StatusCode, string(body)}
 	}
 	var subset struct{ Data []message }
 	if err := json.Unmarshal(body, &subset); err != nil {

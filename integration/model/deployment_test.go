@@ -21,6 +21,7 @@ import (
 	"github.com/shapegate/shapegate/integration/spicedbtest"
 	"github.com/shapegate/shapegate/proxy"
 	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/proxy/feed"
 	"github.com/shapegate/shapegate/schema"
 )
 
@@ -95,6 +96,8 @@ type deployment struct {
 	replicas [2]*replica
 	at       map[*client]int // which replica a client asks
 
+	away time.Duration // how long Electric may be away before clients are told; 0: as in production
+
 	versions int
 	written  []string // relationships
 	open     []*electrictest.OpenTx
@@ -106,15 +109,18 @@ type deployment struct {
 type replica struct {
 	url      string
 	electric *electrictest.Front
-	upstream string // the URL of electric
+	upstream *door // in front of electric
+	engine   *faultyEngine
+	cut      func() // breaks the connections of clients
 	handler  atomic.Pointer[proxy.Handler]
+	keeper   *grantcachetest.Cache
 	sentinel *grantcachetest.Sentinel
 	stop     func()
 }
 
-func deploy(t *testing.T, r *rand.Rand) *deployment {
+func deploy(t *testing.T, r *rand.Rand, away time.Duration) *deployment {
 	t.Helper()
-	d := &deployment{t: t, r: r, o: newOracle(), at: make(map[*client]int), client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}}
+	d := &deployment{t: t, r: r, o: newOracle(), away: away, at: make(map[*client]int), client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}}
 	d.spicedb = spicedbtest.Start(t, spicedbtest.Config{Schema: zed})
 	var err error
 	d.engine, err = spicedb.Dial(spicedb.Config{
@@ -128,14 +134,15 @@ func deploy(t *testing.T, r *rand.Rand) *deployment {
 	d.check(err)
 	for i := range d.replicas {
 		front := d.tables.NewFront()
-		upstream := httptest.NewServer(front)
-		t.Cleanup(func() { d.tables.Close(); upstream.CloseClientConnections(); upstream.Close() })
-		d.replicas[i] = &replica{electric: front, upstream: upstream.URL}
+		upstream := openDoor(front)
+		t.Cleanup(func() { d.tables.Close(); upstream.close() })
+		d.replicas[i] = &replica{electric: front, upstream: upstream, engine: newFaultyEngine(d.engine)}
 		d.start(d.replicas[i])
+		d.post(d.replicas[i])
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			d.replicas[i].handler.Load().ServeHTTP(w, req)
 		}))
-		d.replicas[i].url = server.URL
+		d.replicas[i].url, d.replicas[i].cut = server.URL, server.CloseClientConnections
 		t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
 	}
 	t.Cleanup(func() {
@@ -154,7 +161,7 @@ func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 func (d *deployment) start(r *replica) {
 	d.t.Helper()
 	keeper, err := grantcachetest.Run(grantcache.Config{
-		Engine: d.engine, Key: authz.NewFingerprintKey(secret), MaxStaleness: 3 * time.Second, Heartbeat: 100 * time.Millisecond,
+		Engine: r.engine, Key: authz.NewFingerprintKey(secret), MaxStaleness: 3 * time.Second, Heartbeat: 100 * time.Millisecond,
 		Forced: 1e6, Logger: quiet(),
 	})
 	d.check(err)
@@ -162,11 +169,12 @@ func (d *deployment) start(r *replica) {
 	d.check(err)
 	tokens, err := identity.New(d.t.Context(), identity.Config{Secret: secret})
 	d.check(err)
-	upstream, err := electric.NewClient(electric.Config{URL: r.upstream})
+	upstream, err := electric.NewClient(electric.Config{URL: r.upstream.url()})
 	d.check(err)
 	h, err := proxy.New(proxy.Config{
 		Shapes: shapes, Authorizer: keeper, Tokens: tokens, Electric: upstream, Secret: secret, Logger: quiet(),
 		LongPollTimeout: 40 * time.Millisecond, StreamTimeout: 80 * time.Millisecond, KeepAlive: 20 * time.Millisecond,
+		Feeds:  feed.Config{Away: d.away},
 		Limits: proxy.Limits{Rate: 1e6, Burst: 1e6, Concurrent: 1e6},
 	})
 	d.check(err)
@@ -178,7 +186,14 @@ func (d *deployment) start(r *replica) {
 		}
 	}
 	r.handler.Store(h)
-	r.sentinel, err = keeper.Sentinel(d.ctx(), grantcachetest.Post{
+	r.keeper = keeper
+}
+
+// post returns once a replica hears of what is written.
+func (d *deployment) post(r *replica) {
+	d.t.Helper()
+	var err error
+	r.sentinel, err = r.keeper.Sentinel(d.ctx(), grantcachetest.Post{
 		ResourceType: "marker", Relation: "viewer", Permission: "view", Touch: d.spicedb.Touch, Patient: true,
 	})
 	d.check(err)
@@ -188,6 +203,7 @@ func (d *deployment) start(r *replica) {
 func (d *deployment) restart(i int) int {
 	d.replicas[i].stop()
 	d.start(d.replicas[i])
+	d.post(d.replicas[i])
 	return i
 }
 
@@ -195,7 +211,7 @@ func (d *deployment) restart(i int) int {
 func (d *deployment) told() {
 	d.t.Helper()
 	for _, r := range d.replicas {
-		d.check(r.sentinel.Told(d.ctx()))
+		d.check(r.sentinel.Heard(d.ctx()))
 	}
 }
 
@@ -287,10 +303,12 @@ func (d *deployment) askAbout(person, typ string, count int, held map[string]boo
 	}
 }
 
-func (d *deployment) token(person string) string {
+func (d *deployment) token(person string) string { return d.tokenFor(person, time.Hour) }
+
+func (d *deployment) tokenFor(person string, lifetime time.Duration) string {
 	d.t.Helper()
 	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
-		"sub": person, "exp": time.Now().Add(time.Hour).Unix(),
+		"sub": person, "exp": time.Now().Add(lifetime).Unix(),
 	}).SignedString(secret)
 	d.check(err)
 	return token

@@ -3,6 +3,7 @@ package model_test
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -61,7 +62,7 @@ const (
 // run lets clients read while things happen at random. With late, Electric's logs run
 // behind the table now and then.
 func run(t *testing.T, seed uint64, rough, late bool) {
-	d := deploy(t, rand.New(rand.NewPCG(seed, 1)))
+	d := deploy(t, rand.New(rand.NewPCG(seed, 1)), 0)
 	d.side = rand.New(rand.NewPCG(seed, 3))
 	d.o.forgetful = rough
 	clients := d.openClients()
@@ -201,21 +202,59 @@ func (d *deployment) rest(clients []*client) {
 	d.catchUp()
 	d.read()
 	for _, c := range clients {
-		const most = 5
-		var wrong error
-		for range most {
-			d.check(c.read(d.ctx(), d.base(c), false, false))
-			if c.onDemand && !c.fresh && !c.loaded {
-				d.check(c.load(d.ctx(), d.base(c)))
-				d.check(c.read(d.ctx(), d.base(c), false, false))
-			}
-			if wrong = c.o.difference(c.view, c.rows); wrong == nil && !c.fresh {
-				break
-			}
-		}
-		d.check(wrong)
+		d.check(d.settles(c))
 	}
 	d.o.rested()
+}
+
+// settles lets a client read to the end, and holds its rows against the oracle. A client
+// that was told to come again later does so.
+func (d *deployment) settles(c *client) error {
+	const most = 5
+	var wrong error
+	for n, ctx := 0, d.ctx(); n < most; n++ {
+		c.later = false
+		if err := c.read(ctx, d.base(c), false, false); err != nil {
+			return err
+		}
+		if c.onDemand && !c.fresh && !c.loaded {
+			if err := errors.Join(c.load(ctx, d.base(c)), c.read(ctx, d.base(c), false, false)); err != nil {
+				return err
+			}
+		}
+		if wrong = c.o.difference(c.view, c.rows); wrong == nil && !c.fresh {
+			return nil
+		}
+		if c.later {
+			n--
+			if err := backOff(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	if wrong == nil {
+		return nil
+	}
+	for i, r := range d.replicas {
+		other := *c
+		other.begin()
+		err := other.read(d.ctx(), r.url, false, false)
+		wrong = fmt.Errorf("%w\na client that begins at replica %d holds %v (%v)", wrong, i, inOrder(other.rows), err)
+	}
+	return wrong
+}
+
+// backOff waits as a client does before it tries again.
+func backOff(ctx context.Context) error {
+	const pause = 3 * time.Millisecond
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // changeRows writes one to three rows in one transaction.
@@ -292,6 +331,14 @@ func (d *deployment) overlap(n int) {
 // changeGrants writes a relationship. With rows, it writes rows at the same moment;
 // otherwise it waits until the proxies have heard of it.
 func (d *deployment) changeGrants(andRows bool) {
+	before := d.writeGrant(d.pickRelationship())
+	if andRows {
+		d.rowChanges(before)
+	}
+	d.told()
+}
+
+func (d *deployment) pickRelationship() string {
 	person := people[d.r.IntN(len(people))]
 	doc, project := fmt.Sprintf("doc:d%d", d.r.IntN(docs)), fmt.Sprintf("project:p%d", d.r.IntN(projects))
 	group := fmt.Sprintf("group:g%d", d.r.IntN(2))
@@ -299,8 +346,14 @@ func (d *deployment) changeGrants(andRows bool) {
 		doc + "#viewer@user:" + person, doc + "#viewer@user:" + person, doc + "#banned@user:" + person, doc + "#viewer@" + group + "#member",
 		project + "#viewer@user:" + person, project + "#viewer@" + group + "#member", group + "#member@user:" + person,
 	}
-	relationship := all[d.r.IntN(len(all))]
+	return all[d.r.IntN(len(all))]
+}
+
+// writeGrant writes a relationship, or deletes it if it is there, and returns what
+// everybody held before.
+func (d *deployment) writeGrant(relationship string) (before map[string]grants) {
 	d.o.changing.Lock()
+	defer d.o.changing.Unlock()
 	if slices.Contains(d.written, relationship) {
 		d.say("- %s", relationship)
 		d.check(d.spicedb.Delete(d.t.Context(), relationship))
@@ -313,12 +366,7 @@ func (d *deployment) changeGrants(andRows bool) {
 		d.check(d.spicedb.Touch(d.t.Context(), relationship))
 		d.written = append(d.written, relationship)
 	}
-	before := d.o.grant(d.ask())
-	d.o.changing.Unlock()
-	if andRows {
-		d.rowChanges(before)
-	}
-	d.told()
+	return d.o.grant(d.ask())
 }
 
 func (d *deployment) ctx() context.Context {

@@ -69,7 +69,16 @@ type oracle struct {
 	// forgetful is for restarts and for a replica that a client has not asked yet: such a
 	// process did not see what was taken away before.
 	forgetful bool
+
+	// lax is for a SpiceDB that is not always heard of: what a person held since the last
+	// rest, it may still be permitted. Rests come more often than the staleness bound.
+	lax bool
 }
+
+// violation says that something was received that was never permitted.
+type violation string
+
+func (v violation) Error() string { return string(v) }
 
 func newOracle() *oracle {
 	return &oracle{
@@ -111,7 +120,7 @@ func (o *oracle) write(id string, r *row, before map[string]grants) {
 			}
 		}
 	}
-	o.note(o.grants)
+	o.note(o.current())
 	if before != nil {
 		o.note(before)
 	}
@@ -137,8 +146,16 @@ func (o *oracle) grant(all map[string]grants) (before map[string]grants) {
 			}
 		}
 	}
-	o.note(all)
+	o.note(o.current())
 	return before
+}
+
+// current returns the grants that rows may be sent by.
+func (o *oracle) current() map[string]grants {
+	if o.lax {
+		return o.recent
+	}
+	return o.grants
 }
 
 // asks notes that a view's client sends a request, and adopts that it takes the answer.
@@ -223,12 +240,14 @@ func (o *oracle) judge(v view, id, body string) error {
 	defer o.mu.Unlock()
 	switch {
 	case !o.ids[v][id]:
-		return fmt.Errorf("%s received the id %s of %s, which was never permitted", v.person, id, v.shape.name)
+		return violationOf("%s received the id %s of %s, which was never permitted", v.person, id, v.shape.name)
 	case body != "" && !o.bodies[v][body]:
-		return fmt.Errorf("%s received %s of %s in %s, which was never permitted while it was current", v.person, body, id, v.shape.name)
+		return violationOf("%s received %s of %s in %s, which was never permitted while it was current", v.person, body, id, v.shape.name)
 	}
 	return nil
 }
+
+func violationOf(format string, args ...any) error { return violation(fmt.Sprintf(format, args...)) }
 
 // difference says how the rows of a client are not those of its view.
 func (o *oracle) difference(v view, has map[string]row) error {
