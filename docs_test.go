@@ -18,7 +18,7 @@ var (
 // Each link of a page leads to a file that is there, and each test that a page names is in
 // the file that it is linked to.
 func TestPagesNameWhatIsThere(t *testing.T) {
-	for _, page := range pages(t) {
+	for _, page := range files(t, ".", ".md") {
 		text := read(t, page)
 		linked := map[string]bool{}
 		for _, link := range linkText.FindAllStringSubmatch(text, -1) {
@@ -46,22 +46,56 @@ func TestPagesNameWhatIsThere(t *testing.T) {
 	}
 }
 
-// pages are the repository's Markdown files.
-func pages(t *testing.T) (all []string) {
+var (
+	metricInCode = regexp.MustCompile(`(?:Name:\s+|gauge\(|counter\()"(shapegate_\w+)"|describe\("(\w+)"`)
+	metricInText = regexp.MustCompile("`(shapegate_\\w+)`")
+)
+
+// README has each metric of the production code, and no others.
+func TestREADMENamesTheMetrics(t *testing.T) {
+	inCode := map[string]bool{}
+	for _, dir := range []string{"authz", "cmd", "proxy"} {
+		for _, file := range files(t, dir, ".go") {
+			for _, m := range metricInCode.FindAllStringSubmatch(read(t, file), -1) {
+				switch {
+				case strings.HasSuffix(file, "_test.go"):
+				case m[1] != "":
+					inCode[m[1]] = true
+				default:
+					inCode["shapegate_feed_"+m[2]] = true
+				}
+			}
+		}
+	}
+	inText := map[string]bool{"shapegate_canary": true} // a definition
+	for _, m := range metricInText.FindAllStringSubmatch(read(t, "README.md"), -1) {
+		if inText[m[1]] = true; !inCode[m[1]] && m[1] != "shapegate_canary" {
+			t.Errorf("README has %s, which the code does not have", m[1])
+		}
+	}
+	for name := range inCode {
+		if !inText[name] {
+			t.Errorf("README lacks %s", name)
+		}
+	}
+}
+
+// files are the files of a directory with an extension.
+func files(t *testing.T, dir, extension string) (all []string) {
 	t.Helper()
-	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
 		case d.IsDir() && (d.Name() == "node_modules" || d.Name() == "testdata" || d.Name() == ".git"):
 			return filepath.SkipDir
-		case filepath.Ext(path) == ".md":
+		case filepath.Ext(path) == extension:
 			all = append(all, path)
 		}
 		return nil
 	})
 	if err != nil || len(all) == 0 {
-		t.Fatalf("%d pages: %v", len(all), err)
+		t.Fatalf("%d files: %v", len(all), err)
 	}
 	return all
 }

@@ -77,7 +77,7 @@ func TestGrantsAreEqualIfTheyReachTheSame(t *testing.T) {
 	}
 }
 
-func TestASetWithAndWithoutAnIDIsTheSetBuiltSo(t *testing.T) {
+func TestASetWithOrWithoutAnIDEqualsTheSetBuiltFromThoseIDs(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		id := rapid.SampledFrom([]string{"a", "b", "c", "d"})
 		ids := rapid.SliceOf(id).Draw(t, "ids")
@@ -96,7 +96,7 @@ func TestASetWithAndWithoutAnIDIsTheSetBuiltSo(t *testing.T) {
 }
 
 // Whatever few ids differ, the grants of a fingerprint are found, and no others.
-func TestGrantsAreFoundNearOthers(t *testing.T) {
+func TestGrantsOfAFingerprintAreFoundNearOtherGrants(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		id := rapid.SampledFrom([]string{"a", "b", "c", "d", "e"})
 		draw := func(name string) Grants {

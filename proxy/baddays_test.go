@@ -266,7 +266,7 @@ func TestAnAnswerIsAsFreshAsItsToken(t *testing.T) {
 	d.anybody().with("Cookie", cookie).get("/v1/shapes/documents?offset=-1").holds("d1", "d2", "d3", "d4")
 }
 
-func TestATokenThatIsNoneIsRefused(t *testing.T) {
+func TestAMalformedZedTokenIsRefused(t *testing.T) {
 	d := deploy(t)
 	for _, token := range []string{"", "not base64!", string(make([]byte, 2000))} {
 		r := d.as("alice")

@@ -146,7 +146,7 @@ func TestEveryAnswerOfALongPollHasAnotherCursor(t *testing.T) {
 	}
 }
 
-func TestEachSideHasItsCursor(t *testing.T) {
+func TestAClientsCursorIsNotSentToElectric(t *testing.T) {
 	d := deploy(t)
 	alice := d.as("alice")
 	first := alice.get("/v1/shapes/documents?offset=-1")

@@ -109,7 +109,7 @@ func TestAPreflightNeedsNoCredentials(t *testing.T) {
 	}
 }
 
-func TestAnOriginThatIsNoneIsAnErrorAtTheStart(t *testing.T) {
+func TestAMalformedOriginIsAnErrorAtTheStart(t *testing.T) {
 	d := deploy(t)
 	for _, list := range [][]string{{"app.example"}, {"https://app.example/"}, {"https://app.example/path"}, {"*", "https://app.example"}, {"null"}, {""}} {
 		c := d.config

@@ -87,7 +87,7 @@ type follower struct {
 	offset  string
 	rows    map[string]string // the values of each row, by id
 	sent    []byte            // all bodies, as far as they came
-	refetch int               // how often it was told to begin anew
+	refetch int               // how often it was answered 409
 }
 
 func (d *deployment) follow(person, shape string) *follower {
@@ -371,7 +371,7 @@ func (f *follower) comesBack(ctx context.Context, urls []string) error {
 				return err
 			}
 			if g.refetch > 0 {
-				return fmt.Errorf("told to begin anew at replica %d (stream %v)", i, live)
+				return fmt.Errorf("answered 409 at replica %d (stream %v)", i, live)
 			}
 			if err := g.isCurrent(ctx, url); err != nil {
 				return fmt.Errorf("back at replica %d (stream %v): %w\n%s\nthen %s", i, live, err, f.sent, g.sent)
@@ -418,7 +418,7 @@ func TestWhatChangesAfterAResyncWasCutIsMadeUpFor(t *testing.T) {
 				read(f, back, neverCut)
 				d.check(f.read(ctx, back, neverCut))
 				if err := f.isCurrent(ctx, back); err != nil || f.refetch > 0 {
-					t.Fatalf("cut after %d bytes, told to begin anew %d times: %v", n%1500, f.refetch, err)
+					t.Fatalf("cut after %d bytes, answered 409 %d times: %v", n%1500, f.refetch, err)
 				}
 			}
 		})

@@ -57,7 +57,7 @@ func (x *exchange) deliver(ctx context.Context, p *feed.Part, d authz.Decision, 
 // shared returns what every reader of the client's cohort is sent of a part, if that is
 // what this client is sent: no message may be late, and none has to be confirmed.
 func (x *exchange) shared(p *feed.Part, d authz.Decision) (*feed.Answer, bool, error) {
-	const most = 1 << 20 // a larger part is written as it is read, and kept for nobody
+	const most = 1 << 20 // a larger part is written as it is read, and not kept
 	switch {
 	case !p.InMemory(), p.Size() > most && !p.Woken(), x.access.strict, x.source.feed == nil, x.mayBeLate(p):
 		return nil, false, nil

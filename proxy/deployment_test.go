@@ -63,7 +63,7 @@ type deployment struct {
 	spicedb  *spicedbtest.Server
 	engine   *spicedb.Client
 	cache    *grantcachetest.Cache
-	sentinel *grantcachetest.Sentinel
+	sentinel *grantcachetest.Sentinel // of the newest replica
 	electric *electrictest.Server
 	upstream *upstream
 	redis    *miniredis.Miniredis
@@ -71,8 +71,9 @@ type deployment struct {
 	metrics  *prometheus.Registry
 	logged   *safeBuffer
 	handler  *proxy.Handler
-	handlers []*proxy.Handler // and those before it
-	url      string           // of the proxy
+	handlers []*proxy.Handler              // and those before it
+	hear     []func(context.Context) error // each waits until one replica has heard of all writes
+	url      string                        // of the proxy
 
 	config        proxy.Config
 	electricURL   string
@@ -193,7 +194,7 @@ func (d *deployment) await(is func() bool) {
 		select {
 		case <-look.C:
 		case <-ctx.Done():
-			d.t.Fatal("it never came about")
+			d.t.Fatal("it did not become so in time")
 		}
 	}
 }
@@ -242,6 +243,7 @@ func (d *deployment) runCache(change func(*grantcache.Config)) *grantcachetest.C
 		ResourceType: "note", Relation: "viewer", Permission: "view", Touch: d.spicedb.Touch, Patient: true,
 	})
 	d.check(err)
+	d.hear = append(d.hear, d.sentinel.Heard)
 	return cache
 }
 

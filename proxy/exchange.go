@@ -220,7 +220,7 @@ func (x *exchange) steps(ctx context.Context, d authz.Decision, served authz.Gra
 	return steps, nil
 }
 
-// explain tells a client whose param was refused so. Where a shape has params, their
+// explain makes a 400 of a value that Electric refused. Where a shape has params, their
 // values are all that can be wrong with a request that was otherwise built here.
 func (x *exchange) explain(err error) error {
 	if isMisconfigured(err) {

@@ -153,7 +153,7 @@ func answered(at *answer, body string, more ...string) *electrictest.Fault {
 	return f
 }
 
-func TestALogThatIsNoneIsNotPassedOn(t *testing.T) {
+func TestAMalformedLogIsNotPassedOn(t *testing.T) {
 	d := deploy(t, withoutWindow, hasty)
 	alice := d.as("alice")
 	at := alice.get("/v1/shapes/documents?offset=-1")
@@ -178,7 +178,7 @@ func TestALogThatIsNoneIsNotPassedOn(t *testing.T) {
 	}
 }
 
-func TestASubsetThatIsNoneIsNotPassedOn(t *testing.T) {
+func TestAMalformedSubsetIsNotPassedOn(t *testing.T) {
 	d := deploy(t)
 	alice := d.as("alice")
 	at := alice.get("/v1/shapes/documents?offset=-1")
@@ -323,7 +323,7 @@ func TestATruncateMeansBeginningAnew(t *testing.T) {
 
 // Electric answers 409 to a read without a handle where a shape went away while
 // it was asked for. That passes, and is nothing that a client could refetch.
-func TestAShapeThatGoesAwayWhileItIsAskedForIsAwayForAMoment(t *testing.T) {
+func TestA409ToAReadWithoutAHandleIs503(t *testing.T) {
 	d := deploy(t, hasty)
 	alice := d.as("alice")
 	alice.get("/v1/shapes/documents?offset=-1").holds("d1", "d2")

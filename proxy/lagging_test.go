@@ -112,7 +112,7 @@ func (l *lagging) ends(f *follower) {
 		l.check(f.isCurrent(l.context(), url))
 	}
 	if f.refetch > 0 {
-		l.t.Errorf("told to begin anew %d times", f.refetch)
+		l.t.Errorf("answered 409 %d times", f.refetch)
 	}
 }
 

@@ -238,7 +238,7 @@ func (l *limiter) read(ctx context.Context) (done func(), err error) {
 	return func() { l.reads.Release(1) }, nil
 }
 
-// await waits for a place, for turnTime at most. Those who wait are served in turn.
+// await waits for a place, for turnTime at most. Waiting requests are served in turn.
 func (l *limiter) await(ctx context.Context, places *semaphore.Weighted) error {
 	if places.TryAcquire(1) {
 		return nil

@@ -231,7 +231,7 @@ func TestASubjectThatIsIdleIsForgotten(t *testing.T) {
 	})
 }
 
-// Requests free what earlier ones left behind, without anybody looking.
+// Requests free what earlier ones left behind, without a call to known.
 func TestTheLimiterDoesNotGrow(t *testing.T) {
 	limited(t, Limits{Rate: 10, Burst: 20}, 0, 0, func(t *testing.T, l *limiter) {
 		for i := range 10_000 {

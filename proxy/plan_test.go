@@ -12,7 +12,7 @@ import (
 )
 
 // A request that is taken for shorter than it is would be over Electric's limit.
-func TestNoBodyIsLongerThanItIsTakenFor(t *testing.T) {
+func TestTheSizeOfABodyIsNotUnderestimated(t *testing.T) {
 	limit := int64(1<<63 - 1)
 	for _, text := range []string{"plain", `"quoted"`, "<&>", "\x01\x02", "\u2028", "é", `\`, "{a,\"b\"}"} {
 		for _, times := range []int{1, 1000, electric.MaxBody / 2 / len(text)} {

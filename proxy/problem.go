@@ -136,7 +136,7 @@ func problemOf(err error) *problem {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return &problem{kind: unavailable, message: "no answer in time", cause: err}
 	default:
-		return &problem{kind: internal, message: "something went wrong here", cause: err}
+		return &problem{kind: internal, message: "internal error", cause: err}
 	}
 }
 
@@ -151,7 +151,7 @@ func awayProblem(err *electric.UnavailableError) *problem {
 func authProblem(err error) *problem {
 	switch authz.KindOf(err) {
 	case authz.Unauthenticated:
-		return &problem{kind: unauthenticated, message: "the credentials are missing, or do not hold", cause: err}
+		return &problem{kind: unauthenticated, message: "the credentials are missing or not valid", cause: err}
 	case authz.Denied:
 		return &problem{kind: forbidden, message: "not permitted", cause: err}
 	case authz.Unanswerable:

@@ -2,10 +2,12 @@ package proxy_test
 
 import "github.com/shapegate/shapegate/authz/spicedb"
 
-// heard returns once the proxy has heard of everything that was written.
+// heard returns once every replica has heard of everything that was written.
 func (d *deployment) heard() {
 	d.t.Helper()
-	d.check(d.sentinel.Heard(d.context()))
+	for _, hear := range d.hear {
+		d.check(hear(d.context()))
+	}
 }
 
 // lost returns once the proxy knows that the watch is lost.

@@ -113,7 +113,7 @@ func (h *Handler) recover(c *gin.Context) {
 		if c.Writer.Written() {
 			panic(http.ErrAbortHandler)
 		}
-		h.fail(c, &problem{kind: internal, message: "something went wrong here"})
+		h.fail(c, &problem{kind: internal, message: "internal error"})
 	}()
 	c.Next()
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/shapegate/shapegate/proxy/rowfilter"
 )
 
-// source is where the rows and messages of one request come from, before anybody asked
+// source is where the rows and messages of one request come from, before it is decided
 // who may see them: the feed of its log spec, which it shares with others and opens when
 // it is first read, and snapshots of its own.
 type source struct {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Readers that see every row are given the present, as anybody is: Electric's stored log
+// Readers that see every row are given the present, as others are: Electric's stored log
 // holds drafts and deleted rows.
 func TestAReaderThatSeesEveryRowIsNotGivenThePast(t *testing.T) {
 	for shape, person := range map[string]string{"board": "alice", "office": "carol"} {
@@ -32,7 +32,7 @@ func TestAReaderThatSeesEveryRowIsNotGivenThePast(t *testing.T) {
 }
 
 // What an unrestricted reader is granted by the filters changes nothing for it.
-func TestGrantsOfAFilterAreNothingToAnUnrestrictedReader(t *testing.T) {
+func TestGrantsOfAFilterDoNotConcernAnUnrestrictedReader(t *testing.T) {
 	eachKindOfWaiting(t, "office", func(d *deployment) reader { return d.as("carol") }, func(l *heldLog) {
 		l.d.grant(sees("carol", "d1"), sees("carol", "d2"))
 		l.d.revoke(sees("carol", "d1"))

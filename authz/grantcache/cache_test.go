@@ -32,7 +32,7 @@ func TestAChangeTouchesOnlyTheEntriesThatItConcerns(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		update string
-		asks   []string // of alice and bob, who wait
+		asks   []string // of alice and bob, who are waiting
 	}{
 		{"a person's own grant of one object", "document:d9#viewer@user:alice", []string{"document:d9#view"}},
 		{"a grant to a group", "document:d9#viewer@group:g#member", []string{"document:d9#view", "document:d9#view"}},

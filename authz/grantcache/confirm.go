@@ -46,7 +46,7 @@ func (s *subscription) Confirm(ctx context.Context, g authz.Grants, ids [][]stri
 }
 
 // confirmed reads the results of Confirm's checks, in the order that they were asked in.
-// A result that may come later is none: the whole answer is Unavailable.
+// If a result may come later, there is no answer yet: all of it is Unavailable.
 func (s *subscription) confirmed(g authz.Grants, ids [][]string, results []authz.CheckResult) (authz.Grants, error) {
 	q := &s.q.q
 	for _, r := range results {

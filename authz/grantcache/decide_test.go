@@ -352,7 +352,7 @@ func TestConfirmAsksAboutWhatIsThereAlone(t *testing.T) {
 	})
 }
 
-func TestAGateThatWasLostMeanwhileIsNotNothing(t *testing.T) {
+func TestAGateThatWasLostInBetweenInterrupts(t *testing.T) {
 	w := newWorld("alice "+syncKey, "alice document:d1#view")
 	inBubble(t, w, nil, func(t *testing.T, c *Cache) {
 		l := subscribeRule(t, c, "alice", authz.Rule{Gate: mainSync, Filters: []authz.Filter{document}})
@@ -382,7 +382,7 @@ func TestAGateThatWasLostMeanwhileIsNotNothing(t *testing.T) {
 }
 
 // What was lost and given back before anybody asked is lost all the same.
-func TestAGateThatWasDeletedAndWrittenAgainIsNotNothing(t *testing.T) {
+func TestAGateThatWasDeletedAndWrittenAgainInterrupts(t *testing.T) {
 	for key, rule := range map[string]authz.Rule{
 		syncKey:  {Gate: mainSync, Filters: []authz.Filter{document}},
 		adminKey: {Unrestricted: admin, Filters: []authz.Filter{document}},
@@ -418,7 +418,7 @@ func TestAGateThatWasDeletedAndWrittenAgainIsNotNothing(t *testing.T) {
 }
 
 // Grants that come and go while the gate holds by others do not interrupt it.
-func TestAGateIsKeptThroughWhatItDoesNotRestOn(t *testing.T) {
+func TestAGateThatHeldAllTheTimeDoesNotInterrupt(t *testing.T) {
 	w := newWorld("alice "+syncKey, "alice document:d1#view")
 	inBubble(t, w, nil, func(t *testing.T, c *Cache) {
 		l := subscribeRule(t, c, "alice", authz.Rule{Gate: mainSync, Filters: []authz.Filter{document}})

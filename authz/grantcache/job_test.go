@@ -160,7 +160,7 @@ func TestAnObjectThatCannotBeLookedUpIsCheckedOneByOne(t *testing.T) {
 	})
 }
 
-func TestAJobThatFailsIsMadeUpFor(t *testing.T) {
+func TestAfterAJobThatFailsItsObjectIsAskedAgain(t *testing.T) {
 	const people = 12
 	w := newWorld()
 	inBubble(t, w, nil, func(t *testing.T, c *Cache) {

@@ -117,7 +117,7 @@ func (s *subscription) Recall(ctx context.Context, f authz.Fingerprint, tokens [
 	return s.recallShared(ctx, f, tokens)
 }
 
-// recallShared shares one recall among readers who ask for the same. It goes on when its
+// recallShared shares one recall among readers that ask for the same. It goes on when its
 // reader goes away, for the others.
 func (s *subscription) recallShared(ctx context.Context, f authz.Fingerprint, tokens []authz.ZedToken) (authz.Grants, error) {
 	var key strings.Builder

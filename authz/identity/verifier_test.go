@@ -178,7 +178,7 @@ func TestVerifyChecksTheClaims(t *testing.T) {
 		{"not-before is text", map[string]any{"nbf": "now"}, "number of seconds"},
 		{"issued in the future", map[string]any{"iat": unix(time.Minute)}, "before issued"},
 		{"issued within the leeway", map[string]any{"iat": unix(20 * time.Second)}, accepted},
-		{"a number that is none", map[string]any{"x": jsonNumber("1e999")}, "out of the range"},
+		{"a number without a value", map[string]any{"x": jsonNumber("1e999")}, "out of the range"},
 	}
 	v := newVerifier(t, secretConfig())
 	for _, tt := range tests {

@@ -66,7 +66,7 @@ func (c *cache) get(ctx context.Context, key Key) (Session, error) {
 	if k, ok := c.known.Get(key); ok && c.isFresh(key, k) {
 		return k.session, k.err
 	}
-	// The read is for all who wait for it: that one of them goes away ends nothing.
+	// All requests that wait share the read: it goes on when one of them ends.
 	shared := context.WithoutCancel(ctx)
 	answer := c.flights.DoChan(string(key.Token[:]), func() (any, error) {
 		k, err := c.read(shared, key)

@@ -151,7 +151,7 @@ func TestDialRefusesWhatContradictsItself(t *testing.T) {
 		"a cluster with a database":       {URL: "redis://a:1,b:2/3"},
 		"a cluster and a master":          {URL: "redis://a:1?cluster=true&master_name=m"},
 		"an empty host":                   {URL: "redis://a:1,,b:2"},
-		"a host that is none":             {URL: "redis://a:1,s3cret/x:port"},
+		"a malformed host":                {URL: "redis://a:1,s3cret/x:port"},
 		"cluster is neither":              {URL: "redis://a:1?cluster=s3cret"},
 		"an authority without TLS":        {URL: "redis://a:1", CAFile: ca.file},
 		"a certificate without a key":     {URL: "rediss://a:1", CertFile: ca.file},

@@ -228,7 +228,7 @@ func TestDeleteEndsASession(t *testing.T) {
 	}
 }
 
-func TestGetRefusesWhatIsNoToken(t *testing.T) {
+func TestGetRefusesMalformedTokens(t *testing.T) {
 	m := session.NewManager(newMemory(), time.Minute)
 	token, _, err := m.Create(t.Context(), alice(time.Now().Add(time.Hour)), "")
 	if err != nil {

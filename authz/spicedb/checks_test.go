@@ -195,7 +195,7 @@ func TestACheckThatMayPassIsTriedAgain(t *testing.T) {
 	}
 }
 
-func TestAnAnswerOfAnotherLengthIsNone(t *testing.T) {
+func TestAnAnswerOfAnotherLengthIsAnError(t *testing.T) {
 	s := startServer(t, "", testRelationships)
 	c := dial(t, testConfig(s))
 	short := &bulkWatcher{PermissionsServiceClient: c.permissions, after: func(_ int, res *authzedv1.CheckBulkPermissionsResponse) {

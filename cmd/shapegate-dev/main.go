@@ -92,7 +92,7 @@ func run(ctx context.Context, args, variables []string, out, errs io.Writer) err
 	}
 }
 
-// unlessEnded drops an error that comes of being asked to end.
+// unlessEnded drops an error that the end of ctx has caused.
 func unlessEnded(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil

@@ -97,7 +97,7 @@ func installPackages(t *testing.T) {
 	}
 }
 
-// missing skips the test for want of a program, which is a failure where
+// missing skips the test since a program is missing, which is a failure where
 // everything is required to be there.
 func missing(t *testing.T, why string) {
 	t.Helper()

@@ -431,7 +431,7 @@ func (c *compiler) cast(n *pg.TypeCast) (*expr, error) {
 }
 
 // castExpr casts between types, by way of text where there is no shorter one. A
-// value that is none of the type becomes NULL, where Postgres would fail.
+// value that is not of the type becomes NULL, where Postgres would fail.
 func castExpr(arg *expr, t typ) (*expr, error) {
 	from := arg.typ
 	if from.array || t.array {

@@ -68,7 +68,7 @@ func (s *Server) LastRequest() (Request, bool) {
 }
 
 // WaitHeld returns once exactly n requests wait, so that a test can write while
-// they do. It returns ctx's error if that does not come about.
+// they do. It returns ctx's error if that does not happen.
 func (s *Server) WaitHeld(ctx context.Context, n int) error {
 	for {
 		s.inspector.mu.Lock()

@@ -16,7 +16,7 @@ func (s *Server) Touch(ctx context.Context, relationships ...string) error {
 	return s.write(ctx, authzedv1.RelationshipUpdate_OPERATION_TOUCH, relationships)
 }
 
-// Delete removes relationships, of which it is no error if there are none.
+// Delete removes relationships. It is no error if they are not there.
 func (s *Server) Delete(ctx context.Context, relationships ...string) error {
 	return s.write(ctx, authzedv1.RelationshipUpdate_OPERATION_DELETE, relationships)
 }

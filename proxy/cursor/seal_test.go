@@ -59,7 +59,7 @@ func TestAHandleIsGoodForItsScopeAlone(t *testing.T) {
 	}
 }
 
-func TestWhatWasNotSealedHereIsNoHandle(t *testing.T) {
+func TestAHandleThatWasNotSealedHereIsRefused(t *testing.T) {
 	c := first(t)
 	handle := key.Seal(&c, scope)
 	for name, text := range map[string]string{

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestWhatIsNoJSONIsRefused(t *testing.T) {
+func TestMalformedJSONIsRefused(t *testing.T) {
 	for _, text := range []string{
 		``, ` `, `,`, `]`, `}`, `:`, `[1,]`, `[,1]`, `[1 2]`, `{"a":1,}`, `{,}`, `{"a"}`, `{"a":}`, `{"a" 1}`, `{a:1}`, `{1:1}`, `{"a":1 "b":2}`,
 		`[}`, `{]`, `nul`, `nulls`, `True`, `01`, `-`, `1.`, `.5`, `1e`, `1e+`, `+1`, `0x1`, `NaN`, `'a'`, `[1]]`, `{"a":{}}}`,

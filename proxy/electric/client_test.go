@@ -99,7 +99,7 @@ func TestAShapeThatCannotBeServedSaysWhatIsWrong(t *testing.T) {
 		{"a where with a name that is not there", func(s *electric.LogSpec) { s.Where = `"hidden" = 'classified'` }, `where: `},
 		{"a where that is no SQL", func(s *electric.LogSpec) { s.Where = `classified =` }, `where: `},
 		{"a where that is too long", func(s *electric.LogSpec) { s.Where = `"title" = '` + strings.Repeat("classified", 1000) + `'` }, `where, columns: `},
-		{"a value that is none of the column's", func(s *electric.LogSpec) { s.Where, s.WhereParams = `"id" = $1`, []string{"classified"} }, ``},
+		{"a value that is not of the column's type", func(s *electric.LogSpec) { s.Where, s.WhereParams = `"id" = $1`, []string{"classified"} }, ``},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			spec := docs()
@@ -129,7 +129,7 @@ func TestAShapeThatCannotBeServedSaysWhatIsWrong(t *testing.T) {
 }
 
 // What a client asks of a subset is the client's fault, and not the shape's.
-func TestAWhereOfASubsetIsNoFaultOfTheShape(t *testing.T) {
+func TestARefusedSubsetWhereIsNotAFaultOfTheShape(t *testing.T) {
 	_, client := service(t, nil)
 	for _, s := range []electric.Subset{
 		{Where: `"nope" = 1`},

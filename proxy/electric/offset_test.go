@@ -61,7 +61,7 @@ func FuzzParseOffset(f *testing.F) {
 	})
 }
 
-func TestAMarkIsNoPartOfThePosition(t *testing.T) {
+func TestAMarkIsNotPartOfThePosition(t *testing.T) {
 	for _, s := range []string{"0_inf", "27028648_0", "27029048_1", "27066264_2"} {
 		o, err := ParseOffset(s)
 		if err != nil || o.Unmarked() != o {

@@ -36,7 +36,7 @@ func in[H holder](set H, i *ids) bool {
 	return i.now.known && set.HasNumber(i.now.number) || i.before.known && set.HasNumber(i.before.number)
 }
 
-// id is one id. It has a number if it was ever granted to anybody, and may get one
+// id is one id. It has a number if it was ever granted, and may get one
 // later.
 type id struct {
 	text   []byte // nil: NULL, or the message does not contain the column

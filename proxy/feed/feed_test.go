@@ -289,7 +289,7 @@ func TestWhatIsOlderThanTheWindowComesFromElectric(t *testing.T) {
 	})
 }
 
-func TestALogThatIsGoneIsSaidSoOnce(t *testing.T) {
+func TestALogThatIsGoneIsAnswered409WithoutAskingElectric(t *testing.T) {
 	inWorld(t, feed.Config{}, func(w *world) {
 		at := w.end()
 		x := w.wait(at, w.seeing("a"), feed.Until{})
@@ -386,7 +386,7 @@ func TestAReaderThatCannotBeginFailsAtOnce(t *testing.T) {
 	})
 }
 
-func TestWhatIsNoLogIsNotPassedOn(t *testing.T) {
+func TestAMalformedLogIsNotPassedOn(t *testing.T) {
 	for _, body := range []string{
 		`garbage`, `{}`, `[`, `[1]`, `[{}]`, `[] []`, `[{"headers":{}}]`, `[{"headers":{"control":"must-refetch"}}]`,
 		`[{"key":"k","value":{"id":"a"},"headers":{"operation":"upsert"}}]`,
@@ -446,7 +446,7 @@ func TestThereAreOnlySoManyFeeds(t *testing.T) {
 	})
 }
 
-func TestALateReaderIsWokenForWhatItMayKnow(t *testing.T) {
+func TestALateReaderIsWokenByMessagesItsSnapshotMayHaveSeen(t *testing.T) {
 	inWorld(t, feed.Config{}, func(w *world) {
 		at := w.end()
 		in := func(newest electric.TxID) feed.Interest {

@@ -133,7 +133,7 @@ func TestALogIsGoneIfEveryRequestIsAnswered409(t *testing.T) {
 	})
 }
 
-func TestALogThatCannotBeginIsNotTheOneWithoutAName(t *testing.T) {
+func TestAFeedThatCouldNotBeginReadsAWholeLogAgain(t *testing.T) {
 	inWorld(t, feed.Config{}, func(w *world) {
 		w.end()
 		w.log.fail(electric.ErrMustRefetch)
@@ -147,7 +147,7 @@ func TestALogThatCannotBeginIsNotTheOneWithoutAName(t *testing.T) {
 	})
 }
 
-func TestWhatIsNotAllIsAskedForOn(t *testing.T) {
+func TestTheRestOfALongAnswerIsReadAtOnce(t *testing.T) {
 	inOddWorld(t, func(w *world, o *odd) {
 		w.end()
 		synctest.Wait()
@@ -163,7 +163,7 @@ func TestWhatIsNotAllIsAskedForOn(t *testing.T) {
 	})
 }
 
-func TestNothingAtOnceIsNotAskedForAgainAndAgain(t *testing.T) {
+func TestEmptyAnswersDoNotMakeABusyLoop(t *testing.T) {
 	inOddWorld(t, func(w *world, o *odd) {
 		o.empty.Store(true)
 		w.end()
@@ -199,7 +199,7 @@ func TestAnswersOfALogThatIsGoneDoNotCount(t *testing.T) {
 }
 
 // What a new reader begins at must not be long past.
-func TestAPositionIsNotFromBeforeASilence(t *testing.T) {
+func TestAPositionIsNewAfterALongSilence(t *testing.T) {
 	inWorld(t, feed.Config{}, func(w *world) {
 		w.end()
 		time.Sleep(time.Hour)

@@ -75,7 +75,7 @@ func (r *reader) arrayColumns(op string, e *pg.A_Expr) (node, error) {
 }
 
 // arrayWith compares a column with an array that is the same for every row. An
-// element that is none of the column's type is in no array of the column.
+// element that is not of the column's type is in no array of the column.
 func (r *reader) arrayWith(op string, columnNode, other *pg.Node) (node, error) {
 	o, err := r.arrayColumn(columnNode)
 	if err != nil {

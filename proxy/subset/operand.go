@@ -26,7 +26,7 @@ type constant struct {
 	param  int    // the number of the parameter that it is, or 0
 	field  string // what to blame for the value
 
-	// misfit is not nil if the value is none of the operand's type. A comparison
+	// misfit is not nil if the value is not of the operand's type. A comparison
 	// knows what comes of it; for anything else it is an error.
 	misfit *fit
 }
@@ -49,7 +49,7 @@ func unify(operands ...*operand) (string, error) {
 	return typ, nil
 }
 
-// settle is unify, except that values that are none of the type are left to the
+// settle is unify, except that values that are not of the type are left to the
 // caller, as misfits.
 func settle(operands ...*operand) (string, error) {
 	typ, err := typed(operands)

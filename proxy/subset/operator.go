@@ -128,7 +128,7 @@ func (o *operand) meetConstant(other operand) {
 	}
 }
 
-// beside returns what becomes of a comparison with a value that is none of the type
+// beside returns what becomes of a comparison with a value that is not of the type
 // of o: an integer beside integers that it is greater than has an answer, and so
 // has everything that asks whether they are equal.
 func beside(op string, o, value operand) node {

@@ -215,7 +215,7 @@ func (r *reader) elements(items []*pg.Node) (constantArray, error) {
 
 // become reads every element as a value of the type that it is compared with. A
 // cast to a type that cannot be compared with it is refused, any other is dropped.
-// It drops the elements that are none of the type, and returns how many they were:
+// It drops the elements that are not of the type, and returns how many they were:
 // elements of a parameter, and numbers; a quoted element is an error.
 func (a *constantArray) become(typ string) (dropped int, err error) {
 	f := familyOf(typ)

@@ -21,7 +21,7 @@ func TestTheEmbeddedWorldIsMeasured(t *testing.T) {
 			for _, text := range []string{
 				"4 clients in ", "row change in turn 4 ", "grant in turn 4 ", "revocation 100/s 4 ",
 				"group join, 100 rows 100/s 4 ", "group leave, 100 rows, 100/s: ",
-				"rows not granted: 0; clients astray: 0", "CPU of the proxy's process",
+				"rows not granted: 0; clients with wrong rows: 0", "CPU of the proxy's process",
 			} {
 				if !strings.Contains(words, text) {
 					t.Errorf("no %q in\n%s", text, &out)

@@ -26,7 +26,7 @@ type report struct {
 	failures    int // requests that got no answer
 	lastFailure error
 	leaks       []string // rows that were received and not granted
-	astray      []string // people who hold other rows in the end than they may
+	astray      []string // people whose clients end with other rows than they may see
 }
 
 func (r *report) print(out io.Writer) {
@@ -49,7 +49,7 @@ func (r *report) print(out io.Writer) {
 	if r.lastFailure != nil {
 		fmt.Fprintf(out, " (the last: %v)", r.lastFailure)
 	}
-	fmt.Fprintf(out, "; rows not granted: %d; clients astray: %d\n", len(r.leaks), len(r.astray))
+	fmt.Fprintf(out, "; rows not granted: %d; clients with wrong rows: %d\n", len(r.leaks), len(r.astray))
 }
 
 // printCalls prints what each change cost at SpiceDB.
@@ -89,7 +89,7 @@ func (r *report) verdict() error {
 		errs = append(errs, fmt.Errorf("rows were received that were not granted:\n%s", some(r.leaks)))
 	}
 	if len(r.astray) > 0 {
-		errs = append(errs, fmt.Errorf("clients hold other rows than they may:\n%s", some(r.astray)))
+		errs = append(errs, fmt.Errorf("clients have other rows than they may see:\n%s", some(r.astray)))
 	}
 	lost := 0
 	for _, n := range r.lines {

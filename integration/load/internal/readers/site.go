@@ -199,7 +199,7 @@ func (s *site) direct(base *url.URL) *url.URL {
 	return &u
 }
 
-// upstream is what the stand-in was asked so far; false if it is none of ours.
+// upstream is what the stand-in was asked so far; false if it runs elsewhere.
 func (s *site) upstream(ctx context.Context) (u child.Upstream, ours bool, err error) {
 	if s.backend == nil {
 		return u, false, nil
