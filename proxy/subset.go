@@ -37,6 +37,9 @@ func (x *exchange) serveSubset(ctx context.Context, d authz.Decision) error {
 	if err != nil {
 		return err
 	}
+	if err := x.countLog(); err != nil {
+		return err
+	}
 	rows, err := openRows(ctx, x.source, plan)
 	if err != nil {
 		return x.explainSubset(err)
@@ -64,6 +67,17 @@ func (x *exchange) serveSubset(ctx context.Context, d authz.Decision) error {
 		return aborted(err)
 	}
 	return nil
+}
+
+// countLog counts a log that values of the client's name among those of its subject, as
+// a read of the log does. Electric makes a shape for each, for a subset as well, and
+// keeps it.
+func (x *exchange) countLog() error {
+	if x.narrowed == nil && len(x.shape.def.Params) == 0 {
+		return nil
+	}
+	_, err := x.source.open()
+	return err
 }
 
 // servedForSubset returns what the client surely was served and may still see: nothing,
