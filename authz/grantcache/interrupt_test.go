@@ -197,3 +197,29 @@ func TestAnInterruptionIsToldOnceWhileMoreIsHeard(t *testing.T) {
 		wg.Wait()
 	})
 }
+
+// What was lost long ago is forgotten, so that what one subject loses now is remembered
+// however long the others have been there.
+func TestOldInterruptionsLeaveRoomForNewOnes(t *testing.T) {
+	w := newWorld("alice document:d1#view", "bob document:d1#view", "bob document:kept#view")
+	inBubble(t, w, func(cfg *Config) { cfg.Heartbeat = 2 * time.Second }, func(t *testing.T, c *Cache) {
+		alice, bob := subscribe(t, c, "alice", document), subscribe(t, c, "bob", document)
+		decide(t, alice, "[d1]")
+		decide(t, bob, "[d1 kept]")
+		w.write("-document:d1#viewer@user:alice")
+		later(time.Second)
+		c.memory.mostInterrupted = c.memory.interrupted.Load()
+		later(tokenAge)
+		if lost, ok := alice.Interrupted(time.Now().Add(-tokenAge - time.Second)); !ok || describe(alice, lost) != "[d1]" {
+			t.Errorf("what may be asked about is forgotten: %s, %v", describe(alice, lost), ok)
+		}
+		later(tokenAge)
+		then := decide(t, bob, "[d1 kept]")
+		later(time.Second)
+		w.write("-document:d1#viewer@user:bob")
+		later(time.Second)
+		if lost, ok := bob.Interrupted(then.At); !ok || describe(bob, lost) != "[d1]" {
+			t.Errorf("%s, %v", describe(bob, lost), ok)
+		}
+	})
+}
