@@ -57,7 +57,9 @@ func (x *exchange) serveSubset(ctx context.Context, d authz.Decision) error {
 	}
 	head := shapeHeaders{handle: x.req.handle, offset: x.req.offset, schema: rows.first.Schema, snapshot: true}
 	if !continues {
-		x.become(cursor.FirstRead(rows.first.Handle, rows.first.Offset, d, fence), true)
+		if err := x.begun(cursor.FirstRead(rows.first.Handle, rows.first.Offset, d, fence)); err != nil {
+			return err
+		}
 		head.handle, head.offset = x.handle(), rows.first.Offset
 	}
 	head.write(x.w.Header())
