@@ -94,10 +94,10 @@ func (x *exchange) openEvents(ctx context.Context, p *feed.Part, d authz.Decisio
 	if x.req.offset.Unmarked() != x.req.offset {
 		x.become(x.client.cursor, true) // the offset in the headers is another one
 	}
-	if !served {
-		if err := x.onward(d); err != nil {
-			return nil, err
-		}
+	if served {
+		x.confirmed(d)
+	} else if err := x.onward(d); err != nil {
+		return nil, err
 	}
 	s := x.openStream()
 	return s, s.writePart(ctx, x.newLogPart(p, d, filter))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/shapegate/shapegate/integration/electrictest"
 	"github.com/shapegate/shapegate/proxy"
+	"github.com/shapegate/shapegate/proxy/cursor"
 )
 
 const sse = "live=true&live_sse=true&"
@@ -201,4 +202,26 @@ func TestALongBacklogIsStreamedWhole(t *testing.T) {
 	if got != 20 {
 		t.Errorf("%d changes, want 20", got)
 	}
+}
+
+// SpiceDB forgets revisions after a day: a client that only streams is given newer ones in
+// its handle, too.
+func TestTheHandleOfAStreamNamesRevisionsThatSpiceDBHas(t *testing.T) {
+	d := deploy(t)
+	key, scope := cursor.NewKey(handleSecret), cursor.Scope{Shape: "documents", Subject: "user:alice"}
+	alice := d.as("alice")
+	first := alice.get("/v1/shapes/documents?offset=-1")
+	old, err := key.Open(first.handle(), scope)
+	d.check(err)
+	then := old.At.Add(-2 * time.Hour)
+	old.At = then
+	s := alice.stream("/v1/shapes/documents?" + sse + "handle=" + key.Seal(&old, scope) + "&offset=" + first.offset())
+	now, err := key.Open(s.header.Get("Electric-Handle"), scope)
+	d.check(err)
+	if !now.At.After(then) {
+		t.Errorf("the handle is of %v still", now.At)
+	}
+	d.waitHeld(1)
+	d.exec("UPDATE documents SET title = 'live' WHERE id = $1", full("d1"))
+	s.says("update d1 title=live", "up-to-date")
 }

@@ -89,12 +89,19 @@ func (x *exchange) place() feed.Place {
 // after a day by default.
 const tokenAge = time.Hour
 
-// passed notes that an answer brings the client to the end of a part of the log.
-func (x *exchange) passed(p *feed.Part, d authz.Decision) {
+// confirmed has the client's handle name newer revisions of the grants that it was served,
+// if those that it names are old.
+func (x *exchange) confirmed(d authz.Decision) {
 	c := x.client.cursor
 	if d.At.Sub(c.At) > tokenAge && d.Fingerprint == c.Served.Fingerprint && len(c.Pending) == 0 {
 		x.become(c.Confirmed(d), true)
 	}
+}
+
+// passed notes that an answer brings the client to the end of a part of the log.
+func (x *exchange) passed(p *feed.Part, d authz.Decision) {
+	x.confirmed(d)
+	c := x.client.cursor
 	if !p.UpToDate || len(c.Steps) == 0 {
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -198,6 +199,24 @@ func TestAMalformedSubsetIsNotPassedOn(t *testing.T) {
 	}
 	d.upstream.answering(subsets, answered(at, `{`+metadata+`,"data":[]}`)) // that does not say it is a subset
 	alice.post("/v1/shapes/documents", `{"where":"true"}`).refused(http.StatusBadGateway, "")
+}
+
+// A handle names the transactions that were open at the snapshot. One that the client
+// could not send again is never given out.
+func TestAHandleThatWouldBeTooLongIsNotGiven(t *testing.T) {
+	d := deploy(t)
+	alice := d.as("alice")
+	at := alice.get("/v1/shapes/documents?offset=-1")
+	open := make([]string, 4000)
+	for i := range open {
+		open[i] = fmt.Sprintf("%q", strconv.Itoa(1000+i))
+	}
+	d.upstream.answering(subsets, answered(at,
+		`{"metadata":{"xmin":"1000","xmax":"9000","xip_list":[`+strings.Join(open, ",")+`],"database_lsn":"1"},"data":[]}`,
+		"Electric-Snapshot"))
+	for _, a := range []*answer{alice.get("/v1/shapes/documents?offset=-1"), alice.post("/v1/shapes/documents", `{"where":"true"}`)} {
+		a.isAway()
+	}
 }
 
 // Metadata may stand behind the data as well as before it.

@@ -39,7 +39,9 @@ func (x *exchange) serveInitial(ctx context.Context, d authz.Decision) error {
 	if err != nil {
 		return err
 	}
-	x.become(cursor.FirstRead(at.Handle, at.Offset, d, fence), true)
+	if err := x.begun(cursor.FirstRead(at.Handle, at.Offset, d, fence)); err != nil {
+		return err
+	}
 	out := beginArray(x.w, shapeHeaders{handle: x.handle(), offset: at.Offset, schema: table, upToDate: true, hasData: true})
 	if err := x.writeRows(ctx, out, rows, g); err != nil {
 		return aborted(err)
@@ -47,6 +49,16 @@ func (x *exchange) serveInitial(ctx context.Context, d authz.Decision) error {
 	_ = out.add(snapshotEnd(rows.metadata))
 	_ = out.add(feed.UpToDateMessage(at.Offset.LSN()))
 	return out.end()
+}
+
+// begun notes the cursor of a client that begins. Where so many transactions are open
+// that the handle would be too long to be read again, there is none yet.
+func (x *exchange) begun(c cursor.Cursor) error {
+	x.become(c, true)
+	if len(x.handle()) > cursor.MaxHandle {
+		return &problem{kind: unavailable, message: "the database has too many open transactions", retryAfter: spread(retryHeld)}
+	}
+	return nil
 }
 
 // servePosition answers a first read that asks for changes alone, or for what comes from

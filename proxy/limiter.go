@@ -135,13 +135,9 @@ func (l *limiter) admit(ctx context.Context, subject string) (*admission, error)
 		s.queued--
 		l.mu.Unlock()
 	}
-	switch {
-	case err != nil && ctx.Err() != nil:
+	if err != nil {
 		a.leave()
-		return nil, ctx.Err()
-	case err != nil:
-		a.leave()
-		return nil, l.refuse("concurrent", &problem{kind: tooMany, message: "too many of your requests are under way", retryAfter: spread(retryTurn), cause: err})
+		return nil, l.noTurn(ctx, err)
 	}
 	a.working = true
 	return a, nil
@@ -224,18 +220,35 @@ func (a *admission) giveUpPlace() {
 	}
 }
 
-// read waits for a place among the first reads and subsets at Electric. A subject
-// that has many waits for its own places first, and so cannot fill the line. The
-// caller calls done when Electric's answer has been read.
-func (l *limiter) read(ctx context.Context) (done func(), err error) {
-	err = l.await(ctx, l.reads)
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return nil, ctx.Err()
-	case err != nil:
+// read waits for a place among the snapshots at Electric. A request that is held has
+// given up its place among those of its subject, and takes one again meanwhile: one
+// subject's requests, of whatever kind, cannot fill the line. The caller calls done when
+// Electric's answer has been read.
+func (a *admission) read(ctx context.Context) (done func(), err error) {
+	l, places := a.limiter, a.load.places
+	leave := func() {}
+	if !a.working {
+		if err := l.await(ctx, places); err != nil {
+			return nil, l.noTurn(ctx, err)
+		}
+		leave = func() { places.Release(1) }
+	}
+	if err := l.await(ctx, l.reads); err != nil {
+		leave()
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		return nil, l.refuse("reads", &problem{kind: unavailable, message: "too many first reads are under way", retryAfter: spread(retryHeld), cause: err})
 	}
-	return func() { l.reads.Release(1) }, nil
+	return func() { l.reads.Release(1); leave() }, nil
+}
+
+// noTurn is the error of a request that has waited for its subject's turn in vain.
+func (l *limiter) noTurn(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return l.refuse("concurrent", &problem{kind: tooMany, message: "too many of your requests are under way", retryAfter: spread(retryTurn), cause: err})
 }
 
 // await waits for a place, for turnTime at most. Waiting requests are served in turn.

@@ -173,8 +173,16 @@ func TestHeldRequestsAreBoundedApart(t *testing.T) {
 	})
 }
 
-// A subject that asks for many first reads waits for its own, and others do not.
+// A subject that asks for many first reads waits for its own, and others do not. A long-poll
+// or stream that is held gave up its place: to ask for rows when grants change, it takes
+// one again.
 func TestOneSubjectCannotFillTheLineToElectric(t *testing.T) {
+	for _, held := range []bool{false, true} {
+		t.Run(fmt.Sprint("held ", held), func(t *testing.T) { testTheLineToElectric(t, held) })
+	}
+}
+
+func testTheLineToElectric(t *testing.T, held bool) {
 	limited(t, Limits{Rate: 1e6, Burst: 1e6, Concurrent: 2, Reads: 3}, 0, 0, func(t *testing.T, l *limiter) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var all sync.WaitGroup
@@ -185,7 +193,12 @@ func TestOneSubjectCannotFillTheLineToElectric(t *testing.T) {
 					return
 				}
 				defer a.leave()
-				if done, err := l.read(ctx); err == nil {
+				if held {
+					if err := a.hold(); err != nil {
+						t.Error(err)
+					}
+				}
+				if done, err := a.read(ctx); err == nil {
 					<-ctx.Done()
 					done()
 				}
@@ -194,16 +207,20 @@ func TestOneSubjectCannotFillTheLineToElectric(t *testing.T) {
 		synctest.Wait()
 		a := admit(t, l, "user:bob")
 		started := time.Now()
-		done, err := l.read(t.Context())
+		done, err := a.read(t.Context())
 		if err != nil || time.Since(started) != 0 {
 			t.Fatalf("bob waited for %v: %v", time.Since(started), err)
 		}
-		_, err = l.read(t.Context())
+		_, err = a.read(t.Context())
 		refusedWith(t, err, http.StatusServiceUnavailable)
 		done()
 		a.leave()
 		cancel()
 		all.Wait()
+		alice := admit(t, l, "user:alice") // every place was given back
+		if !alice.load.places.TryAcquire(1) {
+			t.Error("a place was not given back")
+		}
 	})
 }
 

@@ -1,8 +1,12 @@
 package proxy_test
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
+
+	"github.com/shapegate/shapegate/proxy"
+	"github.com/shapegate/shapegate/proxy/feed"
 )
 
 // What a client writes in shapeOptions.params narrows what it is sent, and never widens it.
@@ -56,4 +60,27 @@ func TestANarrowingThatIsNotAllowedIsNamed(t *testing.T) {
 	}
 	d.upstream.forget()
 	alice.get("/v1/shapes/documents?"+query("where", `"project" = 'p1' OR true`)+"&offset=-1").holds("d1", "d2")
+}
+
+// Electric makes a shape for each where, and keeps it: whatever a client asks of a narrowed
+// log, one subject cannot have it make any number of them.
+func TestTheNarrowingsOfOneSubjectAreBounded(t *testing.T) {
+	for kind, ask := range map[string]func(r reader, path string) *answer{
+		"a first read": func(r reader, path string) *answer { return r.get(path + "&offset=-1") },
+		"a position":   func(r reader, path string) *answer { return r.get(path + "&offset=now") },
+		"a subset":     func(r reader, path string) *answer { return r.post(path+"&offset=now", `{"where":"true"}`) },
+	} {
+		t.Run(kind, func(t *testing.T) {
+			d := deploy(t, configured(func(c *proxy.Config) { c.Feeds = feed.Config{PerSubject: 2} }))
+			alice := d.as("alice")
+			path := func(i int) string {
+				return "/v1/shapes/documents?" + query("where", `"title" = $1`, "params[1]", fmt.Sprint(i))
+			}
+			for i := range 2 {
+				ask(alice, path(i)).is(http.StatusOK)
+			}
+			ask(alice, path(2)).refused(http.StatusTooManyRequests, "")
+			ask(alice, path(1)).is(http.StatusOK)
+		})
+	}
 }

@@ -30,7 +30,7 @@ type rows struct {
 // openRows asks for the first snapshot, so that its failure can still be answered with a
 // status. The caller closes the rows.
 func openRows(ctx context.Context, s *source, plan []electric.Subset) (*rows, error) {
-	leave, err := s.limiter.read(ctx)
+	leave, err := s.place.read(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -220,7 +220,7 @@ func (x *exchange) openSource(ctx context.Context, d authz.Decision) error {
 		return err
 	}
 	x.source = &source{
-		feeds: x.h.feeds, electric: x.h.electric, limiter: x.h.limiter, shape: x.shape,
+		feeds: x.h.feeds, electric: x.h.electric, place: x.access.place, shape: x.shape,
 		spec: narrowSpec(spec(), x.narrowed), narrowed: x.narrowed != nil, subject: x.access.subject.String(),
 	}
 	return nil

@@ -16,7 +16,7 @@ import (
 type source struct {
 	feeds    *feed.Feeds
 	electric *electric.Client
-	limiter  *limiter
+	place    *admission // of the request
 	shape    *shape
 	spec     *electric.LogSpec
 	subject  string // the feed counts against it

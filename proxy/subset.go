@@ -37,6 +37,9 @@ func (x *exchange) serveSubset(ctx context.Context, d authz.Decision) error {
 	if err != nil {
 		return err
 	}
+	if err := x.countLog(); err != nil {
+		return err
+	}
 	rows, err := openRows(ctx, x.source, plan)
 	if err != nil {
 		return x.explainSubset(err)
@@ -54,7 +57,9 @@ func (x *exchange) serveSubset(ctx context.Context, d authz.Decision) error {
 	}
 	head := shapeHeaders{handle: x.req.handle, offset: x.req.offset, schema: rows.first.Schema, snapshot: true}
 	if !continues {
-		x.become(cursor.FirstRead(rows.first.Handle, rows.first.Offset, d, fence), true)
+		if err := x.begun(cursor.FirstRead(rows.first.Handle, rows.first.Offset, d, fence)); err != nil {
+			return err
+		}
 		head.handle, head.offset = x.handle(), rows.first.Offset
 	}
 	head.write(x.w.Header())
@@ -64,6 +69,17 @@ func (x *exchange) serveSubset(ctx context.Context, d authz.Decision) error {
 		return aborted(err)
 	}
 	return nil
+}
+
+// countLog counts a log that values of the client's name among those of its subject, as
+// a read of the log does. Electric makes a shape for each, for a subset as well, and
+// keeps it.
+func (x *exchange) countLog() error {
+	if x.narrowed == nil && len(x.shape.def.Params) == 0 {
+		return nil
+	}
+	_, err := x.source.open()
+	return err
 }
 
 // servedForSubset returns what the client surely was served and may still see: nothing,

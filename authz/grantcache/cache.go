@@ -48,7 +48,8 @@ type Config struct {
 	// A lookup whose answer does not fit is Unavailable.
 	SetMemory int
 
-	// Calls bounds how many calls may be under way at SpiceDB; 0: 8.
+	// Calls bounds how many calls may be under way at SpiceDB; 0: 8. As many again may
+	// look up grants of the past.
 	Calls int
 
 	// Forced bounds how many lookups one subject may force in a minute, by naming a
@@ -137,7 +138,7 @@ func New(cfg Config) (*Cache, error) {
 	c.watcher.c = c
 	c.watcher.heartbeatNow = make(chan struct{}, 1)
 	c.memory.init(c)
-	c.recalls.limit = cfg.Forced
+	c.recalls.limit, c.recalls.places = cfg.Forced, make(chan struct{}, cfg.Calls)
 	c.refresher.init(c)
 	return c, nil
 }

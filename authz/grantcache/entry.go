@@ -47,6 +47,23 @@ type heard struct {
 	since time.Time // of the oldest touch that is not answered; zero if there is none
 }
 
+// answered moves on since, when a call was answered. What the call left came after it
+// began, unless a job has still to answer it.
+func (h *heard) answered(k *call, isDirty bool) {
+	if !isDirty {
+		h.since = time.Time{}
+		return
+	}
+	for _, t := range h.objects {
+		if !k.asks.whole && (t.job != nil || t.number <= k.number) {
+			return
+		}
+	}
+	if !h.since.IsZero() && h.since.Before(k.began) {
+		h.since = k.began
+	}
+}
+
 // touch is one object that may have changed.
 type touch struct {
 	number      uint64

@@ -28,8 +28,14 @@ type loss struct {
 
 func (l *loss) size() int64 { return int64(l.ids.Size()) }
 
-// mostLost is how many losses one entry remembers.
-const mostLost = 64
+const (
+	// mostLost is how many losses one entry remembers.
+	mostLost = 64
+
+	// lossAge is how long a loss is remembered. All entries share the memory for losses,
+	// and an entry may be there for weeks.
+	lossAge = tokenAge + tokenAge/2
+)
 
 func (p *past) size() (n int64) {
 	for i := range p.lost {
@@ -56,9 +62,23 @@ func (m *memory) lose(e *entry, ids *authz.GrantSet, now time.Time) {
 	p.lost = append(p.lost, loss{ids, now})
 	m.interrupted.Add(p.lost[len(p.lost)-1].size())
 	for len(p.lost) > mostLost || len(p.lost) > 0 && m.interrupted.Load() > m.mostInterrupted {
-		p.floor = p.lost[0].at
-		m.interrupted.Add(-p.lost[0].size())
-		p.lost = p.lost[1:]
+		m.forgetOldest(p)
+	}
+}
+
+// forgetOldest forgets the oldest loss. The caller holds the lock of the entry's shard.
+func (m *memory) forgetOldest(p *past) {
+	p.floor = p.lost[0].at
+	m.interrupted.Add(-p.lost[0].size())
+	p.lost = p.lost[1:]
+}
+
+// forgetOld forgets the losses that no handle in use is from before: a reader's handle
+// names a decision that is not older than tokenAge. One that comes back after longer may
+// find everything interrupted. The caller holds the lock of the entry's shard.
+func (m *memory) forgetOld(e *entry, now time.Time) {
+	for p := &e.past; len(p.lost) > 0 && now.Sub(p.lost[0].at) > lossAge; {
+		m.forgetOldest(p)
 	}
 }
 

@@ -1,7 +1,9 @@
 package grantcache
 
 import (
+	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -156,4 +158,68 @@ func TestInterruptionsCompareByMicroseconds(t *testing.T) {
 			t.Errorf("since %d ns: %v", since, got)
 		}
 	}
+}
+
+// A reader comes back at once with each decision that an interruption is not in. So a
+// decision must have it as soon as the call is answered, though more is heard all the time.
+func TestAnInterruptionIsToldOnceWhileMoreIsHeard(t *testing.T) {
+	w := newWorld("alice document:d1#view", "alice document:d2#view")
+	inBubble(t, w, nil, func(t *testing.T, c *Cache) {
+		s := subscribe(t, c, "alice", document)
+		decide(t, s, "[d1 d2]")
+		later(time.Second)
+		w.set(func() { w.takes = 100 * time.Millisecond })
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				w.write("group:g#member@group:h#member")
+				time.Sleep(30 * time.Millisecond) // of the bubble
+			}
+		})
+		later(time.Second)
+		w.write("-document:d1#viewer@user:alice") // and it is given back at once
+		later(time.Second)
+		told := 0
+		at := time.Now().Add(-time.Minute)
+		for range 20 {
+			d := decide(t, s, "[d1 d2]")
+			if lost, _ := s.Interrupted(at); !lost.IsEmpty() {
+				told++
+			}
+			at = d.At
+			later(70 * time.Millisecond)
+		}
+		if told > 3 {
+			t.Errorf("told %d times", told)
+		}
+		cancel()
+		wg.Wait()
+	})
+}
+
+// What was lost long ago is forgotten, so that what one subject loses now is remembered
+// however long the others have been there.
+func TestOldInterruptionsLeaveRoomForNewOnes(t *testing.T) {
+	w := newWorld("alice document:d1#view", "bob document:d1#view", "bob document:kept#view")
+	inBubble(t, w, func(cfg *Config) { cfg.Heartbeat = 2 * time.Second }, func(t *testing.T, c *Cache) {
+		alice, bob := subscribe(t, c, "alice", document), subscribe(t, c, "bob", document)
+		decide(t, alice, "[d1]")
+		decide(t, bob, "[d1 kept]")
+		w.write("-document:d1#viewer@user:alice")
+		later(time.Second)
+		c.memory.mostInterrupted = c.memory.interrupted.Load()
+		later(tokenAge)
+		if lost, ok := alice.Interrupted(time.Now().Add(-tokenAge - time.Second)); !ok || describe(alice, lost) != "[d1]" {
+			t.Errorf("what may be asked about is forgotten: %s, %v", describe(alice, lost), ok)
+		}
+		later(tokenAge)
+		then := decide(t, bob, "[d1 kept]")
+		later(time.Second)
+		w.write("-document:d1#viewer@user:bob")
+		later(time.Second)
+		if lost, ok := bob.Interrupted(then.At); !ok || describe(bob, lost) != "[d1]" {
+			t.Errorf("%s, %v", describe(bob, lost), ok)
+		}
+	})
 }

@@ -52,9 +52,7 @@ func (r *refresher) begin(e *entry) call {
 func (r *refresher) finish(k *call, changed bool) {
 	e := k.e
 	e.calls.running = false
-	if !e.isDirty() {
-		e.heard.since = time.Time{}
-	}
+	e.heard.answered(k, e.isDirty())
 	if !k.again.isEmpty() {
 		r.rechecks.add(r.c, e, k.again)
 	}

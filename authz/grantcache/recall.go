@@ -19,6 +19,7 @@ import (
 type recalls struct {
 	limit  int // of one subject in a minute
 	shared singleflight.Group
+	places chan struct{} // one for each recall that is under way, of whatever subject
 
 	mu       sync.Mutex
 	subjects map[authz.ObjectRef]*forced
@@ -34,9 +35,16 @@ type forced struct {
 const (
 	forcedAtOnce = 2               // of one subject
 	forcedWait   = 2 * time.Second // for a turn
+
+	// recallWait is how long a recall waits for those of other subjects. After a restart
+	// there may be one for each reader.
+	recallWait = 10 * time.Second
 )
 
-var errForced = errors.New("the subject forces too many lookups")
+var (
+	errForced = errors.New("the subject forces too many lookups")
+	errRecall = errors.New("too many grants of the past are looked up")
+)
 
 // admit waits for the subject's turn to force lookups. The caller calls done afterwards.
 // Errors are Unavailable, or the context's.
@@ -74,6 +82,21 @@ func refusedTurn(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	return authz.E(authz.Unavailable, "force a lookup", errForced)
+}
+
+// enter waits for a place among the recalls of all subjects. The caller calls done
+// afterwards. Errors are Unavailable, or the context's.
+func (r *recalls) enter(ctx context.Context) (done func(), err error) {
+	timer := time.NewTimer(recallWait)
+	defer timer.Stop()
+	select {
+	case r.places <- struct{}{}:
+		return func() { <-r.places }, nil
+	case <-timer.C:
+		return nil, authz.E(authz.Unavailable, "recall", errRecall)
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }
 
 // sweep forgets the subjects that have forced nothing for a while: their limits are as
@@ -147,6 +170,11 @@ func (s *subscription) recallAt(ctx context.Context, f authz.Fingerprint, tokens
 		return authz.Grants{}, err
 	}
 	defer leave()
+	done, err := c.recalls.enter(ctx)
+	if err != nil {
+		return authz.Grants{}, err
+	}
+	defer done()
 	sets := make([]*authz.GrantSet, len(tokens))
 	for i, token := range tokens {
 		filter := q.Rule.Filters[i]

@@ -3,6 +3,7 @@ package grantcache
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -171,6 +172,37 @@ func TestForcedLookupsAreLimitedBySubject(t *testing.T) {
 		if _, err := alice.Decide(t.Context(), authz.Bounded, "later"); err != nil {
 			t.Error(err)
 		}
+	})
+}
+
+// After a restart many readers ask for grants of the past at once. They wait for each
+// other, and leave room for the calls that decisions wait for.
+func TestRecallsOfManySubjectsAreBounded(t *testing.T) {
+	const subjects, calls = 40, 4
+	w := newWorld()
+	for i := range subjects {
+		w.held[fmt.Sprintf("p%d document:d1#view", i)] = true
+	}
+	w.past["1"] = w.held
+	inBubble(t, w, func(cfg *Config) { cfg.Calls = calls }, func(t *testing.T, c *Cache) {
+		w.questions()
+		w.set(func() { w.takes = 100 * time.Millisecond })
+		one := authz.GrantsOf(authz.NewGrantSet(authz.NewIDs(testKey), slices.Values([]string{"d1"})))
+		var wg sync.WaitGroup
+		for i := range subjects {
+			s := subscribe(t, c, fmt.Sprint("p", i), document)
+			wg.Go(func() {
+				if g, err := s.Recall(t.Context(), one.Fingerprint(testKey, ""), []authz.ZedToken{"1"}); err != nil || describe(s, g) != "[d1]" {
+					t.Errorf("%s, %v", describe(s, g), err)
+				}
+			})
+		}
+		wg.Wait()
+		w.set(func() {
+			if w.most > calls {
+				t.Errorf("%d recalls at once", w.most)
+			}
+		})
 	})
 }
 

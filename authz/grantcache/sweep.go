@@ -39,6 +39,7 @@ func (c *Cache) sweepAt(now time.Time) {
 			}
 		}
 		for _, e := range s.entries {
+			c.memory.forgetOld(e, now)
 			if !e.isDirty() && e.inUse() && c.isDue(e, now) {
 				e.heard.whole = c.touches.Add(1)
 				c.refresher.refresh(e)
