@@ -154,6 +154,14 @@ func TestAHeldRequestEndsWithItsSession(t *testing.T) {
 	})
 }
 
+func TestASilentHeldRequestEndsWithItsSession(t *testing.T) {
+	session := func(d *deployment) reader { return d.anybody().with("Cookie", d.as("alice").login()) }
+	eachKindOfWaiting(t, "documents", session, func(l *heldLog) {
+		l.who.do(http.MethodDelete, "/v1/session", "").is(http.StatusNoContent)
+		l.endsWith(http.StatusUnauthorized)
+	}, configured(func(c *proxy.Config) { c.LongPollTimeout, c.StreamTimeout = time.Hour, time.Hour }))
+}
+
 func TestASilentStreamEndsWhenItsTokenDoes(t *testing.T) {
 	for name, end := range map[string]func(*deployment){
 		"its token": func(d *deployment) { d.clock.pass(2 * time.Hour) },

@@ -1,6 +1,8 @@
 package grantcache
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -361,5 +363,34 @@ func TestAnAnswerSoonAfterAWriteIsAskedForOnceMoreThoughItsReaderLeft(t *testing
 		w.set(func() { w.held["alice document:d9#view"] = true })
 		later(time.Second)
 		decide(t, subscribe(t, c, "alice", document), "[d1 d9]")
+	})
+}
+
+// A reader that comes while a call is under way waits for a call that begins later. It is
+// asked for also when the call that was under way fails.
+func TestAReaderThatComesDuringACallThatFailsIsAnswered(t *testing.T) {
+	w := newWorld()
+	inBubble(t, w, nil, func(t *testing.T, c *Cache) {
+		l := subscribe(t, c, "alice", document)
+		gate := make(chan struct{})
+		w.set(func() { w.gates["document#view"], w.fails["document#view"] = gate, errors.New("once") })
+		go func() { _, _ = l.Decide(t.Context(), authz.Bounded, "") }()
+		synctest.Wait()
+		w.set(func() { clear(w.gates); clear(w.fails) })
+		w.write("document:d1#viewer@user:alice", "alice document:d1#view")
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		second := make(chan error, 1)
+		go func() {
+			_, err := l.Decide(ctx, authz.Bounded, "")
+			second <- err
+		}()
+		synctest.Wait()
+		close(gate)
+		if err := <-second; err != nil {
+			t.Errorf("the second reader: %v", err)
+		}
+		decide(t, l, "[d1]")
 	})
 }
