@@ -87,6 +87,19 @@ type narrowing struct {
 	whereParams map[string]string
 }
 
+// key is the key of the query that asks for a narrowing, or empty.
+func (n *narrowing) key() string {
+	switch {
+	case n.where != "":
+		return "where"
+	case n.columns != "":
+		return "columns"
+	case len(n.whereParams) > 0:
+		return "params"
+	}
+	return ""
+}
+
 func parseNarrowing(q url.Values) (n narrowing, err error) {
 	columns, ok := value(q, "columns")
 	if n.columns = columns; ok && columns == "" {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/shapegate/shapegate/proxy/electric"
 	"github.com/shapegate/shapegate/proxy/subset"
+	"github.com/shapegate/shapegate/schema"
 )
 
 // narrow reads what the client asks of the log beside the shape's definition: fewer rows
@@ -16,6 +17,9 @@ func (x *exchange) narrow() (err error) {
 		required = append(required, f.Column)
 	}
 	r := &x.req.narrowing
+	if key := r.key(); key != "" && x.shape.def.Narrowing == schema.NarrowingRefused {
+		return invalid(key, "a log of this shape cannot be narrowed: ask for a subset instead")
+	}
 	x.narrowed, err = subset.ParseNarrowing(r.where, r.whereParams, r.columns, x.shape.clientColumns(), required)
 	return err
 }

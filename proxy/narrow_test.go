@@ -3,10 +3,12 @@ package proxy_test
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/shapegate/shapegate/proxy"
 	"github.com/shapegate/shapegate/proxy/feed"
+	"github.com/shapegate/shapegate/schema"
 )
 
 // What a client writes in shapeOptions.params narrows what it is sent, and never widens it.
@@ -60,6 +62,29 @@ func TestANarrowingThatIsNotAllowedIsNamed(t *testing.T) {
 	}
 	d.upstream.forget()
 	alice.get("/v1/shapes/documents?"+query("where", `"project" = 'p1' OR true`)+"&offset=-1").holds("d1", "d2")
+}
+
+// The positions of a narrowed log tell that a row which meets the where was written. Where
+// that is too much, the shape refuses.
+func TestAShapeRefusesToBeNarrowed(t *testing.T) {
+	shapes, err := schema.Parse("shapes.yaml", []byte(strings.ReplaceAll(shapesYAML, "    table: documents\n", "    table: documents\n    narrowing: refused\n")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := deploy(t, configured(func(c *proxy.Config) { c.Shapes = shapes }))
+	alice := d.as("alice")
+	for q, field := range map[string]string{
+		query("where", "true"):                             "where",
+		query("where", `"title" = $1`, "params[1]", "one"): "where",
+		query("columns", "id,title"):                       "columns",
+		query("params[1]", "one"):                          "params",
+	} {
+		for _, read := range []string{"offset=-1", "offset=now"} {
+			alice.get("/v1/shapes/documents?"+q+"&"+read).refused(http.StatusBadRequest, field)
+		}
+	}
+	first := alice.get("/v1/shapes/documents?offset=-1").holds("d1", "d2")
+	alice.post("/v1/shapes/documents?"+first.onward(), `{"where":"\"title\" = 'one'"}`).holds("d1")
 }
 
 // Electric makes a shape for each where, and keeps it: whatever a client asks of a narrowed

@@ -62,7 +62,7 @@ func (d *document) shape(e entry) Shape {
 	if !shapeName.MatchString(e.name) {
 		d.fail(e.key, e.at, "is no name for a shape: it must match %s", shapeName)
 	}
-	f, ok := d.fields(e.value, e.at, "table", "columns", "params", "where", "authorize", "consistency", "first_read")
+	f, ok := d.fields(e.value, e.at, "table", "columns", "params", "where", "authorize", "consistency", "first_read", "narrowing")
 	if !ok {
 		return shape
 	}
@@ -84,6 +84,9 @@ func (d *document) shape(e entry) Shape {
 	}
 	if v, ok := f.entries["first_read"]; ok {
 		shape.FirstRead = d.firstRead(v, shape.Authorize)
+	}
+	if v, ok := f.entries["narrowing"]; ok {
+		shape.Narrowing = d.narrowing(v.value)
 	}
 	shape.Params = params.finish(d)
 	return shape
@@ -142,4 +145,17 @@ func (d *document) firstRead(e entry, rule Authorize) FirstRead {
 		return Stored
 	}
 	return Snapshot
+}
+
+func (d *document) narrowing(v value) Narrowing {
+	text, ok := d.text(v)
+	switch {
+	case !ok:
+	case text == "served":
+	case text == "refused":
+		return NarrowingRefused
+	default:
+		d.failAt(v, "%q is not a narrowing%s", text, cmp.Or(didYouMean(text, []string{"served", "refused"}), ": served or refused"))
+	}
+	return NarrowingServed
 }

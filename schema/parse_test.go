@@ -313,3 +313,29 @@ func TestFirstRead(t *testing.T) {
 		}
 	}
 }
+
+func TestNarrowing(t *testing.T) {
+	for _, test := range []struct {
+		line string
+		want schema.Narrowing
+		err  string
+	}{
+		{"", schema.NarrowingServed, ""},
+		{", narrowing: served", schema.NarrowingServed, ""},
+		{", narrowing: refused", schema.NarrowingRefused, ""},
+		{", narrowing: refuse", 0, `shapes.a.narrowing: "refuse" is not a narrowing, did you mean "refused"?`},
+		{", narrowing: no", 0, `shapes.a.narrowing: "no" is not a narrowing: served or refused`},
+		{", narrowing: false", 0, `shapes.a.narrowing: must be a string, is a boolean`},
+	} {
+		shapes, err := schema.Parse("shapes.yaml", []byte(
+			"shapes: {a: {table: t, columns: [id], authorize: {filter: [{resource: document, permission: view, column: id}]}"+test.line+"}}"))
+		switch {
+		case test.err == "" && err != nil:
+			t.Errorf("%s: %v", test.line, err)
+		case test.err == "" && shapes[0].Narrowing != test.want:
+			t.Errorf("%s: got %d, want %d", test.line, shapes[0].Narrowing, test.want)
+		case test.err != "" && (err == nil || !strings.Contains(err.Error(), test.err)):
+			t.Errorf("%s: got %v, want %s", test.line, err, test.err)
+		}
+	}
+}

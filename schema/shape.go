@@ -15,6 +15,7 @@ type Shape struct {
 	Authorize   Authorize
 	Consistency Consistency
 	FirstRead   FirstRead
+	Narrowing   Narrowing
 
 	// origin is where the shape was read from, for the errors of Validate; nil
 	// for a Shape that was not parsed.
@@ -105,4 +106,16 @@ const (
 	// past too: rows that are deleted, and what was in them before. So only a shape
 	// whose readers all see every row may have it.
 	Stored
+)
+
+// Narrowing says whether a client may narrow its log by a where or columns of its own.
+type Narrowing uint8
+
+// The narrowings of shapes.yaml; NarrowingServed is the default.
+const (
+	// NarrowingServed has Electric evaluate what the client asks. The positions of such a log tell
+	// that a row which meets the where was written, also when the client may not see it.
+	NarrowingServed Narrowing = iota
+	// NarrowingRefused has the proxy answer 400, with the key of the query that asks for it.
+	NarrowingRefused
 )

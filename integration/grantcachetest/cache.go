@@ -17,18 +17,21 @@ import (
 // Cache is a grant cache that runs.
 type Cache struct {
 	*grantcache.Cache
+	watch  *watch
 	cancel context.CancelFunc
 	done   chan error
 }
 
 // Run runs a grant cache until End. It fails as grantcache.New does.
 func Run(cfg grantcache.Config) (*Cache, error) {
+	w := &watch{Engine: cfg.Engine, heard: make(map[string]bool), changed: make(chan struct{})}
+	cfg.Engine = w
 	cache, err := grantcache.New(cfg)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	c := &Cache{cache, cancel, make(chan error, 1)}
+	c := &Cache{cache, w, cancel, make(chan error, 1)}
 	go func() { c.done <- cache.Run(ctx) }()
 	return c, nil
 }

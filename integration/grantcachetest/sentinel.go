@@ -33,10 +33,12 @@ type Post struct {
 // news to one at the same post.
 var noticed atomic.Int64
 
+const sentinelID = "sentinel"
+
 // Sentinel posts one, and returns it once the cache is current. It fails as Heard does.
 func (c *Cache) Sentinel(ctx context.Context, post Post) (*Sentinel, error) {
 	subscription, err := c.Subscribe(authz.Question{
-		Subject: authz.Subject{ObjectRef: authz.ObjectRef{Type: "user", ID: "sentinel"}},
+		Subject: authz.Subject{ObjectRef: authz.ObjectRef{Type: "user", ID: sentinelID}},
 		Rule:    authz.Rule{Filters: []authz.Filter{{ResourceType: post.ResourceType, Permission: post.Permission}}},
 	})
 	if err != nil {
@@ -60,8 +62,8 @@ func (s *Sentinel) Release() { s.subscription.Release() }
 // Heard returns once the cache has heard of everything that was written. The error is of
 // the write, the context's, or a decision's, unless the sentinel is patient.
 func (s *Sentinel) Heard(ctx context.Context) error {
-	id := fmt.Sprintf("sentinel-%d", noticed.Add(1))
-	relationship := fmt.Sprintf("%s:%s#%s@user:sentinel", s.post.ResourceType, id, s.post.Relation)
+	id, begun := fmt.Sprintf("sentinel-%d", noticed.Add(1)), s.cache.watch.since()
+	relationship := fmt.Sprintf("%s:%s#%s@user:%s", s.post.ResourceType, id, s.post.Relation, sentinelID)
 	if err := s.post.Touch(ctx, relationship); err != nil {
 		return err
 	}
@@ -69,7 +71,7 @@ func (s *Sentinel) Heard(ctx context.Context) error {
 		if err != nil {
 			return !s.post.Patient, err
 		}
-		return d.Grants.Set(0).Has(id), nil
+		return d.Grants.Set(0).Has(id) && s.cache.watch.hasHeard(id, begun), nil
 	})
 }
 
@@ -81,7 +83,7 @@ func (s *Sentinel) Lost(ctx context.Context) error {
 
 func (s *Sentinel) await(ctx context.Context, is func(authz.Decision, error) (bool, error)) error {
 	for {
-		changed := s.subscription.Changed()
+		changed, next := s.subscription.Changed(), s.cache.watch.next()
 		d, cause := s.subscription.Decide(ctx, authz.Bounded, "")
 		if err := ctx.Err(); err != nil {
 			return errors.Join(err, cause)
@@ -91,6 +93,7 @@ func (s *Sentinel) await(ctx context.Context, is func(authz.Decision, error) (bo
 		}
 		select {
 		case <-changed:
+		case <-next:
 		case <-ctx.Done():
 			return errors.Join(ctx.Err(), cause)
 		}
