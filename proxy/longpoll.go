@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"strconv"
 	"time"
@@ -164,7 +165,7 @@ var cursorEpoch = time.Date(2024, time.October, 9, 0, 0, 0, 0, time.UTC)
 func nextCursor(now time.Time, previous string) string {
 	const step = 20
 	n := (int64(now.Sub(cursorEpoch)/time.Second)/step + 1) * step
-	if p, err := strconv.ParseInt(previous, 10, 64); err == nil && p >= n {
+	if p, err := strconv.ParseInt(previous, 10, 64); err == nil && p >= n && p < math.MaxInt64 {
 		n = p + 1
 	}
 	return strconv.FormatInt(n, 10)
