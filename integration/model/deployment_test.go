@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	authzedv1 "github.com/authzed/authzed-go/proto/authzed/api/v1"
+	"github.com/authzed/spicedb/pkg/tuple"
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/shapegate/shapegate/authz"
@@ -151,7 +153,7 @@ func deploy(t *testing.T, r *rand.Rand, away time.Duration) *deployment {
 			r.stop()
 		}
 	})
-	d.o.grant(d.ask())
+	d.o.grant(d.ask(&authzedv1.Consistency{Requirement: &authzedv1.Consistency_FullyConsistent{FullyConsistent: true}}))
 	return d
 }
 
@@ -272,33 +274,51 @@ func (d *deployment) isAhead(c *client, r *replica) bool {
 	return false
 }
 
+// update writes or deletes a relationship, and returns what everybody holds at exactly
+// that revision: a fully consistent answer may share its look at the newest revision with
+// a call that came before the write.
+func (d *deployment) update(op authzedv1.RelationshipUpdate_Operation, relationship string) map[string]grants {
+	d.t.Helper()
+	parsed, err := tuple.ParseV1Rel(relationship)
+	d.check(err)
+	written, err := authzedv1.NewPermissionsServiceClient(d.spicedb.Conn()).WriteRelationships(d.t.Context(), &authzedv1.WriteRelationshipsRequest{
+		Updates: []*authzedv1.RelationshipUpdate{{Operation: op, Relationship: parsed}},
+	})
+	d.check(err)
+	return d.ask(&authzedv1.Consistency{Requirement: &authzedv1.Consistency_AtExactSnapshot{AtExactSnapshot: written.GetWrittenAt()}})
+}
+
 // ask asks SpiceDB itself, object by object, what everybody holds.
-func (d *deployment) ask() map[string]grants {
+func (d *deployment) ask(at *authzedv1.Consistency) map[string]grants {
 	d.t.Helper()
 	all := make(map[string]grants)
 	for _, person := range people {
 		g := grants{make(map[string]bool), make(map[string]bool)}
-		d.askAbout(person, "doc", docs, g.docs)
-		d.askAbout(person, "project", projects, g.projects)
+		d.askAbout(at, person, "doc", docs, g.docs)
+		d.askAbout(at, person, "project", projects, g.projects)
 		all[person] = g
 	}
 	return all
 }
 
-func (d *deployment) askAbout(person, typ string, count int, held map[string]bool) {
+func (d *deployment) askAbout(at *authzedv1.Consistency, person, typ string, count int, held map[string]bool) {
 	d.t.Helper()
-	checks := make([]authz.Check, count)
-	for i := range checks {
-		checks[i] = authz.Check{
-			Subject:  authz.ObjectRef{Type: "user", ID: person},
-			Resource: authz.ObjectRef{Type: typ, ID: fmt.Sprintf("%c%d", typ[0], i)}, Permission: "view",
-		}
+	req := &authzedv1.CheckBulkPermissionsRequest{Consistency: at}
+	for i := range count {
+		req.Items = append(req.Items, &authzedv1.CheckBulkPermissionsRequestItem{
+			Resource:   &authzedv1.ObjectReference{ObjectType: typ, ObjectId: fmt.Sprintf("%c%d", typ[0], i)},
+			Permission: "view",
+			Subject:    &authzedv1.SubjectReference{Object: &authzedv1.ObjectReference{ObjectType: "user", ObjectId: person}},
+		})
 	}
-	answers, _, err := d.engine.CheckPermissions(d.t.Context(), checks)
+	answer, err := authzedv1.NewPermissionsServiceClient(d.spicedb.Conn()).CheckBulkPermissions(d.t.Context(), req)
 	d.check(err)
-	for i, answer := range answers {
-		if answer.Held {
-			held[checks[i].Resource.ID] = true
+	for _, pair := range answer.GetPairs() {
+		if e := pair.GetError(); e != nil {
+			d.t.Fatal(e)
+		}
+		if pair.GetItem().GetPermissionship() == authzedv1.CheckPermissionResponse_PERMISSIONSHIP_HAS_PERMISSION {
+			held[pair.GetRequest().GetResource().GetObjectId()] = true
 		}
 	}
 }
