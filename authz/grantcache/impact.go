@@ -146,6 +146,7 @@ func (w *watcher) touchEveryone(p *permission, scope *scope) {
 func (w *watcher) touch(e *entry, s *scope, number uint64, jobs map[string]*job) bool {
 	now := time.Now()
 	touched := s.whole
+	isOutdated := e.isDirty() // the set may lack what was gained since
 	if s.whole {
 		e.heard.whole, e.heard.wholeAt = number, now
 	}
@@ -158,7 +159,7 @@ func (w *watcher) touch(e *entry, s *scope, number uint64, jobs map[string]*job)
 			}
 			continue
 		}
-		interrupted := change.deleted && e.value.set.Has(id)
+		interrupted := change.deleted && (e.value.set.Has(id) || isOutdated)
 		if interrupted {
 			w.c.memory.interrupt(e, id, now)
 		}

@@ -223,3 +223,34 @@ func TestOldInterruptionsLeaveRoomForNewOnes(t *testing.T) {
 		}
 	})
 }
+
+// A cache that nobody asks for a while does not look up what a reader gains meanwhile, who
+// is served by another process. It may have held the object all the same.
+func TestAnObjectIsInterruptedThatMayHaveBeenGainedUnasked(t *testing.T) {
+	for _, gained := range []string{"group:g#member@user:alice", "document:d1#viewer@group:g#member"} {
+		t.Run(gained, func(t *testing.T) {
+			w := newWorld("alice document:d2#view")
+			inBubble(t, w, nil, func(t *testing.T, c *Cache) {
+				s := subscribe(t, c, "alice", document)
+				decide(t, s, "[d2]")
+				s.Release()
+				later(time.Second)
+				w.write(gained, "alice document:d1#view")
+				later(time.Second)
+				elsewhere := time.Now() // another process decides
+				later(time.Second)
+				w.write("-document:d1#viewer@group:g#member", "-alice document:d1#view")
+				w.write("document:d1#viewer@user:alice", "alice document:d1#view")
+				later(time.Second)
+				s = subscribe(t, c, "alice", document)
+				now := decide(t, s, "[d1 d2]")
+				if lost, ok := s.Interrupted(elsewhere); !ok || describe(s, lost) != "[d1]" {
+					t.Errorf("interrupted: %s, %v", describe(s, lost), ok)
+				}
+				if lost, ok := s.Interrupted(now.At); !ok || !lost.IsEmpty() {
+					t.Errorf("interrupted since now: %s, %v", describe(s, lost), ok)
+				}
+			})
+		})
+	}
+}
