@@ -261,6 +261,7 @@ func TestARevisionThatExpires(t *testing.T) {
 		wantGone(t, err)
 		break
 	}
+	must(t, s.Touch(t.Context(), "document:a#viewer@user:alice")) // a new one, to watch from
 	w := startWatch(t, c, head(t, c))
 	must(t, s.Touch(t.Context(), "document:b#viewer@user:alice"))
 	w.until(t, with("b"))
