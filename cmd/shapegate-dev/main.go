@@ -31,6 +31,7 @@ import (
 
 	"github.com/shapegate/shapegate/cmd/internal/server"
 	"github.com/shapegate/shapegate/proxy/gateway"
+	"github.com/shapegate/shapegate/schema"
 )
 
 func main() {
@@ -80,7 +81,11 @@ func run(ctx context.Context, args, variables []string, out, errs io.Writer) err
 	controls := w.serveControls()
 	for {
 		select {
-		case <-ready:
+		case err := <-ready:
+			if err != nil {
+				cancel()
+				return errors.Join(err, <-done)
+			}
 			w.guide(out, time.Since(started))
 			ready = nil
 		case err := <-done:
@@ -100,22 +105,26 @@ func unlessEnded(ctx context.Context, err error) error {
 	return err
 }
 
-// untilReady asks until the gateway is ready, and then closes the channel. It ends
-// with ctx, and the channel then stays open.
-func untilReady(ctx context.Context, g *gateway.Gateway) <-chan struct{} {
-	ready := make(chan struct{})
+// untilReady asks until the gateway is ready, and then sends nil. It sends an error if the
+// gateway will never be: the shapes do not fit the tables, which nobody else will mend. It
+// ends with ctx, and then sends nothing.
+func untilReady(ctx context.Context, g *gateway.Gateway) <-chan error {
+	ready := make(chan error, 1)
 	go func() {
 		tick := time.NewTicker(5 * time.Millisecond)
 		defer tick.Stop()
-		for g.Ready(ctx) != nil {
+		for {
+			err := g.Ready(ctx)
+			var misfit schema.Finding
+			if err == nil || errors.As(err, &misfit) {
+				ready <- err
+				return
+			}
 			select {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
 			}
-		}
-		if ctx.Err() == nil {
-			close(ready)
 		}
 	}()
 	return ready

@@ -19,6 +19,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/shapegate/shapegate/schema"
 )
 
 // console is what a run prints, as it prints it.
@@ -185,6 +187,19 @@ func TestMistakesAreNamed(t *testing.T) {
 	s := start(t, []string{"SHAPEGATE_CORS_ORIGIN=*"})
 	s.errs.until(t, `SHAPEGATE_CORS_ORIGIN is set, and is no setting, did you mean "SHAPEGATE_CORS_ORIGINS"?`)
 	s.end(t)
+}
+
+// Nobody else mends shapes that do not fit their tables: the end says what is wrong, where.
+func TestShapesThatDoNotFitTheirTablesEndIt(t *testing.T) {
+	shapes := writeFile(t, "shapes.yaml", "shapes:\n  lost:\n    table: nowhere\n    columns: [id]\n    authorize:\n"+
+		"      filter: [{resource: document, permission: view, column: id}]\n")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	err := run(ctx, []string{"--listen", "127.0.0.1:0", "--shapes", shapes}, nil, io.Discard, io.Discard)
+	var misfit schema.Finding
+	if !errors.As(err, &misfit) || misfit.Shape != "lost" || !strings.Contains(err.Error(), "shapes.yaml:3") {
+		t.Errorf("it ended with %v", err)
+	}
 }
 
 // Tokens that were printed hold after a restart, since the secret is kept in a file
