@@ -153,7 +153,7 @@ func deploy(t *testing.T, r *rand.Rand, away time.Duration) *deployment {
 			r.stop()
 		}
 	})
-	d.o.grant(d.ask(&authzedv1.Consistency{Requirement: &authzedv1.Consistency_FullyConsistent{FullyConsistent: true}}))
+	d.o.grant(d.ask(newest))
 	return d
 }
 
@@ -287,6 +287,8 @@ func (d *deployment) update(op authzedv1.RelationshipUpdate_Operation, relations
 	d.check(err)
 	return d.ask(&authzedv1.Consistency{Requirement: &authzedv1.Consistency_AtExactSnapshot{AtExactSnapshot: written.GetWrittenAt()}})
 }
+
+var newest = &authzedv1.Consistency{Requirement: &authzedv1.Consistency_FullyConsistent{FullyConsistent: true}}
 
 // ask asks SpiceDB itself, object by object, what everybody holds.
 func (d *deployment) ask(at *authzedv1.Consistency) map[string]grants {

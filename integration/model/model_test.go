@@ -246,6 +246,7 @@ func (d *deployment) settles(c *client) error {
 	if wrong == nil {
 		return nil
 	}
+	wrong = fmt.Errorf("%w\nSpiceDB permits %v now, the oracle %v", wrong, d.ask(newest)[c.person], d.o.grants[c.person])
 	for i, r := range d.replicas {
 		other := *c
 		other.begin()
