@@ -1,5 +1,6 @@
-// Package shapegate_test checks the documentation of the repository.
-package shapegate_test
+// Package docs_test checks the documentation of the repository: that links lead somewhere,
+// and that what the pages name is in the code.
+package docs_test
 
 import (
 	"io/fs"
@@ -10,6 +11,8 @@ import (
 	"testing"
 )
 
+const root = "../.."
+
 var (
 	linkText = regexp.MustCompile(`\[([^\]]*)\]\(([^)\s]+)\)`)
 	testName = regexp.MustCompile("`((?:Test|Fuzz|Benchmark)[A-Z][A-Za-z0-9_]*)`")
@@ -18,6 +21,7 @@ var (
 // Each link of a page leads to a file that is there, and each test that a page names is in
 // the file that it is linked to.
 func TestPagesNameWhatIsThere(t *testing.T) {
+	t.Chdir(root)
 	for _, page := range files(t, ".", ".md") {
 		text := read(t, page)
 		linked := map[string]bool{}
@@ -53,6 +57,7 @@ var (
 
 // README has each metric of the production code, and no others.
 func TestREADMENamesTheMetrics(t *testing.T) {
+	t.Chdir(root)
 	inCode := map[string]bool{}
 	for _, dir := range []string{"authz", "cmd", "proxy"} {
 		for _, file := range files(t, dir, ".go") {
