@@ -120,7 +120,8 @@ shapes:
 // It ends when it is asked to, at every moment: before it is ready it prints no guide,
 // and its error output says why it is not ready.
 func TestItEndsBeforeItIsReady(t *testing.T) {
-	s := start(t, nil, "--shapes", writeFile(t, "shapes.yaml", otherShapes))
+	s := start(t, nil, "--shapes", writeFile(t, "shapes.yaml", otherShapes),
+		"--sql", writeFile(t, "a.sql", "CREATE TABLE plans (id text PRIMARY KEY, title text)"))
 	s.errs.until(t, "SpiceDB's schema has no definition")
 	s.end(t)
 	if out := s.out.lines(); strings.Contains(out, "is ready") {
