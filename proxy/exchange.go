@@ -31,7 +31,6 @@ type exchange struct {
 type client struct {
 	cursor cursor.Cursor
 	handle string // as it came; empty if the cursor is another one by now
-
 }
 
 func (x *exchange) release() {
@@ -109,7 +108,7 @@ func (x *exchange) passed(p *feed.Part, d authz.Decision) {
 	if p.Away {
 		now = time.Time{}
 	}
-	next := x.client.cursor.Pass(p.End.Offset, p.LastSeen, now)
+	next := c.Pass(p.End.Offset, p.LastSeen, now)
 	x.become(next, len(next.Steps) < len(c.Steps))
 }
 
@@ -190,18 +189,15 @@ func (x *exchange) filter(ctx context.Context, d authz.Decision, late bool) (*ro
 }
 
 // filterOfResync returns the filter of a part of the log for a client whose grants have
-// changed. lost are ids that were taken away for a while: what was written meanwhile is
-// not for the client, though it may hold their rows.
-func (x *exchange) filterOfResync(ctx context.Context, d authz.Decision, lost authz.Grants) (*rowfilter.Filter, error) {
-	all, err := x.recallAll(ctx, d, x.client.cursor.MayHold())
+// changed. held are the grants that the client may hold rows of, those that it was served
+// first. lost are ids that were taken away for a while: what was written meanwhile is not
+// for the client, though it may hold their rows.
+func (x *exchange) filterOfResync(ctx context.Context, d authz.Decision, held []authz.Grants, lost authz.Grants) (*rowfilter.Filter, error) {
+	steps, err := x.steps(ctx, d, held[0])
 	if err != nil {
 		return nil, err
 	}
-	steps, err := x.steps(ctx, d, all[0])
-	if err != nil {
-		return nil, err
-	}
-	return rowfilter.New(x.shape.rule(), d.Grants, all[0], all[1:], steps).Interrupted(lost), nil
+	return rowfilter.New(x.shape.rule(), d.Grants, held[0], held[1:], steps).Interrupted(lost), nil
 }
 
 // steps recalls the grants of the cursor's steps.

@@ -48,7 +48,7 @@ func (x *exchange) newResync(ctx context.Context, d authz.Decision) (*resync, er
 	if err := r.keep(ctx, held[0]); err != nil {
 		return nil, err
 	}
-	if r.filter, err = x.filterOfResync(ctx, d, lost); err != nil {
+	if r.filter, err = x.filterOfResync(ctx, d, held, lost); err != nil {
 		return nil, err
 	}
 	if err := r.ask(ctx); err != nil {
@@ -240,5 +240,9 @@ func (x *exchange) filterFor(ctx context.Context, d authz.Decision, p *feed.Part
 	if err != nil {
 		return nil, err
 	}
-	return x.filterOfResync(ctx, d, lost)
+	held, err := x.recallAll(ctx, d, x.client.cursor.MayHold())
+	if err != nil {
+		return nil, err
+	}
+	return x.filterOfResync(ctx, d, held, lost)
 }
