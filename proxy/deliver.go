@@ -32,11 +32,13 @@ func (x *exchange) deliver(ctx context.Context, p *feed.Part, d authz.Decision, 
 		return false, err
 	}
 	x.passed(p, d)
-	out := &lazyArray{w: x.w, head: func() shapeHeaders { return x.headOf(p) }}
-	if must {
-		out.begin()
-	}
 	part := x.newLogPart(p, d, filter)
+	out := &lazyArray{w: x.w, head: part.head}
+	if must {
+		if err := out.begin(); err != nil {
+			return false, err
+		}
+	}
 	err = part.write(ctx, out.message)
 	if err == nil {
 		err = part.askAgain(ctx, out.message)
@@ -106,6 +108,18 @@ type logPart struct {
 
 	asked    map[string][]byte // late messages whose rows have to be asked for, by key
 	upToDate []byte
+}
+
+// head is the head of an answer that is about to begin with the part's next message. What
+// was read before may have been left out.
+func (l *logPart) head() (shapeHeaders, error) {
+	if l.guard.regained {
+		return shapeHeaders{}, errUnsettled
+	}
+	if err := l.x.leaveOut(l.guard); err != nil {
+		return shapeHeaders{}, err
+	}
+	return l.x.headOf(l.part), nil
 }
 
 // newLogPart returns the part with a guard: the caller has decided just now, after the
@@ -184,17 +198,25 @@ func nextMessage(p *feed.Part) (*electric.Message, error) {
 // lazyArray is an answer that begins with its first message.
 type lazyArray struct {
 	w    http.ResponseWriter
-	head func() shapeHeaders
+	head func() (shapeHeaders, error)
 	out  *arrayWriter
 }
 
 func (l *lazyArray) begun() bool { return l.out != nil }
 
-func (l *lazyArray) begin() { l.out = beginArray(l.w, l.head()) }
+func (l *lazyArray) begin() error {
+	head, err := l.head()
+	if err == nil {
+		l.out = beginArray(l.w, head)
+	}
+	return err
+}
 
 func (l *lazyArray) message(m []byte) error {
 	if l.out == nil {
-		l.begin()
+		if err := l.begin(); err != nil {
+			return err
+		}
 	}
 	return l.out.add(m)
 }

@@ -117,15 +117,24 @@ func (x *exchange) openWithResync(ctx context.Context, p *feed.Part, d authz.Dec
 	}
 	resynced, _ := x.client.cursor.Resynced(r.of) // Offered has seen that it fits
 	x.become(offered, true)
+	narrowed := r.guard.isNarrowed()
+	if err := x.leaveOut(r.guard); err != nil {
+		return nil, err
+	}
 	s := x.openStream()
 	s.resynced = x.h.now()
 	part := &logPart{x: x, part: p, filter: r.filter, guard: r.guard}
 	if err := r.writeAll(ctx, part, s.event); err != nil {
 		return s, err
 	}
-	s.at, s.mark = p.End, r.of.Mark
-	if err := s.upToDate(); err != nil {
-		return s, err
+	if !narrowed && r.guard.isNarrowed() {
+		return s, errLeftOut
+	}
+	if s.at = p.End; !narrowed {
+		s.mark = r.of.Mark
+	}
+	if err := s.upToDate(); err != nil || narrowed {
+		return s, err // the next stream begins with the rest
 	}
 	// From here on, this stream's client has the resync.
 	x.client.cursor = resynced
@@ -158,9 +167,14 @@ func (x *exchange) openStream() *events {
 }
 
 // errStreamOver and errGrantsChanged say that the stream has to end, and nothing is wrong.
+//
+// errLeftOut says that messages were left out of a batch, since their grants were lost while
+// it was written. The stream ends without the up-to-date message of the batch, so that the
+// client comes back with what it had before.
 var (
 	errStreamOver    = errors.New("the stream is over")
 	errGrantsChanged = errors.New("the grants have changed")
+	errLeftOut       = errors.New("grants were lost while a batch was written")
 )
 
 // next waits for the next part of the log and writes it. The stream is over after its
@@ -243,6 +257,9 @@ func (s *events) writePart(ctx context.Context, part *logPart) error {
 	err := part.write(ctx, s.event)
 	if err == nil {
 		err = part.askAgain(ctx, s.event)
+	}
+	if err == nil && part.guard.isNarrowed() {
+		err = errLeftOut
 	}
 	if err != nil {
 		return err

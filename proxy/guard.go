@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/shapegate/shapegate/authz"
@@ -12,12 +13,13 @@ const guardTime = time.Second
 
 // guard keeps the grants of an answer current while it is written. An answer names the
 // grants that it was asked for with; of these it carries only what is permitted at the
-// time of writing. What was lost meanwhile is left out, and since the handle still names
-// it, the next answer deletes it.
+// time of writing. What was lost meanwhile is left out.
 type guard struct {
 	access    *access
 	named     authz.Decision // what the answer's handle names
-	permitted authz.Grants
+	now       authz.Decision // the newest decision
+	permitted authz.Grants   // of what is named
+	regained  bool           // some of what is left out is granted now
 	since     time.Time
 }
 
@@ -33,7 +35,7 @@ func (g *guard) renew(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	g.since = time.Now()
+	g.since, g.now = time.Now(), d
 	g.permitted = g.named.Grants
 	if d.Fingerprint != g.named.Fingerprint {
 		g.permitted = g.named.Grants.And(d.Grants)
@@ -42,7 +44,8 @@ func (g *guard) renew(ctx context.Context) error {
 	if !ok {
 		return errStaleHandle
 	}
-	if !lost.IsEmpty() {
+	lost = lost.And(g.permitted)
+	if g.regained = !lost.IsEmpty(); g.regained {
 		g.permitted = g.permitted.Minus(lost)
 	}
 	return nil
@@ -57,4 +60,45 @@ func (g *guard) check(ctx context.Context) (renewed bool, err error) {
 		return false, nil
 	}
 	return true, g.renew(ctx)
+}
+
+// mostAsked is how often Electric is asked for the rows of one answer.
+const mostAsked = 3
+
+var errUnsettled = &problem{
+	kind: unavailable, message: "your permissions change too fast",
+	cause: errors.New("grants were taken away and given back whenever the answer was made"),
+}
+
+// settle has ask ask Electric for the rows that a decision permits, or for some of them,
+// and decides anew when they are there. ask returns the decision with the grants that it
+// has asked for.
+//
+// An id may have been taken away and given back meanwhile: its rows may be from in between,
+// when they were not the client's to read. They cannot be left out, since the handle names
+// the id, and nobody would bring them later. So ask is called again, with the newer
+// decision.
+func (x *exchange) settle(ctx context.Context, d authz.Decision, ask func(authz.Decision) (authz.Decision, error)) (*guard, error) {
+	for range mostAsked {
+		named, err := ask(d)
+		if err != nil {
+			return nil, err
+		}
+		g, err := newGuard(ctx, x.access, named)
+		if err != nil || !g.regained {
+			return g, err
+		}
+		d = g.now
+	}
+	return nil, errUnsettled
+}
+
+// leaveOut notes in the client's cursor what the guard leaves out of an answer that has
+// not begun: the newest decision is pending, so that the next answer brings what it has
+// and takes away what it has not.
+func (x *exchange) leaveOut(g *guard) error {
+	if !g.isNarrowed() {
+		return nil
+	}
+	return x.onward(g.now)
 }

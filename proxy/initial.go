@@ -22,31 +22,31 @@ func (x *exchange) serveInitial(ctx context.Context, d authz.Decision) error {
 	if err != nil {
 		return x.explain(err)
 	}
-	plan, err := x.plan(&subset.Request{}, d.Grants)
-	if err != nil {
-		return err
-	}
-	rows, err := openRows(ctx, x.source, plan)
+	var r *rows
+	defer func() { r.Close() }()
+	g, err := x.settle(ctx, d, func(d authz.Decision) (_ authz.Decision, err error) {
+		r.Close()
+		r, err = x.openRows(ctx, &subset.Request{}, d.Grants)
+		return d, err
+	})
 	if err != nil {
 		return x.explain(err)
 	}
-	defer rows.Close()
-	fence, err := rows.Fence()
+	fence, err := r.Fence()
 	if err != nil {
 		return err
 	}
-	g, err := newGuard(ctx, x.access, d)
-	if err != nil {
+	if err := x.begun(cursor.FirstRead(at.Handle, at.Offset, g.named, fence)); err != nil {
 		return err
 	}
-	if err := x.begun(cursor.FirstRead(at.Handle, at.Offset, d, fence)); err != nil {
+	if err := x.leaveOut(g); err != nil {
 		return err
 	}
 	out := beginArray(x.w, shapeHeaders{handle: x.handle(), offset: at.Offset, schema: table, upToDate: true, hasData: true})
-	if err := x.writeRows(ctx, out, rows, g); err != nil {
+	if err := x.writeRows(ctx, out, r, g); err != nil {
 		return aborted(err)
 	}
-	_ = out.add(snapshotEnd(rows.metadata))
+	_ = out.add(snapshotEnd(r.metadata))
 	_ = out.add(feed.UpToDateMessage(at.Offset.LSN()))
 	return out.end()
 }

@@ -29,6 +29,25 @@ type resync struct {
 // question. The log must have been read before. The caller closes it. errStaleHandle says
 // that the grants cannot be compared.
 func (x *exchange) newResync(ctx context.Context, d authz.Decision) (*resync, error) {
+	var r *resync
+	g, err := x.settle(ctx, d, func(d authz.Decision) (_ authz.Decision, err error) {
+		r.Close()
+		r, err = x.askForResync(ctx, d)
+		return d, err
+	})
+	if err != nil {
+		r.Close()
+		return nil, err
+	}
+	if r.guard = g; g.isNarrowed() {
+		r.filter = r.filter.Narrowed(g.permitted)
+	}
+	return r, nil
+}
+
+// askForResync compares the client's grants with a decision and asks Electric for the rows
+// in question.
+func (x *exchange) askForResync(ctx context.Context, d authz.Decision) (*resync, error) {
 	c := &x.client.cursor
 	held, err := x.recallAll(ctx, d, c.MayHold())
 	if err != nil {
@@ -51,17 +70,7 @@ func (x *exchange) newResync(ctx context.Context, d authz.Decision) (*resync, er
 	if r.filter, err = x.filterOfResync(ctx, d, held, lost); err != nil {
 		return nil, err
 	}
-	if err := r.ask(ctx); err != nil {
-		return nil, err
-	}
-	if r.guard, err = newGuard(ctx, x.access, d); err != nil {
-		r.Close()
-		return nil, err
-	}
-	if r.guard.isNarrowed() {
-		r.filter = r.filter.Narrowed(r.guard.permitted)
-	}
-	return r, nil
+	return r, r.ask(ctx)
 }
 
 // keep decides what was kept through the resync, and notes for the cursor what was not.
@@ -100,22 +109,17 @@ func (r *resync) ask(ctx context.Context) error {
 	if asked.IsEmpty() {
 		return nil
 	}
-	plan, err := r.x.plan(&subset.Request{}, asked)
-	if err != nil || len(plan) == 0 {
-		return err
-	}
-	if r.rows, err = openRows(ctx, r.x.source, plan); err != nil {
+	var err error
+	if r.rows, err = r.x.openRows(ctx, &subset.Request{}, asked); err != nil {
 		return r.x.explain(err)
 	}
-	if r.of.Fence, err = r.rows.Fence(); err != nil {
-		r.Close()
-	}
+	r.of.Fence, err = r.rows.Fence()
 	return err
 }
 
-// Close ends the snapshot that is being read.
+// Close ends the snapshot that is being read, if there is one.
 func (r *resync) Close() {
-	if r.rows != nil {
+	if r != nil {
 		r.rows.Close()
 	}
 }
@@ -175,7 +179,10 @@ func (x *exchange) serveResync(ctx context.Context, p *feed.Part, d authz.Decisi
 		return errStaleHandle
 	}
 	x.become(next, true)
-	x.passed(p, d)
+	x.passed(p, r.d)
+	if err := x.leaveOut(r.guard); err != nil {
+		return err
+	}
 	out := beginArray(x.w, x.headOf(p))
 	part := &logPart{x: x, part: p, filter: r.filter, guard: r.guard}
 	if err := r.writeAll(ctx, part, out.add); err != nil {

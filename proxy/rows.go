@@ -6,7 +6,9 @@ import (
 	"io"
 	"sync"
 
+	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/proxy/subset"
 )
 
 // rows reads the snapshots of a plan one after the other, row by row. Its memory is that
@@ -97,8 +99,21 @@ func (r *rows) read() (*electric.Message, error) {
 	}
 }
 
-// Close ends the snapshot that is being read.
+// openRows asks for the rows that grants reach and that the client asked for. The caller
+// closes them.
+func (x *exchange) openRows(ctx context.Context, asked *subset.Request, g authz.Grants) (*rows, error) {
+	plan, err := x.plan(asked, g)
+	if err != nil {
+		return nil, err
+	}
+	return openRows(ctx, x.source, plan)
+}
+
+// Close ends the snapshot that is being read, if there is one.
 func (r *rows) Close() {
+	if r == nil {
+		return
+	}
 	_ = r.open.Close()
 	r.leave()
 }

@@ -18,54 +18,55 @@ import (
 // The client takes the handle and the offset of the answer for its log. So an answer to a
 // request with a handle carries the same two, and no rows but those that the handle names:
 // rows that were served and are permitted today. The resync that the same change of grants
-// wakes brings the rest. For the same reason a subset never answers 409: the client would
+// wakes brings the rest. Where something that was served is not permitted today, the
+// handle is another one, which says so. For the same reason a subset never answers 409: the client would
 // only swap its handle, and keep its rows. Where the handle is not good, or its grants are
 // forgotten, the answer has no rows, and the next read of the log answers 409.
 func (x *exchange) serveSubset(ctx context.Context, d authz.Decision) error {
 	if err := x.req.checkSubset(); err != nil {
 		return err
 	}
-	continues := x.req.offset.IsPosition()
-	if continues {
-		served, err := x.servedForSubset(ctx, d)
-		if err != nil {
-			return err
-		}
-		d.Grants = served
-	}
-	plan, err := x.plan(x.req.subset, d.Grants)
-	if err != nil {
-		return err
-	}
 	if err := x.countLog(); err != nil {
 		return err
 	}
-	rows, err := openRows(ctx, x.source, plan)
+	continues := x.req.offset.IsPosition()
+	var r *rows
+	defer func() { r.Close() }()
+	g, err := x.settle(ctx, d, func(d authz.Decision) (_ authz.Decision, err error) {
+		if continues {
+			if d.Grants, err = x.servedForSubset(ctx, d); err != nil {
+				return d, err
+			}
+		}
+		r.Close()
+		r, err = x.openRows(ctx, x.req.subset, d.Grants)
+		return d, err
+	})
 	if err != nil {
 		return x.explainSubset(err)
 	}
-	defer rows.Close()
-	var fence electric.Fence
-	if !continues {
-		if fence, err = rows.Fence(); err != nil {
+	head := shapeHeaders{handle: x.req.handle, offset: x.req.offset, schema: r.first.Schema, snapshot: true}
+	if continues {
+		if head.handle, err = x.subsetHandle(ctx, g); err != nil {
 			return err
 		}
-	}
-	g, err := newGuard(ctx, x.access, d)
-	if err != nil {
-		return err
-	}
-	head := shapeHeaders{handle: x.req.handle, offset: x.req.offset, schema: rows.first.Schema, snapshot: true}
-	if !continues {
-		if err := x.begun(cursor.FirstRead(rows.first.Handle, rows.first.Offset, d, fence)); err != nil {
+	} else {
+		fence, err := r.Fence()
+		if err != nil {
 			return err
 		}
-		head.handle, head.offset = x.handle(), rows.first.Offset
+		if err := x.begun(cursor.FirstRead(r.first.Handle, r.first.Offset, g.named, fence)); err != nil {
+			return err
+		}
+		if err := x.leaveOut(g); err != nil {
+			return err
+		}
+		head.handle, head.offset = x.handle(), r.first.Offset
 	}
 	head.write(x.w.Header())
 	x.w.Header().Set("Content-Type", jsonType)
 	x.w.WriteHeader(http.StatusOK)
-	if err := x.writeSnapshot(ctx, rows, g); err != nil {
+	if err := x.writeSnapshot(ctx, r, g); err != nil {
 		return aborted(err)
 	}
 	return nil
@@ -85,20 +86,43 @@ func (x *exchange) countLog() error {
 // servedForSubset returns what the client surely was served and may still see: nothing,
 // if its handle does not say.
 func (x *exchange) servedForSubset(ctx context.Context, d authz.Decision) (authz.Grants, error) {
-	err := x.openCursor()
-	if err == nil {
-		var served authz.Grants
-		if served, err = x.recall(ctx, d, x.client.cursor.Surely()); err == nil {
-			if x.client.cursor.Served.Fingerprint == d.Fingerprint {
-				return d.Grants, nil
-			}
-			return served.And(d.Grants), nil
-		}
-	}
-	if errors.Is(err, errStaleHandle) {
+	served, err := x.surely(ctx, d)
+	switch {
+	case errors.Is(err, errStaleHandle):
 		return authz.Grants{}, nil
+	case err != nil || x.client.cursor.Served.Fingerprint == d.Fingerprint:
+		return served, err
 	}
-	return authz.Grants{}, err
+	return served.And(d.Grants), nil
+}
+
+// surely recalls what the client surely was served. The error is errStaleHandle if its
+// handle does not say.
+func (x *exchange) surely(ctx context.Context, d authz.Decision) (authz.Grants, error) {
+	if err := x.openCursor(); err != nil {
+		return authz.Grants{}, err
+	}
+	return x.recall(ctx, d, x.client.cursor.Surely())
+}
+
+// subsetHandle returns the handle of an answer to a client that has one: the same, most
+// often. Where ids are left out that the client was served, the handle must say so. They
+// may be given back before the next read of the log, which then would bring nothing of
+// them.
+func (x *exchange) subsetHandle(ctx context.Context, g *guard) (string, error) {
+	served, err := x.surely(ctx, g.now)
+	switch {
+	case errors.Is(err, errStaleHandle):
+		return x.req.handle, nil
+	case err != nil:
+		return "", err
+	case served.Minus(g.now.Grants).IsEmpty():
+		return x.req.handle, nil
+	}
+	if err := x.onward(g.now); err != nil {
+		return "", &problem{kind: unavailable, message: "your permissions change too fast", cause: err}
+	}
+	return x.handle(), nil
 }
 
 // writeSnapshot writes the answer's object. Its rows may be many; they are written as

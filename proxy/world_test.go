@@ -33,8 +33,12 @@ definition room {
 	permission view = viewer
 }
 
+definition group {
+	relation member: user
+}
+
 definition document {
-	relation viewer: user | user with cleared
+	relation viewer: user | user with cleared | group#member
 	permission view = viewer
 }
 
