@@ -2,12 +2,9 @@ package grantcache
 
 import (
 	"context"
-	"errors"
-	"hash/maphash"
 	"log/slog"
 	"math/rand/v2"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -82,36 +79,30 @@ func orDefault[T ~int | ~int64](value *T, def T) {
 	}
 }
 
-// shards is how many parts the subjects are spread over.
-const shards = 64
-
 // Cache keeps the answers to questions current. It is safe for concurrent use. Run has
 // it watch SpiceDB; without Run every decision is asked for anew.
 type Cache struct {
-	cfg     Config
-	metrics *metrics
-	causes  causes
-	process string
-	seed    maphash.Seed
+	cfg      Config
+	metrics  *metrics
+	failures *failures
+	process  string
 
-	touches atomic.Uint64 // numbers every touch of any entry
-	shards  [shards]*shard
+	tasks   *tasks
+	touches *atomic.Uint64 // numbers every touch of any entry
+	shards  *shards
 	schema  schema
+
+	tables     *tables
+	space      *space
+	remembered *remembered
+	losses     *losses
+	settler    *settler
+	collector  *collector
 
 	freshness freshness
 	watcher   watcher
 	refresher refresher
-	memory    memory
 	recalls   recalls
-}
-
-// shard holds the queries and entries of some subjects.
-type shard struct {
-	mu           sync.Mutex
-	queries      map[string]*query
-	entries      map[entryKey]*entry
-	bySubject    map[authz.ObjectRef]map[*entry]struct{}
-	byPermission map[*permission]map[*entry]struct{}
 }
 
 // New returns a cache that does not watch yet. The caller closes it.
@@ -119,27 +110,25 @@ func New(cfg Config) (*Cache, error) {
 	cfg.fill()
 	c := &Cache{
 		cfg: cfg, process: strconv.FormatUint(rand.Uint64N(1<<48), 36), //nolint:gosec // a name, not a secret
-		seed: maphash.MakeSeed(),
-	}
-	for i := range c.shards {
-		c.shards[i] = &shard{
-			queries: make(map[string]*query), entries: make(map[entryKey]*entry),
-			bySubject:    make(map[authz.ObjectRef]map[*entry]struct{}),
-			byPermission: make(map[*permission]map[*entry]struct{}),
-		}
+		tasks: newTasks(), touches: &atomic.Uint64{}, shards: newShards(),
+		tables:     &tables{key: cfg.Key, byType: make(map[string]*authz.IDs)},
+		remembered: newRemembered(cfg.Memory - cfg.Memory/4),
+		losses:     &losses{most: int64(cfg.Memory / 4)},
 	}
 	var err error
 	if c.metrics, err = newMetrics(cfg.Registerer, c.Current); err != nil {
 		return nil, err
 	}
-	c.causes = causes{log: cfg.Logger}
+	c.failures = &failures{log: cfg.Logger, unanswerable: c.metrics.unanswerable}
+	c.space = &space{tables: c.tables, mostQuestions: int64(cfg.Questions), mostBytes: int64(cfg.SetMemory)}
+	c.settler = &settler{touches: c.touches, losses: c.losses, space: c.space, changes: c.metrics.changes}
+	c.collector = &collector{shards: c.shards, tables: c.tables, remembered: c.remembered, settler: c.settler}
 	c.schema.init(c)
 	c.freshness.c, c.freshness.bound = c, cfg.MaxStaleness
 	c.watcher.c = c
 	c.watcher.heartbeatNow = make(chan struct{}, 1)
-	c.memory.init(c)
 	c.recalls.limit, c.recalls.places = cfg.Forced, make(chan struct{}, cfg.Calls)
-	c.refresher.init(c)
+	c.refresher.c = c
 	return c, nil
 }
 
@@ -159,36 +148,8 @@ func (c *Cache) Current() bool { return c.freshness.isCurrent(time.Now()) }
 // Process names this cache among the heartbeats in SpiceDB.
 func (c *Cache) Process() string { return c.process }
 
-var errClosed = errors.New("the grant cache is closed")
-
 // Close ends what is under way, and waits for it. Every later decision fails.
 func (c *Cache) Close() error {
-	c.refresher.close()
+	c.tasks.close()
 	return nil
-}
-
-func (c *Cache) shardOf(subject authz.ObjectRef) *shard {
-	h := maphash.String(c.seed, subject.Type) ^ maphash.String(c.seed, subject.ID)
-	return c.shards[h%shards]
-}
-
-// each calls do with every entry of a permission, with its shard's lock held. It holds
-// one shard's lock at a time.
-func (c *Cache) each(p *permission, do func(*entry)) {
-	for _, s := range c.shards {
-		s.mu.Lock()
-		for e := range s.byPermission[p] {
-			do(e)
-		}
-		s.mu.Unlock()
-	}
-}
-
-// all calls do with every shard, locked.
-func (c *Cache) all(do func(*shard)) {
-	for _, s := range c.shards {
-		s.mu.Lock()
-		do(s)
-		s.mu.Unlock()
-	}
 }

@@ -74,7 +74,7 @@ func (s *subscription) confirmed(g authz.Grants, ids [][]string, results []authz
 	sets := make([]*authz.GrantSet, len(q.Rule.Filters))
 	for i, of := range ids {
 		var gone []string
-		table := s.c.memory.ids(q.Rule.Filters[i].ResourceType)
+		table := s.c.tables.of(q.Rule.Filters[i].ResourceType)
 		sets[i] = authz.NewGrantSet(table, func(yield func(string) bool) {
 			for _, id := range of {
 				if !next().Held {

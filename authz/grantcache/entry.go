@@ -26,7 +26,6 @@ type entry struct {
 	context    map[string]any
 	clock      []string
 	queries    map[*query]struct{} // that depend on it
-	created    time.Time
 
 	heard heard
 	calls calls
@@ -81,9 +80,8 @@ type calls struct {
 	done    chan struct{} // closed and replaced when a call ends
 
 	queued, running bool
-	began           uint64 // number of the newest touch when the running call began
-	urgent          bool   // a reader is blocked on it
-	again           ask    // to be asked once more, see rechecks
+	urgent          bool // a reader is blocked on it
+	again           ask  // to be asked once more, see rechecks
 	notBefore       time.Time
 }
 
@@ -140,31 +138,15 @@ func (c *Cache) depend(q *query, p *permission, resource string) *entry {
 	if !ok {
 		e = &entry{
 			entryKey: key, shard: s, permission: p, context: q.q.Context, clock: q.q.Clock,
-			queries: make(map[*query]struct{}), created: time.Now(),
-			heard: heard{whole: c.touches.Add(1), wholeAt: p.lastTouched()},
-			calls: calls{done: make(chan struct{})},
+			queries: make(map[*query]struct{}),
+			heard:   heard{whole: c.touches.Add(1), wholeAt: p.lastTouched()},
+			calls:   calls{done: make(chan struct{})},
 		}
-		s.entries[key] = e
-		put(s.bySubject, key.subject, e)
-		put(s.byPermission, p, e)
-		p.entries.Add(1)
+		s.add(e)
 		c.metrics.entries.Inc()
 	}
 	e.queries[q] = struct{}{}
 	return e
-}
-
-func put[K comparable](index map[K]map[*entry]struct{}, key K, e *entry) {
-	if index[key] == nil {
-		index[key] = make(map[*entry]struct{})
-	}
-	index[key][e] = struct{}{}
-}
-
-func remove[K comparable](index map[K]map[*entry]struct{}, key K, e *entry) {
-	if delete(index[key], e); len(index[key]) == 0 {
-		delete(index, key)
-	}
 }
 
 // undepend ends that a query depends on an entry. The caller holds the shard's lock.
@@ -173,14 +155,10 @@ func (c *Cache) undepend(q *query, e *entry) {
 	if len(e.queries) > 0 {
 		return
 	}
-	s := e.shard
-	delete(s.entries, e.entryKey)
-	remove(s.bySubject, e.subject, e)
-	remove(s.byPermission, e.permission, e)
-	e.permission.entries.Add(-1)
+	e.shard.remove(e)
 	c.metrics.entries.Dec()
-	c.memory.sets.Add(-int64(e.value.set.Size()))
-	c.memory.interrupted.Add(-e.past.size())
+	c.space.sets.Add(-int64(e.value.set.Size()))
+	c.losses.drop(e)
 }
 
 // inUse reports whether a reader is subscribed to a query that depends on the entry.

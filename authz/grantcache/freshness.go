@@ -170,7 +170,7 @@ func (f *freshness) writeHeartbeat(ctx context.Context) bool {
 		return true
 	}
 	f.c.metrics.heartbeatFailing.Set(1)
-	f.c.causes.report("heartbeat "+authz.KindOf(err).String(), slog.LevelError,
+	f.c.failures.report("heartbeat "+authz.KindOf(err).String(), slog.LevelError,
 		"the heartbeat cannot be written to SpiceDB; while that lasts, every decision asks SpiceDB. If this SpiceDB cannot be written to, remove the definition shapegate_canary from its schema",
 		slog.Any("cause", err))
 	return false

@@ -88,7 +88,7 @@ func (m *impact) add(p *permission, u *authz.RelationshipUpdate) {
 func (w *watcher) touchPersons(p *permission, m *impact) {
 	number := w.c.touches.Add(1)
 	for person, scope := range m.persons {
-		s := w.c.shardOf(person)
+		s := w.c.shards.of(person)
 		s.mu.Lock()
 		for e := range s.bySubject[person] {
 			if e.permission == p && w.touch(e, scope, number, nil) && e.inUse() {
@@ -117,7 +117,7 @@ func (w *watcher) touchEveryone(p *permission, scope *scope) {
 		}
 	}
 	var concerned []*entry
-	w.c.each(p, func(e *entry) {
+	w.c.shards.entriesOf(p, func(e *entry) {
 		if !w.touch(e, scope, number, jobs) {
 			return
 		}
@@ -161,7 +161,7 @@ func (w *watcher) touch(e *entry, s *scope, number uint64, jobs map[string]*job)
 		}
 		interrupted := change.deleted && (e.value.set.Has(id) || isOutdated)
 		if interrupted {
-			w.c.memory.interrupt(e, id, now)
+			w.c.losses.interrupt(e, id, now)
 		}
 		if e.heard.objects == nil {
 			e.heard.objects = make(map[string]touch)
@@ -191,7 +191,7 @@ func (w *watcher) touchAll() {
 		permissions = append(permissions, p)
 	}
 	w.c.schema.mu.RUnlock()
-	w.c.all(func(s *shard) {
+	w.c.shards.each(func(s *shard) {
 		now := time.Now()
 		for _, e := range s.entries {
 			e.heard.whole, e.heard.wholeAt = number, now
@@ -202,18 +202,5 @@ func (w *watcher) touchAll() {
 	})
 	for _, p := range permissions {
 		w.c.refresher.flushLater(p)
-	}
-}
-
-// noteCheck notes a relationship of the object that a check is of. If it was deleted and
-// then written again soon, the check may not have held for a time, whatever SpiceDB said
-// in between: it may have seen the write before the watch brought it.
-func (p *past) noteCheck(c change, isHeld bool, now time.Time, soon time.Duration) {
-	switch {
-	case c.deleted && !c.written:
-		p.deleted = now
-	case !isHeld: // SpiceDB has said so in between, and settleCheck has noted it
-	case c.written && !c.deleted && now.Sub(p.deleted) < soon:
-		p.broken, p.deleted, p.untold = now, time.Time{}, true
 	}
 }

@@ -2,6 +2,7 @@ package grantcache
 
 import (
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/shapegate/shapegate/authz"
@@ -44,43 +45,53 @@ func (p *past) size() (n int64) {
 	return n
 }
 
+// losses notes what entries lose. All entries share its budget: where there is no room, the
+// oldest losses of the entry that loses something are forgotten.
+type losses struct {
+	most  int64 // bytes
+	bytes atomic.Int64
+}
+
 // interrupt notes that an object was lost that the entry has. The caller holds the lock of
 // the entry's shard, so that no decision is made between the time that is noted and the
 // change of the entry that goes with it.
-func (m *memory) interrupt(e *entry, id string, now time.Time) {
+func (l *losses) interrupt(e *entry, id string, now time.Time) {
 	if ids := e.value.set.IDs(); ids != nil {
-		m.lose(e, authz.NewGrantSet(ids, slices.Values([]string{id})), now)
+		l.lose(e, authz.NewGrantSet(ids, slices.Values([]string{id})), now)
 	}
 }
 
 // lose is interrupt for several objects.
-func (m *memory) lose(e *entry, ids *authz.GrantSet, now time.Time) {
+func (l *losses) lose(e *entry, ids *authz.GrantSet, now time.Time) {
 	if ids.Len() == 0 {
 		return
 	}
 	p := &e.past
 	p.lost = append(p.lost, loss{ids, now})
-	m.interrupted.Add(p.lost[len(p.lost)-1].size())
-	for len(p.lost) > mostLost || len(p.lost) > 0 && m.interrupted.Load() > m.mostInterrupted {
-		m.forgetOldest(p)
+	l.bytes.Add(p.lost[len(p.lost)-1].size())
+	for len(p.lost) > mostLost || len(p.lost) > 0 && l.bytes.Load() > l.most {
+		l.forgetOldest(p)
 	}
 }
 
 // forgetOldest forgets the oldest loss. The caller holds the lock of the entry's shard.
-func (m *memory) forgetOldest(p *past) {
+func (l *losses) forgetOldest(p *past) {
 	p.floor = p.lost[0].at
-	m.interrupted.Add(-p.lost[0].size())
+	l.bytes.Add(-p.lost[0].size())
 	p.lost = p.lost[1:]
 }
 
 // forgetOld forgets the losses that no handle in use is from before: a reader's handle
 // names a decision that is not older than tokenAge. One that comes back after longer may
 // find everything interrupted. The caller holds the lock of the entry's shard.
-func (m *memory) forgetOld(e *entry, now time.Time) {
+func (l *losses) forgetOld(e *entry, now time.Time) {
 	for p := &e.past; len(p.lost) > 0 && now.Sub(p.lost[0].at) > lossAge; {
-		m.forgetOldest(p)
+		l.forgetOldest(p)
 	}
 }
+
+// drop gives back what the losses of an entry take that is not kept any more.
+func (l *losses) drop(e *entry) { l.bytes.Add(-e.past.size()) }
 
 // lostSince returns the ids of a lookup that were lost at or after a moment. A moment from
 // before what is remembered interrupts everything.
@@ -95,6 +106,19 @@ func (e *entry) lostSince(since time.Time) (ids *authz.GrantSet) {
 		}
 	}
 	return ids
+}
+
+// noteCheck notes a relationship of the object that a check is of. If it was deleted and
+// then written again soon, the check may not have held for a time, whatever SpiceDB said
+// in between: it may have seen the write before the watch brought it.
+func (p *past) noteCheck(c change, isHeld bool, now time.Time, soon time.Duration) {
+	switch {
+	case c.deleted && !c.written:
+		p.deleted = now
+	case !isHeld: // SpiceDB has said so in between, and the settler has noted it
+	case c.written && !c.deleted && now.Sub(p.deleted) < soon:
+		p.broken, p.deleted, p.untold = now, time.Time{}, true
+	}
 }
 
 // Interrupted implements authz.Subscription.

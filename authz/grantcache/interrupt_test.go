@@ -208,7 +208,7 @@ func TestOldInterruptionsLeaveRoomForNewOnes(t *testing.T) {
 		decide(t, bob, "[d1 kept]")
 		w.write("-document:d1#viewer@user:alice")
 		later(time.Second)
-		c.memory.mostInterrupted = c.memory.interrupted.Load()
+		c.losses.most = c.losses.bytes.Load()
 		later(tokenAge)
 		if lost, ok := alice.Interrupted(time.Now().Add(-tokenAge - time.Second)); !ok || describe(alice, lost) != "[d1]" {
 			t.Errorf("what may be asked about is forgotten: %s, %v", describe(alice, lost), ok)

@@ -26,16 +26,16 @@ func (r *refresher) runJob(j *job) {
 	for subjectType, entries := range byType {
 		var f findings
 		r.c.metrics.subjectLookups.Inc()
-		token, err := r.c.cfg.Engine.LookupSubjects(r.ctx, resource, j.permission.name, subjectType, f.add)
+		token, err := r.c.cfg.Engine.LookupSubjects(r.c.tasks.ctx, resource, j.permission.name, subjectType, f.add)
 		r.note(err, began)
 		findings := &f
 		switch {
 		case err != nil:
 			// SpiceDB cannot say it for all at once: each entry asks for itself.
-			r.c.reportUnanswerable(j.permission.permissionKey, err)
+			r.c.failures.reportUnanswerable(j.permission.permissionKey, err)
 			findings = nil
 		case token == "": // SpiceDB names no revision of an empty answer
-			token, _, _ = r.c.cfg.Engine.Head(r.ctx)
+			token, _, _ = r.c.cfg.Engine.Head(r.c.tasks.ctx)
 		}
 		part := &job{permission: j.permission, id: j.id, entries: entries, again: j.again}
 		r.settleJob(part, findings, number, began, token)
@@ -56,9 +56,9 @@ func (r *refresher) settleJob(j *job, f *findings, number uint64, began time.Tim
 		case !known:
 			r.askAlone(e, j.id)
 		case e.isLookup():
-			r.settledByJob(e, r.settleObject(e, j.id, held, number, token))
+			r.settledByJob(e, r.c.settler.object(e, j.id, held, number, token))
 		default:
-			r.settledByJob(e, r.settleCheck(e, authz.CheckResult{Held: held}, number, began, token))
+			r.settledByJob(e, r.c.settler.check(e, authz.CheckResult{Held: held}, number, began, token))
 		}
 		e.shard.mu.Unlock()
 	}

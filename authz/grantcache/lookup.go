@@ -43,7 +43,7 @@ func (r *refresher) begin(e *entry) call {
 	}
 	e.calls.again = ask{}
 	if !k.asks.isEmpty() {
-		e.calls.running, e.calls.began, e.calls.urgent = true, k.number, false
+		e.calls.running, e.calls.urgent = true, false
 	}
 	return k
 }
@@ -107,14 +107,14 @@ func (r *refresher) lookup(e *entry) {
 		return
 	}
 	r.c.metrics.lookups.Inc()
-	set, token, err := r.lookupSet(r.ctx, authz.Lookup{
+	set, token, err := r.lookupSet(r.c.tasks.ctx, authz.Lookup{
 		Subject: e.subject, ResourceType: e.permission.definition, Permission: e.permission.name,
 		Context: contextAt(e.context, e.clock, k.began),
 	})
 	r.note(err, k.began)
 	refused := err != nil && authz.KindOf(err) == authz.Unanswerable
 	if refused {
-		r.c.reportUnanswerable(e.permission.permissionKey, err)
+		r.c.failures.reportUnanswerable(e.permission.permissionKey, err)
 	}
 	e.shard.mu.Lock()
 	defer e.shard.mu.Unlock()
@@ -122,11 +122,11 @@ func (r *refresher) lookup(e *entry) {
 	e.calls.notBefore = now.Add(min(now.Sub(k.began), longestPause))
 	switch {
 	case refused:
-		r.finish(&k, r.settleFailure(&k, err))
+		r.finish(&k, r.c.settler.failure(&k, err))
 	case err != nil:
 		r.abort(&k, err)
 	default:
-		r.finish(&k, r.settleSet(&k, set, token))
+		r.finish(&k, r.c.settler.lookup(&k, set, token))
 	}
 }
 
@@ -137,10 +137,10 @@ func (r *refresher) lookupSet(ctx context.Context, l authz.Lookup) (*authz.Grant
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	const checkEvery = 4096
-	table := r.c.memory.ids(l.ResourceType)
+	table := r.c.tables.of(l.ResourceType)
 	b, n := table.NewBuilder(), 0
 	token, err := r.c.cfg.Engine.LookupResources(ctx, l, func(id string) {
-		if n++; n%checkEvery == 0 && int64(table.Size())+r.c.memory.sets.Load() > int64(r.c.cfg.SetMemory) {
+		if n++; n%checkEvery == 0 && !r.c.space.fits(table) {
 			cancel(authz.E(authz.Unavailable, "look up resources", errTooLarge))
 			return
 		}
@@ -149,7 +149,7 @@ func (r *refresher) lookupSet(ctx context.Context, l authz.Lookup) (*authz.Grant
 		}
 	})
 	if cause := context.Cause(ctx); errors.Is(cause, errTooLarge) {
-		r.c.causes.report("memory", slog.LevelError, "a lookup's answer does not fit into the memory for grant sets",
+		r.c.failures.report("memory", slog.LevelError, "a lookup's answer does not fit into the memory for grant sets",
 			slog.String("resource_type", l.ResourceType), slog.Int("bytes", r.c.cfg.SetMemory))
 		return nil, "", cause
 	}
@@ -193,7 +193,7 @@ func (r *refresher) checkCalls(all []call) {
 		starts[i+1] = len(ids)
 	}
 	r.c.metrics.checks.Inc()
-	results, token, err := r.c.cfg.Engine.CheckPermissions(r.ctx, checks)
+	results, token, err := r.c.cfg.Engine.CheckPermissions(r.c.tasks.ctx, checks)
 	r.note(err, all[0].began)
 	for i := range all {
 		k := &all[i]
@@ -219,11 +219,11 @@ func (r *refresher) settleResults(k *call, ids []string, results []authz.CheckRe
 			unavailable = result.Err
 			continue
 		case result.Err != nil:
-			r.c.reportUnanswerable(e.permission.permissionKey, result.Err)
+			r.c.failures.reportUnanswerable(e.permission.permissionKey, result.Err)
 		}
 		if !e.isLookup() {
-			changed = r.settleCheck(k.e, result, k.number, k.began, token)
-		} else if r.settleObject(e, ids[i], result.Held, k.number, token) {
+			changed = r.c.settler.check(k.e, result, k.number, k.began, token)
+		} else if r.c.settler.object(e, ids[i], result.Held, k.number, token) {
 			changed = true
 		}
 	}

@@ -1,15 +1,6 @@
 package grantcache
 
-import (
-	"context"
-	"log/slog"
-	"sync"
-	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/shapegate/shapegate/authz"
-)
+import "github.com/prometheus/client_golang/prometheus"
 
 // metrics are what the cache counts. They name no subject and no id.
 type metrics struct {
@@ -71,40 +62,4 @@ func newMetrics(r prometheus.Registerer, isCurrent func() bool) (*metrics, error
 		}
 	}
 	return m, nil
-}
-
-// causes logs one line for each cause of failure and minute.
-type causes struct {
-	log *slog.Logger
-
-	mu   sync.Mutex
-	last map[string]time.Time
-}
-
-func (c *causes) report(cause string, level slog.Level, msg string, attrs ...slog.Attr) {
-	const most = 100
-	now := time.Now()
-	c.mu.Lock()
-	if last, ok := c.last[cause]; ok && now.Sub(last) < time.Minute {
-		c.mu.Unlock()
-		return
-	}
-	if c.last == nil || len(c.last) >= most {
-		c.last = make(map[string]time.Time)
-	}
-	c.last[cause] = now
-	c.mu.Unlock()
-	c.log.LogAttrs(context.Background(), level, msg, attrs...)
-}
-
-// reportUnanswerable counts and logs an answer that SpiceDB could not evaluate.
-func (c *Cache) reportUnanswerable(p permissionKey, err error) {
-	if err == nil || authz.KindOf(err) == authz.Unavailable {
-		return
-	}
-	name := p.definition + "#" + p.name
-	c.metrics.unanswerable.WithLabelValues(name).Inc()
-	c.causes.report("unanswerable "+name, slog.LevelError,
-		"SpiceDB cannot evaluate a permission, which denies it: look for a cycle or more than 50 levels among its relationships, or a permission that the schema does not have",
-		slog.String("permission", name), slog.Any("cause", err))
 }

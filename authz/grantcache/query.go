@@ -49,20 +49,20 @@ func (c *Cache) Subscribe(question authz.Question) (authz.Subscription, error) {
 		return nil, authz.E(authz.Invalid, "caveat context", err)
 	}
 	key := queryKey(&question, values)
-	s := c.shardOf(question.Subject.ObjectRef)
-	if c.memory.isFull() {
+	s := c.shards.of(question.Subject.ObjectRef)
+	if c.space.isFull() {
 		c.dropIdle(0)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	q, ok := s.queries[key]
 	if !ok {
-		if c.memory.isFull() {
+		if c.space.isFull() {
 			return nil, authz.E(authz.Unavailable, "subscribe", errFull)
 		}
 		q = &query{q: question, key: key, values: values, shard: s, changed: make(chan struct{}), last: composed{isStale: true}}
 		s.queries[key] = q
-		c.memory.queries.Add(1)
+		c.space.questions.Add(1)
 	}
 	q.readers++
 	return &subscription{c: c, q: q}, nil
@@ -173,7 +173,7 @@ func (c *Cache) filterEntries(ctx context.Context, q *query) ([]*entry, error) {
 // dropIdle ends the queries that have had no reader for a time.
 func (c *Cache) dropIdle(idle time.Duration) {
 	now := time.Now()
-	c.all(func(s *shard) {
+	c.shards.each(func(s *shard) {
 		for _, q := range s.queries {
 			if q.readers == 0 && now.Sub(q.idle) >= idle {
 				c.drop(q)
@@ -185,7 +185,7 @@ func (c *Cache) dropIdle(idle time.Duration) {
 // drop ends a query that has no reader. The caller holds the shard's lock.
 func (c *Cache) drop(q *query) {
 	delete(q.shard.queries, q.key)
-	c.memory.queries.Add(-1)
+	c.space.questions.Add(-1)
 	for _, e := range q.entries() {
 		c.undepend(q, e)
 	}

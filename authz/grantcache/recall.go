@@ -125,11 +125,11 @@ func (s *subscription) Recall(ctx context.Context, f authz.Fingerprint, tokens [
 	if all := authz.Everything(); all.Fingerprint(c.cfg.Key, q.Rule.Label) == f {
 		return all, nil
 	}
-	if g, ok := c.memory.recall(subject, f); ok {
+	if g, ok := c.remembered.get(subject, f); ok {
 		return g, nil
 	}
 	ids := s.nearby()
-	for _, g := range append(s.today(), c.memory.allOf(subject, mostRecalled)...) {
+	for _, g := range append(s.today(), c.remembered.some(subject, mostRecalled)...) {
 		if found, ok := g.Near(c.cfg.Key, q.Rule.Label, f, ids); ok {
 			return found, nil
 		}
@@ -149,7 +149,7 @@ func (s *subscription) recallShared(ctx context.Context, f authz.Fingerprint, to
 		key.WriteString("\x00" + string(t))
 	}
 	done := s.c.recalls.shared.DoChan(key.String(), func() (any, error) {
-		return s.recallAt(s.c.refresher.ctx, f, tokens)
+		return s.recallAt(s.c.tasks.ctx, f, tokens)
 	})
 	select {
 	case r := <-done:
@@ -183,7 +183,7 @@ func (s *subscription) recallAt(ctx context.Context, f authz.Fingerprint, tokens
 			continue
 		}
 		if token == "" { // SpiceDB names no revision of an empty answer
-			sets[i] = c.memory.ids(filter.ResourceType).NewBuilder().Build()
+			sets[i] = c.tables.of(filter.ResourceType).NewBuilder().Build()
 			continue
 		}
 		c.metrics.lookups.Inc()
@@ -203,7 +203,7 @@ func (s *subscription) recallAt(ctx context.Context, f authz.Fingerprint, tokens
 	if !ok {
 		return authz.Grants{}, authz.ErrForgotten
 	}
-	c.memory.remember(q.Subject.ObjectRef, f, found)
+	c.remembered.put(q.Subject.ObjectRef, f, found)
 	return found, nil
 }
 

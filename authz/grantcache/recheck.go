@@ -55,7 +55,7 @@ func (r *rechecks) wait(c *Cache) {
 		if c.refresher.away != nil {
 			after = awayFor
 		}
-		time.AfterFunc(after, func() { c.refresher.goTask(c.refresher.recheck) })
+		c.tasks.after(after, c.refresher.recheck)
 	}
 }
 

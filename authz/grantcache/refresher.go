@@ -12,13 +12,8 @@ import (
 // refresher asks SpiceDB for entries, with a bounded number of calls under way. Its lock
 // is the innermost: it is held while no other is taken.
 type refresher struct {
-	c      *Cache
-	ctx    context.Context //nolint:containedctx // of the calls that outlive the reader who asked; ends with close
-	cancel context.CancelFunc
-	tasks  sync.WaitGroup
-
+	c        *Cache
 	mu       sync.Mutex
-	isClosed bool
 	running  int
 	queue    queue
 	rechecks rechecks
@@ -53,38 +48,6 @@ const (
 	// mostChecked is how many entries are checked in one call.
 	mostChecked = 250
 )
-
-func (r *refresher) init(c *Cache) {
-	r.c = c
-	r.ctx, r.cancel = context.WithCancel(context.Background())
-}
-
-func (r *refresher) close() {
-	r.mu.Lock()
-	r.isClosed = true
-	r.mu.Unlock()
-	r.cancel()
-	r.tasks.Wait()
-}
-
-// goTask runs do in a goroutine that close waits for, and reports false after close.
-func (r *refresher) goTask(do func()) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.goLocked(do)
-}
-
-func (r *refresher) goLocked(do func()) bool {
-	if r.isClosed {
-		return false
-	}
-	r.tasks.Add(1)
-	go func() {
-		defer r.tasks.Done()
-		do()
-	}()
-	return true
-}
 
 // refresh has a touched entry asked for soon: at once, or after a pause as long as its
 // last lookup took, so that a burst of writes costs a part of SpiceDB's time and not all
@@ -157,14 +120,14 @@ func (r *refresher) addJob(j *job) {
 // flushLater has the touched entries in use of a permission asked for after the debounce.
 func (r *refresher) flushLater(p *permission) {
 	if p.flushing.CompareAndSwap(false, true) {
-		time.AfterFunc(debounce, func() { r.goTask(func() { r.flush(p) }) })
+		r.c.tasks.after(debounce, func() { r.flush(p) })
 	}
 }
 
 func (r *refresher) flush(p *permission) {
 	p.flushing.Store(false)
 	now, left := time.Now(), false
-	r.c.each(p, func(e *entry) {
+	r.c.shards.entriesOf(p, func(e *entry) {
 		if !e.isDirty() || !e.inUse() {
 			return
 		}
@@ -183,7 +146,7 @@ func (r *refresher) flush(p *permission) {
 // dispatch starts the calls that may start. The caller holds no lock.
 func (r *refresher) dispatch() {
 	r.mu.Lock()
-	for !r.isClosed && r.running < r.c.cfg.Calls && !r.queue.isEmpty() {
+	for r.c.tasks.ctx.Err() == nil && r.running < r.c.cfg.Calls && !r.queue.isEmpty() {
 		if !r.mayAsk(time.Now()) {
 			failed, err := r.queue, r.away
 			r.queue = queue{}
@@ -193,7 +156,7 @@ func (r *refresher) dispatch() {
 		}
 		call := r.next()
 		r.running++
-		r.goLocked(func() {
+		r.c.tasks.start(func() {
 			call()
 			r.mu.Lock()
 			r.running--
@@ -325,7 +288,7 @@ func (r *refresher) await(ctx context.Context, e *entry, ticket uint64) error {
 		case <-done:
 		case <-ctx.Done():
 			err = context.Cause(ctx)
-		case <-r.ctx.Done():
+		case <-r.c.tasks.ctx.Done():
 			err = authz.E(authz.Unavailable, "decide", errClosed)
 		}
 		e.shard.mu.Lock()

@@ -63,7 +63,7 @@ func (s *schema) permissionOf(ctx context.Context, key permissionKey) (*permissi
 		if p = s.permissions[key]; p == nil {
 			p = &permission{permissionKey: key, loading: make(chan struct{})}
 			p.deps.Store(&authz.Dependencies{})
-			if !s.c.refresher.goTask(func() { s.load(p) }) {
+			if !s.c.tasks.start(func() { s.load(p) }) {
 				s.mu.Unlock()
 				return nil, authz.E(authz.Unavailable, "decide", errClosed)
 			}
@@ -99,10 +99,10 @@ func (s *schema) load(p *permission) {
 		s.mu.RLock()
 		generation := s.generation
 		s.mu.RUnlock()
-		deps, err := s.c.cfg.Engine.Dependencies(s.c.refresher.ctx, p.definition, p.name)
+		deps, err := s.c.cfg.Engine.Dependencies(s.c.tasks.ctx, p.definition, p.name)
 		if err != nil {
 			p.err, p.failed = err, time.Now()
-			s.c.reportUnanswerable(p.permissionKey, err)
+			s.c.failures.reportUnanswerable(p.permissionKey, err)
 			return
 		}
 		s.mu.Lock()
@@ -171,7 +171,7 @@ func (s *schema) reload(ctx context.Context) error {
 		s.unknown[p] = err != nil
 		s.mu.Unlock()
 		if err != nil {
-			s.c.causes.report("dependencies of "+p.definition+"#"+p.name, slog.LevelWarn,
+			s.c.failures.report("dependencies of "+p.definition+"#"+p.name, slog.LevelWarn,
 				"SpiceDB does not say what a permission rests on: every change counts as one of it",
 				slog.String("definition", p.definition), slog.String("permission", p.name), slog.Any("cause", err))
 		}

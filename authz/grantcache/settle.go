@@ -2,14 +2,28 @@ package grantcache
 
 import (
 	"slices"
+	"sync/atomic"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/shapegate/shapegate/authz"
 )
 
-// settleSet puts the answer of a lookup in place of the old one, and reports whether
+// settler puts SpiceDB's answers into entries. An answer never takes the place of one that
+// was asked for later, nor answers a touch that came after it was asked for. What an
+// entry held and does not hold any more is noted as a loss. It asks nothing and wakes
+// nobody.
+type settler struct {
+	touches *atomic.Uint64
+	losses  *losses
+	space   *space
+	changes prometheus.Counter
+}
+
+// lookup puts the answer of a lookup in place of the old one, and reports whether
 // readers have to hear of it. The caller holds the shard's lock.
-func (r *refresher) settleSet(k *call, set *authz.GrantSet, token authz.ZedToken) (changed bool) {
+func (s *settler) lookup(k *call, set *authz.GrantSet, token authz.ZedToken) (changed bool) {
 	e, v := k.e, &k.e.value
 	if len(e.queries) == 0 {
 		return false // it was dropped meanwhile
@@ -21,7 +35,7 @@ func (r *refresher) settleSet(k *call, set *authz.GrantSet, token authz.ZedToken
 		}
 	}
 	if v.answers.forgotten > k.number {
-		e.heard.whole = r.c.touches.Add(1) // there were others, which are not known any more
+		e.heard.whole = s.touches.Add(1) // there were others, which are not known any more
 	}
 	v.answers.trim(mostAnswers)
 	e.calls.covered = max(e.calls.covered, k.number)
@@ -33,24 +47,24 @@ func (r *refresher) settleSet(k *call, set *authz.GrantSet, token authz.ZedToken
 	}
 	differs := !v.valid || !set.Equal(v.set)
 	if differs && v.valid {
-		r.c.metrics.changes.Inc()
-		r.c.memory.lose(e, v.set.Difference(set), time.Now())
+		s.changes.Inc()
+		s.losses.lose(e, v.set.Difference(set), time.Now())
 	}
 	if v.valid && !differs && v.set.IDs() == set.IDs() {
 		set = v.set
 	}
-	r.setValue(e, set)
+	s.replace(e, set)
 	v.valid, v.failure, v.asked = true, nil, k.began
 	v.confirmed(token, k.began)
 	return changed || differs
 }
 
-// settleFailure notes that SpiceDB cannot evaluate the answer. The caller holds the
+// failure notes that SpiceDB cannot evaluate the answer. The caller holds the
 // shard's lock.
-func (r *refresher) settleFailure(k *call, err error) (changed bool) {
+func (s *settler) failure(k *call, err error) (changed bool) {
 	e, v := k.e, &k.e.value
 	changed = !v.valid || v.failure == nil
-	r.setValue(e, nil)
+	s.replace(e, nil)
 	if !e.isLookup() {
 		v.held = false
 		e.past.broken = time.Now()
@@ -65,9 +79,9 @@ func (r *refresher) settleFailure(k *call, err error) (changed bool) {
 	return changed
 }
 
-// settleCheck puts the answer of a check in place of the old one. The caller holds the
+// check puts the answer of a check in place of the old one. The caller holds the
 // shard's lock.
-func (r *refresher) settleCheck(e *entry, result authz.CheckResult, number uint64, began time.Time, token authz.ZedToken) (changed bool) {
+func (s *settler) check(e *entry, result authz.CheckResult, number uint64, began time.Time, token authz.ZedToken) (changed bool) {
 	v := &e.value
 	if number < e.calls.covered {
 		return false // a newer answer is known
@@ -83,9 +97,9 @@ func (r *refresher) settleCheck(e *entry, result authz.CheckResult, number uint6
 	return changed
 }
 
-// settleObject puts the answer about one object of a lookup in place of the old one. The
+// object puts the answer about one object of a lookup in place of the old one. The
 // caller holds the shard's lock.
-func (r *refresher) settleObject(e *entry, id string, held bool, number uint64, token authz.ZedToken) (changed bool) {
+func (s *settler) object(e *entry, id string, held bool, number uint64, token authz.ZedToken) (changed bool) {
 	v := &e.value
 	t, touched := e.heard.objects[id]
 	newest, known := v.answers.put(id, held, number, e.calls.running)
@@ -106,10 +120,10 @@ func (r *refresher) settleObject(e *entry, id string, held bool, number uint64, 
 		return changed
 	}
 	if !held {
-		r.c.memory.interrupt(e, id, time.Now())
+		s.losses.interrupt(e, id, time.Now())
 	}
-	r.setValue(e, with(v.set, id, held))
-	r.c.metrics.changes.Inc()
+	s.replace(e, with(v.set, id, held))
+	s.changes.Inc()
 	return true
 }
 
@@ -120,11 +134,13 @@ func with(set *authz.GrantSet, id string, held bool) *authz.GrantSet {
 	return set.Without(id)
 }
 
-func (r *refresher) setValue(e *entry, set *authz.GrantSet) {
+// replace puts a set in place of an entry's, which changes no answer if they are equal.
+// The caller holds the shard's lock.
+func (s *settler) replace(e *entry, set *authz.GrantSet) {
 	if len(e.queries) == 0 {
 		return // it was dropped
 	}
-	r.c.memory.sets.Add(int64(set.Size() - e.value.set.Size()))
+	s.space.sets.Add(int64(set.Size() - e.value.set.Size()))
 	e.value.set = set
 	for q := range e.queries {
 		q.last.isStale = true

@@ -202,7 +202,7 @@ func (s *subscription) compose() (authz.Decision, error) {
 	if q.last.isStale {
 		q.last = composed{grants: q.grants(seesAll)}
 		q.last.fingerprint = q.last.grants.Fingerprint(c.cfg.Key, q.q.Rule.Label)
-		c.memory.remember(q.q.Subject.ObjectRef, q.last.fingerprint, q.last.grants)
+		c.remembered.put(q.q.Subject.ObjectRef, q.last.fingerprint, q.last.grants)
 	}
 	return authz.Decision{
 		Grants: q.last.grants, Fingerprint: q.last.fingerprint,

@@ -18,7 +18,7 @@ func (c *Cache) sweep(ctx context.Context) error {
 		case now := <-tick.C:
 			c.sweepAt(now)
 		case <-collect.C:
-			c.memory.collectIDs()
+			c.collector.collect()
 		case <-ctx.Done():
 			return nil
 		}
@@ -32,14 +32,14 @@ func (c *Cache) sweepAt(now time.Time) {
 	if lost {
 		c.watcher.cutSilent(now, c.cfg.MaxStaleness)
 	}
-	c.all(func(s *shard) {
+	c.shards.each(func(s *shard) {
 		if just { // readers decide anew, by asking SpiceDB
 			for _, q := range s.queries {
 				q.notify()
 			}
 		}
 		for _, e := range s.entries {
-			c.memory.forgetOld(e, now)
+			c.losses.forgetOld(e, now)
 			if !e.isDirty() && e.inUse() && c.isDue(e, now) {
 				e.heard.whole = c.touches.Add(1)
 				c.refresher.refresh(e)
@@ -48,8 +48,8 @@ func (c *Cache) sweepAt(now time.Time) {
 	})
 	c.refresher.dispatch()
 	c.metrics.staleness.Set(c.freshness.age(now).Seconds())
-	c.metrics.remembered.Set(float64(c.memory.rememberedSize()) + float64(c.memory.interrupted.Load()))
-	c.metrics.sets.Set(float64(c.memory.sets.Load()) + float64(c.memory.tableSize()))
+	c.metrics.remembered.Set(float64(c.remembered.size()) + float64(c.losses.bytes.Load()))
+	c.metrics.sets.Set(float64(c.space.sets.Load()) + float64(c.tables.size()))
 }
 
 // isDue reports whether an entry is to be looked up again though nothing says that it

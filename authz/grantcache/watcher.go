@@ -168,7 +168,7 @@ func (w *watcher) broken(err error) {
 	if authz.KindOf(err) != authz.Unavailable {
 		level = slog.LevelError
 	}
-	w.c.causes.report("watch "+authz.KindOf(err).String(), level, "the watch of SpiceDB broke; it is resumed", slog.Any("cause", err))
+	w.c.failures.report("watch "+authz.KindOf(err).String(), level, "the watch of SpiceDB broke; it is resumed", slog.Any("cause", err))
 }
 
 // takeIn takes in one event. An error ends the stream, and the event comes again.
