@@ -101,7 +101,13 @@ type Cache struct {
 
 	freshness freshness
 	watcher   watcher
-	refresher refresher
+	ages      *ages
+	scheduler *scheduler
+	debouncer *debouncer
+	rechecks  *rechecks
+	client    *client
+	jobs      *jobs
+	tickets   *tickets
 	recalls   recalls
 }
 
@@ -128,8 +134,20 @@ func New(cfg Config) (*Cache, error) {
 	c.watcher.c = c
 	c.watcher.heartbeatNow = make(chan struct{}, 1)
 	c.recalls.limit, c.recalls.places = cfg.Forced, make(chan struct{}, cfg.Calls)
-	c.refresher.c = c
+	c.wire()
 	return c, nil
+}
+
+func (c *Cache) wire() {
+	c.ages = &ages{maxStaleness: c.cfg.MaxStaleness, relookup: c.cfg.Relookup, freshness: &c.freshness}
+	c.client = &client{engine: c.cfg.Engine, tables: c.tables, space: c.space, metrics: c.metrics, failures: c.failures}
+	c.scheduler = &scheduler{tasks: c.tasks, most: c.cfg.Calls}
+	c.debouncer = &debouncer{shards: c.shards, scheduler: c.scheduler, tasks: c.tasks}
+	c.rechecks = &rechecks{touches: c.touches, scheduler: c.scheduler, tasks: c.tasks}
+	outcomes := &outcomes{scheduler: c.scheduler, debouncer: c.debouncer, rechecks: c.rechecks}
+	c.jobs = &jobs{client: c.client, touches: c.touches, tasks: c.tasks, failures: c.failures, scheduler: c.scheduler, settler: c.settler, outcomes: outcomes, rechecks: c.rechecks}
+	c.scheduler.caller = &asker{client: c.client, touches: c.touches, tasks: c.tasks, failures: c.failures, scheduler: c.scheduler, settler: c.settler, outcomes: outcomes, jobs: c.jobs}
+	c.tickets = &tickets{touches: c.touches, freshness: &c.freshness, ages: c.ages, tasks: c.tasks, scheduler: c.scheduler}
 }
 
 // Run watches SpiceDB until ctx ends. It may be called once.

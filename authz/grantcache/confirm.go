@@ -37,8 +37,7 @@ func (s *subscription) Confirm(ctx context.Context, g authz.Grants, ids [][]stri
 	if len(checks) == 0 {
 		return g, nil
 	}
-	s.c.metrics.checks.Inc()
-	results, _, err := s.c.cfg.Engine.CheckPermissions(ctx, checks)
+	results, _, err := s.c.client.check(ctx, checks)
 	if err != nil {
 		return authz.Grants{}, err
 	}
@@ -104,9 +103,9 @@ func (s *subscription) heardGone(filter int, ids []string) {
 	s.q.shard.mu.Lock()
 	if filter < len(s.q.filters) {
 		if e := s.q.filters[filter]; s.c.watcher.touch(e, gone, number, nil) && e.inUse() {
-			s.c.refresher.refresh(e)
+			s.c.debouncer.refresh(e)
 		}
 	}
 	s.q.shard.mu.Unlock()
-	s.c.refresher.dispatch()
+	s.c.scheduler.dispatch()
 }

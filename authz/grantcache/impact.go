@@ -1,7 +1,6 @@
 package grantcache
 
 import (
-	"maps"
 	"time"
 
 	"github.com/shapegate/shapegate/authz"
@@ -52,7 +51,7 @@ func (w *watcher) takeUpdates(updates []authz.RelationshipUpdate) {
 		w.touchPersons(p, m)
 		w.touchEveryone(p, &m.everyone)
 	}
-	w.c.refresher.dispatch()
+	w.c.scheduler.dispatch()
 }
 
 // add adds one update of a relation that the permission rests on.
@@ -92,7 +91,7 @@ func (w *watcher) touchPersons(p *permission, m *impact) {
 		s.mu.Lock()
 		for e := range s.bySubject[person] {
 			if e.permission == p && w.touch(e, scope, number, nil) && e.inUse() {
-				w.c.refresher.refresh(e)
+				w.c.debouncer.refresh(e)
 			}
 		}
 		s.mu.Unlock()
@@ -113,7 +112,7 @@ func (w *watcher) touchEveryone(p *permission, scope *scope) {
 	if !scope.whole && p.entries.Load() > fewEntries {
 		jobs = make(map[string]*job, len(scope.objects))
 		for id := range scope.objects {
-			jobs[id] = &job{permission: p, id: id, number: number}
+			jobs[id] = &job{permission: p, id: id}
 		}
 	}
 	var concerned []*entry
@@ -125,19 +124,19 @@ func (w *watcher) touchEveryone(p *permission, scope *scope) {
 		case jobs != nil:
 			concerned = append(concerned, e)
 		case !scope.whole && e.inUse():
-			w.c.refresher.refresh(e)
+			w.c.debouncer.refresh(e)
 		}
 	})
 	if scope.whole {
-		w.c.refresher.flushLater(p)
+		w.c.debouncer.flushLater(p)
 	}
 	for _, j := range jobs {
 		j.entries = concerned
 		if len(concerned) <= fewEntries {
-			w.c.refresher.settleJob(j, nil, number, time.Time{}, "") // each asks for itself
+			w.c.jobs.split(j)
 			continue
 		}
-		w.c.refresher.addJob(j)
+		w.c.scheduler.addJobs(j)
 	}
 }
 
@@ -146,15 +145,15 @@ func (w *watcher) touchEveryone(p *permission, scope *scope) {
 func (w *watcher) touch(e *entry, s *scope, number uint64, jobs map[string]*job) bool {
 	now := time.Now()
 	touched := s.whole
-	isOutdated := e.isDirty() // the set may lack what was gained since
+	isOutdated := e.heard.isDirty() // the set may lack what was gained since
 	if s.whole {
-		e.heard.whole, e.heard.wholeAt = number, now
+		e.heard.touchWhole(number, now)
 	}
 	for id, change := range s.objects {
 		if !e.isLookup() {
 			if id == e.resource {
 				e.past.noteCheck(change, e.value.held, now, 2*w.c.cfg.MaxStaleness)
-				e.heard.whole, e.heard.wholeAt = number, now
+				e.heard.touchWhole(number, now)
 				touched = true
 			}
 			continue
@@ -163,20 +162,11 @@ func (w *watcher) touch(e *entry, s *scope, number uint64, jobs map[string]*job)
 		if interrupted {
 			w.c.losses.interrupt(e, id, now)
 		}
-		if e.heard.objects == nil {
-			e.heard.objects = make(map[string]touch)
-		}
-		before := e.heard.objects[id]
-		e.heard.objects[id] = touch{number: number, at: now, interrupted: before.interrupted || interrupted, job: jobs[id]}
+		e.heard.touchObject(id, touch{number: number, at: now, interrupted: interrupted, job: jobs[id]})
 		touched = true
 	}
-	if len(e.heard.objects) > mostAnswersRunning {
-		e.heard.whole, e.heard.wholeAt = number, now
-		maps.DeleteFunc(e.heard.objects, func(_ string, t touch) bool { return !t.interrupted })
-		w.c.refresher.flushLater(e.permission)
-	}
-	if touched && e.heard.since.IsZero() {
-		e.heard.since = now
+	if e.heard.foldObjects(number, now) {
+		w.c.debouncer.flushLater(e.permission)
 	}
 	return touched
 }
@@ -194,13 +184,10 @@ func (w *watcher) touchAll() {
 	w.c.shards.each(func(s *shard) {
 		now := time.Now()
 		for _, e := range s.entries {
-			e.heard.whole, e.heard.wholeAt = number, now
-			if e.heard.since.IsZero() {
-				e.heard.since = now
-			}
+			e.heard.touchWhole(number, now)
 		}
 	})
 	for _, p := range permissions {
-		w.c.refresher.flushLater(p)
+		w.c.debouncer.flushLater(p)
 	}
 }

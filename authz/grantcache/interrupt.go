@@ -121,6 +121,37 @@ func (p *past) noteCheck(c change, isHeld bool, now time.Time, soon time.Duratio
 	}
 }
 
+// startSince notes when the oldest touch came that is not answered.
+func (h *heard) startSince(now time.Time) {
+	if h.since.IsZero() {
+		h.since = now
+	}
+}
+
+// answered moves on since, when a call was answered. What the call left came after it
+// began, unless a job has still to answer it.
+func (h *heard) answered(k *call) {
+	if !h.isDirty() {
+		h.since = time.Time{}
+		return
+	}
+	for _, t := range h.objects {
+		if !k.asks.whole && (t.job != nil || t.number <= k.number) {
+			return
+		}
+	}
+	if !h.since.IsZero() && h.since.Before(k.began) {
+		h.since = k.began
+	}
+}
+
+// answeredByJob moves on since, when a job's part in an entry ended.
+func (h *heard) answeredByJob(isCalling bool) {
+	if !h.isDirty() && !isCalling {
+		h.since = time.Time{}
+	}
+}
+
 // Interrupted implements authz.Subscription.
 func (s *subscription) Interrupted(since time.Time) (lost authz.Grants, ok bool) {
 	since = since.Truncate(time.Microsecond)

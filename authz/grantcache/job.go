@@ -1,6 +1,7 @@
 package grantcache
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/shapegate/shapegate/authz"
@@ -10,126 +11,82 @@ import (
 type job struct {
 	permission *permission
 	id         string
-	number     uint64 // of the touch
 	entries    []*entry
 	again      bool // it was asked a moment ago, and is asked once more to be sure
 }
 
-// runJob makes one call for each type of subject.
-func (r *refresher) runJob(j *job) {
-	number, began := r.c.touches.Load(), time.Now()
+// isAbout reports whether two jobs ask the same.
+func (j *job) isAbout(o *job) bool { return j.permission == o.permission && j.id == o.id }
+
+// jobs makes the calls of jobs, and gives each entry its answer. No lock is held for longer
+// than one entry takes.
+type jobs struct {
+	client    *client
+	touches   *atomic.Uint64
+	tasks     *tasks
+	failures  *failures
+	scheduler *scheduler
+	settler   *settler
+	outcomes  *outcomes
+	rechecks  *rechecks
+}
+
+// run makes one call for each type of subject.
+func (r *jobs) run(j *job) {
+	number, began := r.touches.Load(), time.Now()
 	byType := make(map[string][]*entry)
 	for _, e := range j.entries {
 		byType[e.subject.Type] = append(byType[e.subject.Type], e)
 	}
 	resource := authz.ObjectRef{Type: j.permission.definition, ID: j.id}
 	for subjectType, entries := range byType {
-		var f findings
-		r.c.metrics.subjectLookups.Inc()
-		token, err := r.c.cfg.Engine.LookupSubjects(r.c.tasks.ctx, resource, j.permission.name, subjectType, f.add)
-		r.note(err, began)
-		findings := &f
-		switch {
-		case err != nil:
-			// SpiceDB cannot say it for all at once: each entry asks for itself.
-			r.c.failures.reportUnanswerable(j.permission.permissionKey, err)
-			findings = nil
-		case token == "": // SpiceDB names no revision of an empty answer
-			token, _, _ = r.c.cfg.Engine.Head(r.c.tasks.ctx)
+		f, token, err := r.client.subjects(r.tasks.ctx, resource, j.permission.name, subjectType)
+		r.scheduler.note(err, began)
+		// Where SpiceDB cannot say it for all at once, nothing is found: each entry asks for
+		// itself.
+		r.failures.reportUnanswerable(j.permission.permissionKey, err)
+		for _, e := range entries {
+			e.shard.mu.Lock()
+			r.settle(e, j.id, f, number, began, token)
+			e.shard.mu.Unlock()
 		}
-		part := &job{permission: j.permission, id: j.id, entries: entries, again: j.again}
-		r.settleJob(part, findings, number, began, token)
 	}
-	if !j.again {
-		r.rechecks.addJob(r.c, j, began)
-	}
+	r.rechecks.addJob(j, began)
 }
 
-// settleJob gives each entry its answer. Where the findings do not say it, the entry asks
-// for itself. No lock is held for longer than one entry takes.
-func (r *refresher) settleJob(j *job, f *findings, number uint64, began time.Time, token authz.ZedToken) {
+// split has each entry of a job ask for itself. The caller dispatches.
+func (r *jobs) split(j *job) {
 	for _, e := range j.entries {
-		held, known := f.of(e)
 		e.shard.mu.Lock()
-		switch {
-		case len(e.queries) == 0 || !e.isLookup() && e.resource != j.id:
-		case !known:
-			r.askAlone(e, j.id)
-		case e.isLookup():
-			r.settledByJob(e, r.c.settler.object(e, j.id, held, number, token))
-		default:
-			r.settledByJob(e, r.c.settler.check(e, authz.CheckResult{Held: held}, number, began, token))
-		}
+		r.settle(e, j.id, nil, 0, time.Time{}, "")
 		e.shard.mu.Unlock()
 	}
 }
 
-// settledByJob ends a job's part in an entry. The caller holds the shard's lock.
-func (r *refresher) settledByJob(e *entry, changed bool) {
-	if !e.isDirty() && !e.calls.running {
-		e.heard.since = time.Time{}
+// settle gives an entry its answer about an object. Where the findings do not say it, the
+// entry asks for itself. The caller holds the shard's lock.
+func (r *jobs) settle(e *entry, id string, f *findings, number uint64, began time.Time, token authz.ZedToken) {
+	held, known := f.of(e)
+	switch {
+	case len(e.queries) == 0 || !e.isLookup() && e.resource != id: // it was dropped, or is of another object
+	case !known:
+		r.askAlone(e, id)
+	case e.isLookup():
+		r.outcomes.finishJob(e, r.settler.object(e, id, held, number, token))
+	default:
+		r.outcomes.finishJob(e, r.settler.check(e, authz.CheckResult{Held: held}, number, began, token))
 	}
-	r.ended(e, changed)
 }
 
 // askAlone has an entry ask about an object for itself. The caller holds the shard's lock,
 // and dispatches.
-func (r *refresher) askAlone(e *entry, id string) {
+func (r *jobs) askAlone(e *entry, id string) {
 	if t, ok := e.heard.objects[id]; ok {
-		t.job = nil
-		e.heard.objects[id] = t
+		e.heard.askAgain(id, t.number)
 		if e.inUse() || e.calls.urgent {
-			r.enqueue(e)
+			r.scheduler.enqueue(e)
 		}
 		return
 	}
-	r.askAgain(e, ask{whole: !e.isLookup(), objects: map[string]struct{}{id: {}}})
-}
-
-// findings are the subjects that a LookupSubjects found.
-type findings struct {
-	concrete map[string]bool // by id: whether it is conditional
-	wildcard *authz.SubjectFound
-}
-
-func (f *findings) add(s authz.SubjectFound) {
-	switch {
-	case s.ID != authz.Wildcard:
-		if f.concrete == nil {
-			f.concrete = make(map[string]bool)
-		}
-		before, ok := f.concrete[s.ID]
-		f.concrete[s.ID] = s.Conditional && (before || !ok)
-	case f.wildcard == nil:
-		f.wildcard = &s
-	default: // the wildcard that excludes a subject does not matter
-		f.wildcard = &authz.SubjectFound{ID: authz.Wildcard, Conditional: true}
-	}
-}
-
-// of says whether an entry's subject holds the permission, and whether that is known:
-// what is conditional depends on the entry's own caveat context.
-func (f *findings) of(e *entry) (held, known bool) {
-	if f == nil {
-		return false, false
-	}
-	hasContext := len(e.context) > 0 || len(e.clock) > 0
-	conditional, found := f.concrete[e.subject.ID]
-	switch {
-	case found && !conditional:
-		return true, true
-	case f.wildcard == nil:
-		return false, !found || !hasContext
-	case found:
-		return false, false
-	}
-	excludedConditionally, excluded := f.wildcard.Excluded[e.subject.ID]
-	switch {
-	case excluded && !excludedConditionally:
-		return false, true
-	case excluded || f.wildcard.Conditional:
-		return false, false
-	default:
-		return true, true
-	}
+	r.rechecks.ask(e, ask{whole: !e.isLookup(), objects: map[string]struct{}{id: {}}})
 }

@@ -186,8 +186,7 @@ func (s *subscription) recallAt(ctx context.Context, f authz.Fingerprint, tokens
 			sets[i] = c.tables.of(filter.ResourceType).NewBuilder().Build()
 			continue
 		}
-		c.metrics.lookups.Inc()
-		sets[i], _, err = c.refresher.lookupSet(ctx, authz.Lookup{
+		sets[i], _, err = c.client.lookup(ctx, authz.Lookup{
 			Subject: q.Subject.ObjectRef, ResourceType: filter.ResourceType, Permission: filter.Permission,
 			Context: contextAt(q.Context, q.Clock, time.Now()), At: token,
 		})

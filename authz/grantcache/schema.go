@@ -176,7 +176,7 @@ func (s *schema) reload(ctx context.Context) error {
 				slog.String("definition", p.definition), slog.String("permission", p.name), slog.Any("cause", err))
 		}
 	}
-	s.c.refresher.answered()
+	s.c.scheduler.note(nil, time.Now())
 	s.c.watcher.touchAll()
 	return nil
 }

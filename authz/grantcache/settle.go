@@ -38,13 +38,7 @@ func (s *settler) lookup(k *call, set *authz.GrantSet, token authz.ZedToken) (ch
 		e.heard.whole = s.touches.Add(1) // there were others, which are not known any more
 	}
 	v.answers.trim(mostAnswers)
-	e.calls.covered = max(e.calls.covered, k.number)
-	for id, t := range e.heard.objects {
-		if t.number <= k.number {
-			changed = changed || t.interrupted && set.Has(id)
-			delete(e.heard.objects, id)
-		}
-	}
+	changed = slices.ContainsFunc(e.heard.cover(k.number), set.Has)
 	differs := !v.valid || !set.Equal(v.set)
 	if differs && v.valid {
 		s.changes.Inc()
@@ -70,12 +64,7 @@ func (s *settler) failure(k *call, err error) (changed bool) {
 		e.past.broken = time.Now()
 	}
 	v.valid, v.failure, v.asked = true, err, k.began
-	e.calls.covered = max(e.calls.covered, k.number)
-	for id, t := range e.heard.objects {
-		if t.number <= k.number {
-			delete(e.heard.objects, id)
-		}
-	}
+	e.heard.cover(k.number)
 	return changed
 }
 
@@ -83,10 +72,10 @@ func (s *settler) failure(k *call, err error) (changed bool) {
 // shard's lock.
 func (s *settler) check(e *entry, result authz.CheckResult, number uint64, began time.Time, token authz.ZedToken) (changed bool) {
 	v := &e.value
-	if number < e.calls.covered {
+	if number < e.heard.covered {
 		return false // a newer answer is known
 	}
-	e.calls.covered = number
+	e.heard.covered = number
 	if !result.Held {
 		e.past.broken = time.Now()
 	}
@@ -112,7 +101,7 @@ func (s *settler) object(e *entry, id string, held bool, number uint64, token au
 		delete(e.heard.objects, id)
 		changed = t.interrupted && held
 	}
-	if !newest || !v.valid || v.failure != nil || number < e.calls.covered {
+	if !newest || !v.valid || v.failure != nil || number < e.heard.covered {
 		return changed
 	}
 	v.confirmed(token, time.Now())
@@ -145,24 +134,4 @@ func (s *settler) replace(e *entry, set *authz.GrantSet) {
 	for q := range e.queries {
 		q.last.isStale = true
 	}
-}
-
-// confirmed notes the revision at which SpiceDB said what the value is. No revision is
-// named of an empty answer.
-func (v *value) confirmed(token authz.ZedToken, at time.Time) {
-	if token != "" || v.set.Len() == 0 {
-		v.token, v.tokenAt = token, at
-	}
-}
-
-// nearby are the ids of a lookup that changed lately, or are about to: what a set that was
-// composed a moment ago, here or elsewhere, may differ in.
-func (e *entry) nearby() (ids []string) {
-	for id := range e.heard.objects {
-		ids = append(ids, id)
-	}
-	for _, a := range slices.Backward(e.value.answers.list) {
-		ids = append(ids, a.id)
-	}
-	return ids
 }

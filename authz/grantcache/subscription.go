@@ -85,7 +85,7 @@ func (s *subscription) cached(fresh authz.ZedToken) (authz.Decision, error) {
 		return authz.Decision{}, errAsk
 	}
 	for _, e := range s.q.entries() {
-		if !e.isRefused(now) && (!e.value.valid || e.value.failure != nil || e.isDirty() || s.c.isExpired(e, now)) {
+		if !e.value.isRefused(now) && (!e.value.valid || e.value.failure != nil || e.heard.isDirty() || s.c.ages.isExpired(e, now)) {
 			return authz.Decision{}, errAsk
 		}
 	}
@@ -99,15 +99,15 @@ func (s *subscription) ask(ctx context.Context, anew bool) (authz.Decision, erro
 	if err != nil {
 		return authz.Decision{}, err
 	}
-	first, second := c.refresher.want(gate, anew), c.refresher.want(unrestricted, anew)
-	c.refresher.dispatch()
-	if err := c.refresher.await(ctx, gate, first); err != nil {
+	first, second := c.tickets.want(gate, anew), c.tickets.want(unrestricted, anew)
+	c.scheduler.dispatch()
+	if err := c.tickets.await(ctx, gate, first); err != nil {
 		return authz.Decision{}, fmt.Errorf("gate: %w", err)
 	}
 	if err := s.gateError(); err != nil {
 		return authz.Decision{}, err
 	}
-	if err := c.refresher.await(ctx, unrestricted, second); err != nil {
+	if err := c.tickets.await(ctx, unrestricted, second); err != nil {
 		return authz.Decision{}, fmt.Errorf("unrestricted: %w", err)
 	}
 	for {
@@ -144,11 +144,11 @@ func (s *subscription) awaitFilters(ctx context.Context, anew bool) error {
 	}
 	tickets := make([]uint64, len(filters))
 	for i, e := range filters {
-		tickets[i] = c.refresher.want(e, anew)
+		tickets[i] = c.tickets.want(e, anew)
 	}
-	c.refresher.dispatch()
+	c.scheduler.dispatch()
 	for i, e := range filters {
-		if err := c.refresher.await(ctx, e, tickets[i]); err != nil {
+		if err := c.tickets.await(ctx, e, tickets[i]); err != nil {
 			return fmt.Errorf("filter %s#%s: %w", e.permission.definition, e.permission.name, err)
 		}
 	}
@@ -225,7 +225,7 @@ func (q *query) grants(seesAll bool) authz.Grants {
 func (q *query) composedAt() time.Time {
 	at := time.Now()
 	for _, e := range q.entries() {
-		if e.isDirty() && !e.heard.since.IsZero() && !e.heard.since.After(at) {
+		if e.heard.isDirty() && !e.heard.since.IsZero() && !e.heard.since.After(at) {
 			at = e.heard.since.Add(-time.Microsecond)
 		}
 	}
@@ -245,7 +245,7 @@ func (c *Cache) tokens(q *query, seesAll bool) []authz.ZedToken {
 	tokens := make([]authz.ZedToken, len(q.filters))
 	for i, e := range q.filters {
 		v := &e.value
-		if time.Since(v.tokenAt) > tokenAge && !e.isDirty() && v.set.Len() > 0 {
+		if time.Since(v.tokenAt) > tokenAge && !e.heard.isDirty() && v.set.Len() > 0 {
 			if token, ok := c.freshness.complete(v.tokenAt); ok {
 				v.token, v.tokenAt = token, time.Now()
 			}

@@ -2,7 +2,6 @@ package grantcache
 
 import (
 	"context"
-	"math/rand/v2"
 	"time"
 )
 
@@ -40,34 +39,14 @@ func (c *Cache) sweepAt(now time.Time) {
 		}
 		for _, e := range s.entries {
 			c.losses.forgetOld(e, now)
-			if !e.isDirty() && e.inUse() && c.isDue(e, now) {
+			if !e.heard.isDirty() && e.inUse() && c.ages.isDue(e, now) {
 				e.heard.whole = c.touches.Add(1)
-				c.refresher.refresh(e)
+				c.debouncer.refresh(e)
 			}
 		}
 	})
-	c.refresher.dispatch()
+	c.scheduler.dispatch()
 	c.metrics.staleness.Set(c.freshness.age(now).Seconds())
 	c.metrics.remembered.Set(float64(c.remembered.size()) + float64(c.losses.bytes.Load()))
 	c.metrics.sets.Set(float64(c.space.sets.Load()) + float64(c.tables.size()))
-}
-
-// isDue reports whether an entry is to be looked up again though nothing says that it
-// changed: it may change with time or, without heartbeats, in silence. Not all at once.
-func (c *Cache) isDue(e *entry, now time.Time) bool {
-	age := now.Sub(e.value.asked)
-	switch {
-	case e.isVolatile():
-		return age > c.cfg.MaxStaleness/2
-	case !c.freshness.hasHeartbeat():
-		return age > c.cfg.Relookup/2+rand.N(c.cfg.Relookup/2) //nolint:gosec // spreading, not guarding
-	default:
-		return false
-	}
-}
-
-// isExpired reports whether an entry's answer is too old to be used.
-func (c *Cache) isExpired(e *entry, now time.Time) bool {
-	age := now.Sub(e.value.asked)
-	return e.isVolatile() && age > c.cfg.MaxStaleness || age > c.cfg.Relookup+c.cfg.MaxStaleness && !c.freshness.hasHeartbeat()
 }
