@@ -209,8 +209,8 @@ func TestUnusedGrantsAreDroppedAndRemembered(t *testing.T) {
 		then := decide(t, s, "[d1 d2]")
 		s.Release()
 		later(2 * time.Minute)
-		if n := kept(c); n != 0 || c.space.questions.Load() != 0 || c.space.sets.Load() != 0 {
-			t.Errorf("%d entries, %d queries and %d bytes are kept", n, c.space.questions.Load(), c.space.sets.Load())
+		if n := kept(c); n != 0 || c.questions.space.questions.Load() != 0 || c.questions.space.sets.Load() != 0 {
+			t.Errorf("%d entries, %d queries and %d bytes are kept", n, c.questions.space.questions.Load(), c.questions.space.sets.Load())
 		}
 		w.questions()
 		w.write("document:d1#viewer@user:alice", "-alice document:d1#view", "alice document:d3#view")
@@ -234,7 +234,7 @@ func TestUnusedGrantsAreDroppedAndRemembered(t *testing.T) {
 }
 
 func kept(c *Cache) (n int) {
-	c.shards.each(func(s *shard) { n += len(s.entries) })
+	c.questions.shards.each(func(s *shard) { n += len(s.entries) })
 	return n
 }
 
@@ -253,7 +253,7 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 			}
 			w.write("-" + id + "#viewer@user:alice")
 			later(20 * time.Millisecond)
-			if size := c.remembered.size() + c.losses.bytes.Load(); size > most {
+			if size := c.decider.remembered.size() + c.sweeper.upkeep.losses.bytes.Load(); size > most {
 				t.Fatalf("%d bytes are remembered", size)
 			}
 		}
@@ -332,10 +332,10 @@ func TestIDsAreForgottenWithTheSetsThatHeldThem(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		full := c.tables.size()
+		full := c.questions.space.tables.size()
 		alice.Release()
 		later(3 * time.Minute)
-		if left := c.tables.size(); left > full/100 {
+		if left := c.questions.space.tables.size(); left > full/100 {
 			t.Errorf("%d of %d bytes are left", left, full)
 		}
 		if set := d.Grants.Set(0); set.Len() != 5000 || !set.Has("d4999") {

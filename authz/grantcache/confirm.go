@@ -8,9 +8,18 @@ import (
 	"github.com/shapegate/shapegate/authz"
 )
 
-// Confirm implements authz.Subscription.
-func (s *subscription) Confirm(ctx context.Context, g authz.Grants, ids [][]string) (authz.Grants, error) {
-	q, now := &s.q.q, time.Now()
+// confirmer asks SpiceDB whether grants are still held. It changes no entry: what is not
+// held any more is touched, and asked for as after an event of the watch.
+type confirmer struct {
+	client    *client
+	tables    *tables
+	toucher   *toucher
+	scheduler *scheduler
+}
+
+// confirm is authz.Subscription's Confirm.
+func (c *confirmer) confirm(ctx context.Context, of *query, g authz.Grants, ids [][]string) (authz.Grants, error) {
+	q, now := &of.q, time.Now()
 	var checks []authz.Check
 	ask := func(resource authz.ObjectRef, permission string) {
 		checks = append(checks, authz.Check{
@@ -27,9 +36,8 @@ func (s *subscription) Confirm(ctx context.Context, g authz.Grants, ids [][]stri
 	}
 	if !g.IsEverything() {
 		ids = ids[:min(len(ids), len(q.Rule.Filters))]
-		for i, of := range ids {
-			f := q.Rule.Filters[i]
-			for _, id := range of {
+		for i, f := range q.Rule.Filters[:len(ids)] {
+			for _, id := range ids[i] {
 				ask(authz.ObjectRef{Type: f.ResourceType, ID: id}, f.Permission)
 			}
 		}
@@ -37,17 +45,17 @@ func (s *subscription) Confirm(ctx context.Context, g authz.Grants, ids [][]stri
 	if len(checks) == 0 {
 		return g, nil
 	}
-	results, _, err := s.c.client.check(ctx, checks)
+	results, _, err := c.client.check(ctx, checks)
 	if err != nil {
 		return authz.Grants{}, err
 	}
-	return s.confirmed(g, ids, results)
+	return c.confirmed(of, g, ids, results)
 }
 
-// confirmed reads the results of Confirm's checks, in the order that they were asked in.
+// confirmed reads the results of confirm's checks, in the order that they were asked in.
 // If a result may come later, there is no answer yet: all of it is Unavailable.
-func (s *subscription) confirmed(g authz.Grants, ids [][]string, results []authz.CheckResult) (authz.Grants, error) {
-	q := &s.q.q
+func (c *confirmer) confirmed(of *query, g authz.Grants, ids [][]string, results []authz.CheckResult) (authz.Grants, error) {
+	q := &of.q
 	for _, r := range results {
 		if r.Err != nil && authz.KindOf(r.Err) == authz.Unavailable {
 			return authz.Grants{}, r.Err
@@ -71,11 +79,11 @@ func (s *subscription) confirmed(g authz.Grants, ids [][]string, results []authz
 		return authz.Grants{}, nil
 	}
 	sets := make([]*authz.GrantSet, len(q.Rule.Filters))
-	for i, of := range ids {
+	for i, held := range ids {
 		var gone []string
-		table := s.c.tables.of(q.Rule.Filters[i].ResourceType)
+		table := c.tables.of(q.Rule.Filters[i].ResourceType)
 		sets[i] = authz.NewGrantSet(table, func(yield func(string) bool) {
-			for _, id := range of {
+			for _, id := range held {
 				if !next().Held {
 					gone = append(gone, id)
 				} else if !yield(id) {
@@ -83,29 +91,20 @@ func (s *subscription) confirmed(g authz.Grants, ids [][]string, results []authz
 				}
 			}
 		})
-		s.heardGone(i, gone)
+		c.touchGone(of, i, gone)
 	}
 	return authz.GrantsOf(sets...), nil
 }
 
-// heardGone has the entry of a filter asked for again about ids that SpiceDB says are not
-// held any more. The watch is about to say so too; but the ids may be given back before it
-// does, and what was not sent meanwhile has to be brought then.
-func (s *subscription) heardGone(filter int, ids []string) {
+// touchGone has the entry of a filter asked for again about ids that are not held any more.
+func (c *confirmer) touchGone(q *query, filter int, ids []string) {
 	if len(ids) == 0 {
 		return
 	}
-	gone := &scope{objects: make(map[string]change, len(ids))}
-	for _, id := range ids {
-		gone.objects[id] = change{deleted: true}
+	q.shard.mu.Lock()
+	if filter < len(q.filters) {
+		c.toucher.gone(q.filters[filter], ids)
 	}
-	number := s.c.touches.Add(1)
-	s.q.shard.mu.Lock()
-	if filter < len(s.q.filters) {
-		if e := s.q.filters[filter]; s.c.watcher.touch(e, gone, number, nil) && e.inUse() {
-			s.c.debouncer.refresh(e)
-		}
-	}
-	s.q.shard.mu.Unlock()
-	s.c.scheduler.dispatch()
+	q.shard.mu.Unlock()
+	c.scheduler.dispatch()
 }

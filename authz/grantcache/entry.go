@@ -33,38 +33,6 @@ type entry struct {
 	past  past
 }
 
-// depend returns the entry of a key, which from now on a query depends on. The caller
-// holds the shard's lock.
-func (c *Cache) depend(q *query, p *permission, resource string) *entry {
-	s := q.shard
-	key := entryKey{subject: q.q.Subject.ObjectRef, permission: p.permissionKey, resource: resource, values: q.values}
-	e, ok := s.entries[key]
-	if !ok {
-		e = &entry{
-			entryKey: key, shard: s, permission: p, context: q.q.Context, clock: q.q.Clock,
-			queries: make(map[*query]struct{}),
-			heard:   heard{whole: c.touches.Add(1), wholeAt: p.lastTouched()},
-			calls:   calls{done: make(chan struct{})},
-		}
-		s.add(e)
-		c.metrics.entries.Inc()
-	}
-	e.queries[q] = struct{}{}
-	return e
-}
-
-// undepend ends that a query depends on an entry. The caller holds the shard's lock.
-func (c *Cache) undepend(q *query, e *entry) {
-	delete(e.queries, q)
-	if len(e.queries) > 0 {
-		return
-	}
-	e.shard.remove(e)
-	c.metrics.entries.Dec()
-	c.space.sets.Add(-int64(e.value.set.Size()))
-	c.losses.drop(e)
-}
-
 // inUse reports whether a reader is subscribed to a query that depends on the entry.
 func (e *entry) inUse() bool {
 	for q := range e.queries {

@@ -48,7 +48,7 @@ func (f *failures) reportUnanswerable(p permissionKey, err error) {
 	if err == nil || authz.KindOf(err) == authz.Unavailable {
 		return
 	}
-	name := p.definition + "#" + p.name
+	name := p.String()
 	f.unanswerable.WithLabelValues(name).Inc()
 	f.report("unanswerable "+name, slog.LevelError,
 		"SpiceDB cannot evaluate a permission, which denies it: look for a cycle or more than 50 levels among its relationships, or a permission that the schema does not have",

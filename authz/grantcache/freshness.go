@@ -1,8 +1,6 @@
 package grantcache
 
 import (
-	"context"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -20,8 +18,7 @@ import (
 // silent without breaking is not noticed. That is why entries are then looked up again
 // every Config.Relookup, which is the bound.
 type freshness struct {
-	c     *Cache
-	bound time.Duration
+	bound time.Duration // on how old the proof may be, with heartbeats
 
 	mu        sync.Mutex
 	heartbeat bool
@@ -131,47 +128,4 @@ func (f *freshness) complete(after time.Time) (authz.ZedToken, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.token, f.token != "" && f.tokenAt.After(after)
-}
-
-// writeHeartbeats writes heartbeats until ctx ends, as long as the schema has the definition.
-// A write that fails, for whatever reason, is tried again: more slowly, and for ever.
-func (f *freshness) writeHeartbeats(ctx context.Context) error {
-	failures := 0
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-timer.C:
-		case <-f.c.watcher.heartbeatNow:
-		case <-ctx.Done():
-			return nil
-		}
-		// Also while there is no watch: the newest revision may be so old that SpiceDB does
-		// not let it be watched from, and a write makes a newer one.
-		if f.writeHeartbeat(ctx) {
-			failures = 0
-		} else {
-			failures++
-		}
-		timer.Reset(f.c.cfg.Heartbeat << min(failures, 3))
-	}
-}
-
-// writeHeartbeat reports false if it fails.
-func (f *freshness) writeHeartbeat(ctx context.Context) bool {
-	n, ok := f.begin(time.Now())
-	if !ok {
-		f.c.metrics.heartbeatFailing.Set(0)
-		return true
-	}
-	err := f.c.cfg.Engine.Heartbeat(ctx, f.c.process, n)
-	if err == nil || ctx.Err() != nil {
-		f.c.metrics.heartbeatFailing.Set(0)
-		return true
-	}
-	f.c.metrics.heartbeatFailing.Set(1)
-	f.c.failures.report("heartbeat "+authz.KindOf(err).String(), slog.LevelError,
-		"the heartbeat cannot be written to SpiceDB; while that lasts, every decision asks SpiceDB. If this SpiceDB cannot be written to, remove the definition shapegate_canary from its schema",
-		slog.Any("cause", err))
-	return false
 }

@@ -152,10 +152,21 @@ func (h *heard) answeredByJob(isCalling bool) {
 	}
 }
 
-// Interrupted implements authz.Subscription.
-func (s *subscription) Interrupted(since time.Time) (lost authz.Grants, ok bool) {
+// composedAt is a moment with all that was heard before it in the decision.
+func (q *query) composedAt() time.Time {
+	at := time.Now()
+	for _, e := range q.entries() {
+		if e.heard.isDirty() && !e.heard.since.IsZero() && !e.heard.since.After(at) {
+			at = e.heard.since.Add(-time.Microsecond)
+		}
+	}
+	return at
+}
+
+// interrupted returns what was lost at or after a moment, see authz.Subscription. A moment
+// that came through a handle has microseconds.
+func (q *query) interrupted(since time.Time) (lost authz.Grants, ok bool) {
 	since = since.Truncate(time.Microsecond)
-	q := s.q
 	q.shard.mu.Lock()
 	defer q.shard.mu.Unlock()
 	for _, e := range []*entry{q.gate, q.unrestricted} {

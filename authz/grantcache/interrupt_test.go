@@ -95,7 +95,7 @@ func TestADecisionKnowsWhatWasHeardBeforeIt(t *testing.T) {
 		later(10 * time.Millisecond)
 		q := s.(*subscription).q
 		q.shard.mu.Lock()
-		between, err := s.(*subscription).compose()
+		between, err := s.(*subscription).decider.compose(q)
 		q.shard.mu.Unlock()
 		if err != nil {
 			t.Fatal(err)
@@ -208,7 +208,7 @@ func TestOldInterruptionsLeaveRoomForNewOnes(t *testing.T) {
 		decide(t, bob, "[d1 kept]")
 		w.write("-document:d1#viewer@user:alice")
 		later(time.Second)
-		c.losses.most = c.losses.bytes.Load()
+		c.sweeper.upkeep.losses.most = c.sweeper.upkeep.losses.bytes.Load()
 		later(tokenAge)
 		if lost, ok := alice.Interrupted(time.Now().Add(-tokenAge - time.Second)); !ok || describe(alice, lost) != "[d1]" {
 			t.Errorf("what may be asked about is forgotten: %s, %v", describe(alice, lost), ok)

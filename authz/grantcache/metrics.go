@@ -1,13 +1,14 @@
 package grantcache
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // metrics are what the cache counts. They name no subject and no id.
 type metrics struct {
 	entries          prometheus.Gauge
-	sets             prometheus.Gauge
-	remembered       prometheus.Gauge
-	staleness        prometheus.Gauge
 	heartbeatFailing prometheus.Gauge
 	lookups          prometheus.Counter
 	subjectLookups   prometheus.Counter
@@ -18,18 +19,15 @@ type metrics struct {
 	unanswerable     *prometheus.CounterVec
 }
 
-func newMetrics(r prometheus.Registerer, isCurrent func() bool) (*metrics, error) {
+func newMetrics() *metrics {
 	gauge := func(name, help string) prometheus.Gauge {
 		return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
 	}
 	counter := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
-	m := &metrics{
+	return &metrics{
 		entries:          gauge("shapegate_grant_cache_entries", "Cached lookups and checks that are kept current."),
-		sets:             gauge("shapegate_grant_cache_bytes", "Current grant sets and the ids in them, in bytes, about."),
-		remembered:       gauge("shapegate_remembered_bytes", "What is remembered of earlier grants, in bytes, about."),
-		staleness:        gauge("shapegate_watch_age_seconds", "How long ago the last heartbeat that came back was written; 0 without the heartbeat definition."),
 		heartbeatFailing: gauge("shapegate_heartbeat_failing", "1 while the heartbeat cannot be written to SpiceDB."),
 		lookups:          counter("shapegate_lookups_total", "LookupResources calls."),
 		subjectLookups:   counter("shapegate_subject_lookups_total", "LookupSubjects calls, each for one object that changed for many."),
@@ -41,25 +39,42 @@ func newMetrics(r prometheus.Registerer, isCurrent func() bool) (*metrics, error
 			Name: "shapegate_unanswerable_total", Help: "Answers that SpiceDB could not evaluate: a cycle, too many levels, not in the schema.",
 		}, []string{"permission"}),
 	}
+}
+
+// state is what the cache is like at a moment: gauges that are read when they are asked for.
+type state struct {
+	freshness  *freshness
+	space      *space
+	remembered *remembered
+	losses     *losses
+}
+
+// register exports the metrics. Without a registerer nothing is exported.
+func (m *metrics) register(r prometheus.Registerer, s state) error {
 	if r == nil {
-		return m, nil
+		return nil
 	}
-	current := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "shapegate_watch_current",
-		Help: "1 while the watch is shown to be current, and 0 while every decision is asked for anew.",
-	}, func() float64 {
-		if isCurrent() {
-			return 1
-		}
-		return 0
-	})
+	gauge := func(name, help string, value func() float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
+	}
 	for _, c := range []prometheus.Collector{
-		current, m.entries, m.sets, m.remembered, m.staleness, m.heartbeatFailing, m.lookups, m.subjectLookups,
-		m.checks, m.changes, m.watchStarts, m.watchBreaks, m.unanswerable,
+		gauge("shapegate_watch_current", "1 while the watch is shown to be current, and 0 while every decision is asked for anew.", func() float64 {
+			if s.freshness.isCurrent(time.Now()) {
+				return 1
+			}
+			return 0
+		}),
+		gauge("shapegate_watch_age_seconds", "How long ago the last heartbeat that came back was written; 0 without the heartbeat definition.",
+			func() float64 { return s.freshness.age(time.Now()).Seconds() }),
+		gauge("shapegate_grant_cache_bytes", "Current grant sets and the ids in them, in bytes, about.",
+			func() float64 { return float64(s.space.size()) }),
+		gauge("shapegate_remembered_bytes", "What is remembered of earlier grants, in bytes, about.",
+			func() float64 { return float64(s.remembered.size() + s.losses.bytes.Load()) }),
+		m.entries, m.heartbeatFailing, m.lookups, m.subjectLookups, m.checks, m.changes, m.watchStarts, m.watchBreaks, m.unanswerable,
 	} {
 		if err := r.Register(c); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return m, nil
+	return nil
 }

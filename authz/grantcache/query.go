@@ -1,8 +1,7 @@
 package grantcache
 
 import (
-	"context"
-	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -16,7 +15,7 @@ type query struct {
 	q      authz.Question
 	key    string
 	values string // the question's caveat context, see contextKey
-	shard  *shard
+	shard  *shard // of its subject
 
 	gate, unrestricted *entry
 	filters            []*entry // nil until they had to be asked for
@@ -25,7 +24,7 @@ type query struct {
 	idle    time.Time // since when there is no reader
 	changed chan struct{}
 	last    composed
-	fresh   [4]authz.ZedToken // some tokens that the entries are as fresh as
+	fresh   freshTokens
 }
 
 // composed is the last decision, as long as the entries are as they were.
@@ -33,39 +32,6 @@ type composed struct {
 	grants      authz.Grants
 	fingerprint authz.Fingerprint
 	isStale     bool
-}
-
-var errFull = errors.New("too many questions, or too much memory in grant sets, at the same time")
-
-// Subscribe returns a subscription to a question. It asks SpiceDB nothing yet. Errors are
-// Invalid: a subject that SpiceDB would not accept, a rule that guards nothing; and
-// Unavailable where too many questions are kept. The caller releases the subscription.
-func (c *Cache) Subscribe(question authz.Question) (authz.Subscription, error) {
-	if err := question.Validate(); err != nil {
-		return nil, err
-	}
-	values, err := contextKey(question.Context, question.Clock)
-	if err != nil {
-		return nil, authz.E(authz.Invalid, "caveat context", err)
-	}
-	key := queryKey(&question, values)
-	s := c.shards.of(question.Subject.ObjectRef)
-	if c.space.isFull() {
-		c.dropIdle(0)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	q, ok := s.queries[key]
-	if !ok {
-		if c.space.isFull() {
-			return nil, authz.E(authz.Unavailable, "subscribe", errFull)
-		}
-		q = &query{q: question, key: key, values: values, shard: s, changed: make(chan struct{}), last: composed{isStale: true}}
-		s.queries[key] = q
-		c.space.questions.Add(1)
-	}
-	q.readers++
-	return &subscription{c: c, q: q}, nil
 }
 
 // queryKey spells a question so that equal questions, and no others, are spelled alike.
@@ -83,6 +49,18 @@ func queryKey(q *authz.Question, values string) string {
 		key += "\x00" + f.ResourceType + "#" + f.Permission
 	}
 	return key + "\x00\x00" + q.Rule.Label
+}
+
+// freshTokens are some tokens whose revisions the entries have seen, the newest first.
+type freshTokens [4]authz.ZedToken
+
+func (f *freshTokens) has(t authz.ZedToken) bool { return t == "" || slices.Contains(f[:], t) }
+
+func (f *freshTokens) add(t authz.ZedToken) {
+	if !f.has(t) {
+		copy(f[1:], f[:])
+		f[0] = t
+	}
 }
 
 // notify wakes the readers. The caller holds the shard's lock.
@@ -103,90 +81,96 @@ func (q *query) entries() []*entry {
 	return all
 }
 
-// isAsFreshAs reports whether the entries have seen what a token's revision has. The
-// caller holds the shard's lock.
-func (q *query) isAsFreshAs(t authz.ZedToken) bool {
-	return t == "" || slices.Contains(q.fresh[:], t)
+// seesAll reports whether no filter has to be asked: there is none, or the subject is
+// unrestricted. The caller holds the shard's lock.
+func (q *query) seesAll() bool {
+	return len(q.q.Rule.Filters) == 0 || q.unrestricted != nil && q.unrestricted.value.held
 }
 
-func (q *query) becameAsFreshAs(t authz.ZedToken) {
-	if !q.isAsFreshAs(t) {
-		copy(q.fresh[1:], q.fresh[:])
-		q.fresh[0] = t
+// gateError is the error of a gate that does not hold, nil if it holds. The caller holds
+// the shard's lock.
+func (q *query) gateError() error {
+	switch gate := q.gate; {
+	case q.q.Rule.Gate == nil || gate != nil && gate.value.held:
+		return nil
+	case gate != nil && gate.value.failure != nil:
+		return fmt.Errorf("gate: %w", gate.value.failure)
+	default:
+		r := q.q.Rule.Gate
+		return authz.E(authz.Denied, "gate", fmt.Errorf("%s does not have %s on %s", q.q.Subject, r.Permission, r.Resource))
 	}
 }
 
-// checkEntries returns the entries of the gate and of unrestricted, either of which may
-// be nil.
-func (c *Cache) checkEntries(ctx context.Context, q *query) (gate, unrestricted *entry, err error) {
-	if gate, err = c.checkEntry(ctx, q, q.q.Rule.Gate, &q.gate); err != nil {
-		return nil, nil, err
+// error is that of a decision which the entries do not permit, nil if they do. It is errAsk
+// if an entry that is needed has no answer. The caller holds the shard's lock.
+func (q *query) error() error {
+	if q.gate == nil && q.q.Rule.Gate != nil {
+		return errAsk
 	}
-	// Without a filter the gate is all that is asked: it lets every row be seen.
-	if len(q.q.Rule.Filters) == 0 {
-		return gate, nil, nil
+	if err := q.gateError(); err != nil || q.seesAll() {
+		return err
 	}
-	unrestricted, err = c.checkEntry(ctx, q, q.q.Rule.Unrestricted, &q.unrestricted)
-	if err != nil && authz.KindOf(err) == authz.Unanswerable {
-		return gate, nil, nil // a permission that does not exist makes no subject unrestricted
-	}
-	return gate, unrestricted, err
-}
-
-func (c *Cache) checkEntry(ctx context.Context, q *query, r *authz.Requirement, slot **entry) (*entry, error) {
-	if r == nil {
-		return nil, nil //nolint:nilnil // nothing is required, so there is no entry
-	}
-	p, err := c.schema.permissionOf(ctx, permissionKey{r.Resource.Type, r.Permission})
-	if err != nil {
-		return nil, err
-	}
-	q.shard.mu.Lock()
-	defer q.shard.mu.Unlock()
-	if *slot == nil {
-		*slot = c.depend(q, p, r.Resource.ID)
-	}
-	return *slot, nil
-}
-
-// filterEntries returns the entries of the filters. Filters that differ in nothing that
-// SpiceDB knows of (a shape may compare two columns with the same permission) share one.
-func (c *Cache) filterEntries(ctx context.Context, q *query) ([]*entry, error) {
-	permissions := make([]*permission, len(q.q.Rule.Filters))
-	for i, f := range q.q.Rule.Filters {
-		var err error
-		if permissions[i], err = c.schema.permissionOf(ctx, permissionKey{f.ResourceType, f.Permission}); err != nil {
-			return nil, err
-		}
-	}
-	q.shard.mu.Lock()
-	defer q.shard.mu.Unlock()
 	if q.filters == nil {
-		q.filters = make([]*entry, len(permissions))
-		for i, p := range permissions {
-			q.filters[i] = c.depend(q, p, "")
+		return errAsk
+	}
+	for _, e := range q.filters {
+		if e.value.failure != nil {
+			return fmt.Errorf("filter %s: %w", e.permission, e.value.failure)
+		}
+		if !e.value.valid {
+			return errAsk
 		}
 	}
-	return q.filters, nil
+	return nil
 }
 
-// dropIdle ends the queries that have had no reader for a time.
-func (c *Cache) dropIdle(idle time.Duration) {
-	now := time.Now()
-	c.shards.each(func(s *shard) {
-		for _, q := range s.queries {
-			if q.readers == 0 && now.Sub(q.idle) >= idle {
-				c.drop(q)
+// grants are those that the entries say. The caller holds the shard's lock.
+func (q *query) grants(seesAll bool) authz.Grants {
+	if seesAll {
+		return authz.Everything()
+	}
+	sets := make([]*authz.GrantSet, len(q.filters))
+	for i, e := range q.filters {
+		sets[i] = e.value.set
+	}
+	return authz.GrantsOf(sets...)
+}
+
+// today returns the grants as they are cached, if they are.
+func (q *query) today() []authz.Grants {
+	q.shard.mu.Lock()
+	defer q.shard.mu.Unlock()
+	if len(q.filters) == 0 || slices.ContainsFunc(q.filters, func(e *entry) bool { return e.value.set == nil }) {
+		return nil
+	}
+	return []authz.Grants{q.grants(false)}
+}
+
+// nearby are the ids that changed lately, the newest first.
+func (q *query) nearby() (ids []authz.NearID) {
+	q.shard.mu.Lock()
+	defer q.shard.mu.Unlock()
+	for i, e := range q.filters {
+		for _, id := range e.nearby() {
+			ids = append(ids, authz.NearID{Filter: i, ID: id})
+		}
+	}
+	return ids
+}
+
+// differing are the ids in which grants differ from those of today, if they are few.
+func (q *query) differing(g authz.Grants) (ids []authz.NearID) {
+	for _, today := range q.today() {
+		for _, d := range []authz.Grants{today.Minus(g), g.Minus(today)} {
+			for i := range q.q.Rule.Filters {
+				if d.Set(i).Len() > authz.MostNear {
+					continue
+				}
+				for id := range d.Set(i).All() {
+					ids = append(ids, authz.NearID{Filter: i, ID: id})
+				}
 			}
 		}
-	})
-}
-
-// drop ends a query that has no reader. The caller holds the shard's lock.
-func (c *Cache) drop(q *query) {
-	delete(q.shard.queries, q.key)
-	c.space.questions.Add(-1)
-	for _, e := range q.entries() {
-		c.undepend(q, e)
 	}
+	return ids[:min(len(ids), authz.MostNear)]
 }

@@ -3,53 +3,34 @@ package grantcache
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/shapegate/shapegate/authz"
 )
 
-type permissionKey struct{ definition, name string }
-
-// permission is what is known of one permission that is asked about. Its dependencies
-// change with the schema.
-type permission struct {
-	permissionKey
-	deps    atomic.Pointer[authz.Dependencies]
-	touched atomic.Int64  // when the watch last brought a change that may concern it, in ns
-	entries atomic.Int64  // how many there are
-	loading chan struct{} // closed when the first load has ended
-	err     error         // of the first load
-	failed  time.Time     // when it ended with err
-
-	flushing atomic.Bool // a flush of the refresher is due
-}
-
-func (p *permission) dependencies() *authz.Dependencies { return p.deps.Load() }
-
-func (p *permission) lastTouched() time.Time { return time.Unix(0, p.touched.Load()) }
-
-// recurses reports whether one object's permission may rest on the relationships of
-// another object of its type.
-func (p *permission) recurses() bool { return p.dependencies().Subjects[p.definition] }
-
 // schema is which permissions are asked about, and which relations they rest on.
 type schema struct {
-	c           *Cache
+	engine   authz.Engine
+	tasks    *tasks
+	failures *failures
+
 	mu          sync.RWMutex
 	permissions map[permissionKey]*permission
 	relations   map[authz.Relation][]*permission
-	unknown     map[*permission]bool // what they rest on is not known: on everything
+	unknown     map[*permission]struct{} // what they rest on is not known: on everything
 	generation  uint64
 }
 
-func (s *schema) init(c *Cache) {
-	s.c = c
-	s.permissions = make(map[permissionKey]*permission)
-	s.relations = make(map[authz.Relation][]*permission)
-	s.unknown = make(map[*permission]bool)
+func newSchema(engine authz.Engine, tasks *tasks, failures *failures) *schema {
+	return &schema{
+		engine: engine, tasks: tasks, failures: failures,
+		permissions: make(map[permissionKey]*permission),
+		relations:   make(map[authz.Relation][]*permission),
+		unknown:     make(map[*permission]struct{}),
+	}
 }
 
 // permissionOf returns a permission, with what it rests on. It asks SpiceDB for that
@@ -63,7 +44,7 @@ func (s *schema) permissionOf(ctx context.Context, key permissionKey) (*permissi
 		if p = s.permissions[key]; p == nil {
 			p = &permission{permissionKey: key, loading: make(chan struct{})}
 			p.deps.Store(&authz.Dependencies{})
-			if !s.c.tasks.start(func() { s.load(p) }) {
+			if !s.tasks.start(func() { s.load(p) }) {
 				s.mu.Unlock()
 				return nil, authz.E(authz.Unavailable, "decide", errClosed)
 			}
@@ -99,10 +80,10 @@ func (s *schema) load(p *permission) {
 		s.mu.RLock()
 		generation := s.generation
 		s.mu.RUnlock()
-		deps, err := s.c.cfg.Engine.Dependencies(s.c.tasks.ctx, p.definition, p.name)
+		deps, err := s.engine.Dependencies(s.tasks.ctx, p.definition, p.name)
 		if err != nil {
 			p.err, p.failed = err, time.Now()
-			s.c.failures.reportUnanswerable(p.permissionKey, err)
+			s.failures.reportUnanswerable(p.permissionKey, err)
 			return
 		}
 		s.mu.Lock()
@@ -140,57 +121,53 @@ func (s *schema) schemaChanged() {
 	}
 }
 
-func (p *permission) isLoaded() bool {
-	select {
-	case <-p.loading:
-		return true
-	default:
-		return false
-	}
-}
-
-// reload asks anew what every permission rests on, and touches every entry. A permission
+// reload asks anew what every permission rests on. A permission
 // of which that is not said, because the schema does not have it any more or for another
 // reason that will not pass, counts as resting on everything. The error is Unavailable.
 func (s *schema) reload(ctx context.Context) error {
-	s.mu.RLock()
-	all := make([]*permission, 0, len(s.permissions))
-	for _, p := range s.permissions {
-		if p.isLoaded() && p.err == nil {
-			all = append(all, p)
+	for _, p := range s.all() {
+		if !p.isLoaded() || p.err != nil {
+			continue
 		}
-	}
-	s.mu.RUnlock()
-	for _, p := range all {
-		deps, err := s.c.cfg.Engine.Dependencies(ctx, p.definition, p.name)
+		deps, err := s.engine.Dependencies(ctx, p.definition, p.name)
 		if err != nil && authz.KindOf(err) != authz.Unanswerable && authz.KindOf(err) != authz.Internal {
 			return err
 		}
 		s.mu.Lock()
 		s.rest(p, deps)
-		s.unknown[p] = err != nil
+		if err != nil {
+			s.unknown[p] = struct{}{}
+		}
 		s.mu.Unlock()
 		if err != nil {
-			s.c.failures.report("dependencies of "+p.definition+"#"+p.name, slog.LevelWarn,
+			s.failures.report("dependencies of "+p.String(), slog.LevelWarn,
 				"SpiceDB does not say what a permission rests on: every change counts as one of it",
 				slog.String("definition", p.definition), slog.String("permission", p.name), slog.Any("cause", err))
 		}
 	}
-	s.c.scheduler.note(nil, time.Now())
-	s.c.watcher.touchAll()
 	return nil
 }
 
-// restingOn calls do with the permissions that a relationship may change.
-func (s *schema) restingOn(u *authz.RelationshipUpdate, do func(p *permission, isKnown bool)) {
+// plan says whom the updates of one event may concern.
+func (s *schema) plan(updates []authz.RelationshipUpdate) plan {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	for p, unknown := range s.unknown {
-		if unknown {
-			do(p, false)
+	pl := make(plan)
+	for i := range updates {
+		u := &updates[i]
+		for p := range s.unknown {
+			pl.of(p).everyone.whole = true
+		}
+		for _, p := range s.relations[authz.Relation{Definition: u.Resource.Type, Name: u.Relation}] {
+			pl.of(p).add(p, u)
 		}
 	}
-	for _, p := range s.relations[authz.Relation{Definition: u.Resource.Type, Name: u.Relation}] {
-		do(p, true)
-	}
+	return pl
+}
+
+// all returns every permission, also those that are being loaded.
+func (s *schema) all() []*permission {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.Collect(maps.Values(s.permissions))
 }

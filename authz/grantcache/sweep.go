@@ -2,51 +2,67 @@ package grantcache
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 )
 
-// sweep does what is due with time, until ctx ends.
-func (c *Cache) sweep(ctx context.Context) error {
-	every := max(min(c.cfg.MaxStaleness, c.cfg.Idle)/5, 10*time.Millisecond)
-	tick := time.NewTicker(every)
+// sweeper does what is due with time.
+type sweeper struct {
+	idle      time.Duration // after which a question without a reader ends
+	questions *questions
+	forced    *forced
+	collector *collector
+	watcher   *watcher
+	upkeep    *upkeep
+}
+
+// run sweeps until ctx ends.
+func (s *sweeper) run(ctx context.Context) error {
+	bound := s.watcher.freshness.bound
+	tick := time.NewTicker(max(min(bound, s.idle)/5, 10*time.Millisecond))
 	defer tick.Stop()
-	collect := time.NewTicker(c.cfg.Idle)
+	collect := time.NewTicker(s.idle)
 	defer collect.Stop()
 	for {
 		select {
 		case now := <-tick.C:
-			c.sweepAt(now)
+			s.questions.dropIdle(s.idle)
+			s.forced.sweep(now)
+			s.upkeep.sweep(now, s.watcher.checkProof(now))
 		case <-collect.C:
-			c.collector.collect()
+			s.collector.collect()
 		case <-ctx.Done():
 			return nil
 		}
 	}
 }
 
-func (c *Cache) sweepAt(now time.Time) {
-	c.dropIdle(c.cfg.Idle)
-	c.recalls.sweep(now)
-	lost, just := c.freshness.justLost(now)
-	if lost {
-		c.watcher.cutSilent(now, c.cfg.MaxStaleness)
-	}
-	c.shards.each(func(s *shard) {
-		if just { // readers decide anew, by asking SpiceDB
+// upkeep goes through all entries now and then. It forgets old losses, and has those in use
+// asked for again that may change though nothing says so.
+type upkeep struct {
+	shards    *shards
+	touches   *atomic.Uint64
+	losses    *losses
+	ages      *ages
+	debouncer *debouncer
+	scheduler *scheduler
+}
+
+// sweep goes through all entries. With wake, readers decide anew, by asking SpiceDB.
+func (u *upkeep) sweep(now time.Time, wake bool) {
+	u.shards.each(func(s *shard) {
+		if wake {
 			for _, q := range s.queries {
 				q.notify()
 			}
 		}
 		for _, e := range s.entries {
-			c.losses.forgetOld(e, now)
-			if !e.heard.isDirty() && e.inUse() && c.ages.isDue(e, now) {
-				e.heard.whole = c.touches.Add(1)
-				c.debouncer.refresh(e)
+			u.losses.forgetOld(e, now)
+			if !e.heard.isDirty() && e.inUse() && u.ages.isDue(e, now) {
+				e.heard.whole = u.touches.Add(1)
+				u.debouncer.refresh(e)
 			}
 		}
 	})
-	c.scheduler.dispatch()
-	c.metrics.staleness.Set(c.freshness.age(now).Seconds())
-	c.metrics.remembered.Set(float64(c.remembered.size()) + float64(c.losses.bytes.Load()))
-	c.metrics.sets.Set(float64(c.space.sets.Load()) + float64(c.tables.size()))
+	u.scheduler.dispatch()
 }

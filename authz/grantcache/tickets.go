@@ -18,13 +18,21 @@ type tickets struct {
 	scheduler *scheduler
 }
 
-// want draws a ticket for an entry's answer: as it is cached, or is about to be, if that
-// may be used; if not, or if anew, for one that is asked for from now on. A nil entry has
-// none. The caller dispatches.
-func (t *tickets) want(e *entry, anew bool) uint64 {
-	if e == nil {
-		return 0
+// want draws tickets for entries' answers: as they are cached, or are about to be, if that
+// may be used; if not, or if anew, for ones that are asked for from now on. A nil entry has
+// none.
+func (t *tickets) want(anew bool, entries ...*entry) []uint64 {
+	drawn := make([]uint64, len(entries))
+	for i, e := range entries {
+		if e != nil {
+			drawn[i] = t.draw(e, anew)
+		}
 	}
+	t.scheduler.dispatch()
+	return drawn
+}
+
+func (t *tickets) draw(e *entry, anew bool) uint64 {
 	now := time.Now()
 	isCurrent := t.freshness.isCurrent(now)
 	e.shard.mu.Lock()

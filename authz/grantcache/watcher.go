@@ -5,63 +5,26 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
-	"sync"
 	"time"
 
 	"github.com/shapegate/shapegate/authz"
 )
 
-// watcher is how far the watch has come.
+// watcher reads one Watch stream after the other, and takes in what they bring. A revision
+// becomes one to resume from only after everything that is kept was touched at a revision
+// before it.
 type watcher struct {
-	c  *Cache
-	mu sync.Mutex
-
-	// newest is the revision of the last event that was taken in. resume is one that was
-	// surely brought in full, to watch from again: a revision may come in several events.
-	// Neither is good to ask at, see authz.WatchEvent. resume is empty until everything
-	// that is kept was touched at a revision before it.
-	newest, resume authz.ZedToken
-
-	watching bool                    // a stream was asked for, and has not broken
-	opened   time.Time               // when it was asked for
-	cut      context.CancelCauseFunc // breaks it
-
-	heartbeatNow chan struct{} // a heartbeat is due now
-}
-
-func (w *watcher) resumeFrom() authz.ZedToken {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.resume
-}
-
-func (w *watcher) setResume(at authz.ZedToken) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.newest, w.resume = at, at
-}
-
-// took notes that an event was taken in.
-func (w *watcher) took(e *authz.WatchEvent) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if e.Through != w.newest {
-		w.resume, w.newest = w.newest, e.Through
-	}
-	if e.Checkpoint {
-		w.resume = e.Through
-	}
-}
-
-var errSilent = errors.New("no heartbeat comes back")
-
-// cutSilent breaks a stream that has been silent for too long: there may be a better one.
-func (w *watcher) cutSilent(now time.Time, bound time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.watching && now.Sub(w.opened) > bound {
-		w.cut(authz.E(authz.Unavailable, "watch", errSilent))
-	}
+	process    string // whose heartbeats count
+	engine     authz.Engine
+	schema     *schema
+	freshness  *freshness
+	heartbeats *heartbeats
+	toucher    *toucher
+	scheduler  *scheduler
+	metrics    *metrics
+	failures   *failures
+	position   position
+	stream     stream
 }
 
 const (
@@ -69,9 +32,9 @@ const (
 	lastPause  = 2 * time.Second
 )
 
-// watch follows SpiceDB until ctx ends. A stream that breaks is resumed where it was;
+// run follows SpiceDB until ctx ends. A stream that breaks is resumed where it was;
 // where that cannot be, everything that is kept is asked for again.
-func (w *watcher) watch(ctx context.Context) error {
+func (w *watcher) run(ctx context.Context) error {
 	pause := firstPause
 	for ctx.Err() == nil {
 		heard, err := w.watchOnce(ctx)
@@ -95,7 +58,7 @@ func (w *watcher) watch(ctx context.Context) error {
 
 // watchOnce follows one stream, and says whether it brought anything.
 func (w *watcher) watchOnce(ctx context.Context) (heard bool, err error) {
-	from := w.resumeFrom()
+	from := w.position.resume
 	if from == "" {
 		if from, err = w.startAnew(ctx); err != nil {
 			return false, err
@@ -105,7 +68,7 @@ func (w *watcher) watchOnce(ctx context.Context) (heard bool, err error) {
 	defer cancel(nil)
 	w.begun(cancel)
 	failed := false
-	err = w.c.cfg.Engine.Watch(ctx, from, func(e authz.WatchEvent) {
+	err = w.engine.Watch(ctx, from, func(e authz.WatchEvent) {
 		if failed {
 			return // it comes again, after what could not be taken in
 		}
@@ -125,50 +88,63 @@ func (w *watcher) watchOnce(ctx context.Context) (heard bool, err error) {
 // touched is that revision a place to resume from: until then the next attempt begins
 // anew as well.
 func (w *watcher) startAnew(ctx context.Context) (authz.ZedToken, error) {
-	at, heartbeat, err := w.c.cfg.Engine.Head(ctx)
+	at, heartbeat, err := w.engine.Head(ctx)
 	if err != nil {
 		return "", err
 	}
-	w.c.metrics.watchStarts.Inc()
-	w.c.schema.schemaChanged()
-	w.c.freshness.setHeartbeat(heartbeat)
-	if err := w.c.schema.reload(ctx); err != nil {
+	w.metrics.watchStarts.Inc()
+	w.schema.schemaChanged()
+	if err := w.readSchema(ctx, heartbeat); err != nil {
 		return "", err
 	}
-	w.setResume(at)
+	w.position = position{newest: at, resume: at}
 	return at, nil
 }
 
+// readSchema asks anew what permissions rest on, and touches everything.
+func (w *watcher) readSchema(ctx context.Context, heartbeat bool) error {
+	w.freshness.setHeartbeat(heartbeat)
+	if err := w.schema.reload(ctx); err != nil {
+		return err
+	}
+	w.scheduler.note(nil, time.Now())
+	w.toucher.all(w.schema.all())
+	return nil
+}
+
 // begun notes that a stream is asked for.
-func (w *watcher) begun(cut context.CancelCauseFunc) {
-	if was := w.c.freshness.setOpen(true); !was && !w.c.freshness.hasHeartbeat() {
+func (w *watcher) begun(cancel context.CancelCauseFunc) {
+	if was := w.freshness.setOpen(true); !was && !w.freshness.hasHeartbeat() {
 		// What was missed comes with the stream, but nothing says when it has come.
-		w.touchAll()
+		w.toucher.all(w.schema.all())
 	}
-	w.mu.Lock()
-	w.watching, w.opened, w.cut = true, time.Now(), cut
-	w.mu.Unlock()
-	select {
-	case w.heartbeatNow <- struct{}{}:
-	default:
-	}
+	w.stream.open(cancel)
+	w.heartbeats.hurry()
 }
 
 // broken notes that the stream has ended.
 func (w *watcher) broken(err error) {
-	w.c.freshness.setOpen(false)
-	w.mu.Lock()
-	w.watching = false
+	w.freshness.setOpen(false)
+	w.stream.close()
 	if errors.Is(err, authz.ErrRevisionGone) {
-		w.resume = ""
+		w.position.resume = ""
 	}
-	w.mu.Unlock()
-	w.c.metrics.watchBreaks.Inc()
+	w.metrics.watchBreaks.Inc()
 	level := slog.LevelWarn
 	if authz.KindOf(err) != authz.Unavailable {
 		level = slog.LevelError
 	}
-	w.c.failures.report("watch "+authz.KindOf(err).String(), level, "the watch of SpiceDB broke; it is resumed", slog.Any("cause", err))
+	w.failures.report("watch "+authz.KindOf(err).String(), level, "the watch of SpiceDB broke; it is resumed", slog.Any("cause", err))
+}
+
+// checkProof breaks a stream that is not proven current any more, and reports, once, that
+// it is not.
+func (w *watcher) checkProof(now time.Time) (justLost bool) {
+	lost, just := w.freshness.justLost(now)
+	if lost {
+		w.stream.cutSilent(now, w.freshness.bound)
+	}
+	return just
 }
 
 // takeIn takes in one event. An error ends the stream, and the event comes again.
@@ -176,22 +152,21 @@ func (w *watcher) takeIn(ctx context.Context, e *authz.WatchEvent) error {
 	if e.SchemaChanged {
 		// Until it is known what permissions rest on now, it is not known what an event
 		// concerns: the stream waits. Whatever is asked from now on is asked again.
-		w.c.schema.schemaChanged()
-		_, heartbeat, err := w.c.cfg.Engine.Head(ctx)
+		w.schema.schemaChanged()
+		_, heartbeat, err := w.engine.Head(ctx)
 		if err != nil {
 			return err
 		}
-		w.c.freshness.setHeartbeat(heartbeat)
-		if err := w.c.schema.reload(ctx); err != nil {
+		if err := w.readSchema(ctx, heartbeat); err != nil {
 			return err
 		}
 	}
 	if len(e.Updates) > 0 {
-		w.takeUpdates(e.Updates)
+		w.toucher.take(w.schema.plan(e.Updates))
 	}
-	w.took(e)
-	if n, ok := e.Heartbeats[w.c.process]; ok {
-		w.c.freshness.returned(n, e.Through)
+	w.position.took(e)
+	if n, ok := e.Heartbeats[w.process]; ok {
+		w.freshness.returned(n, e.Through)
 	}
 	return nil
 }

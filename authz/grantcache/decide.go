@@ -1,0 +1,170 @@
+package grantcache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/shapegate/shapegate/authz"
+)
+
+// decider decides questions: from entries as they are, as far as the watch is proven to be
+// current, and otherwise by having SpiceDB asked. Without an answer of every entry that is
+// needed there is no decision.
+type decider struct {
+	key        authz.FingerprintKey
+	engine     authz.Engine
+	freshness  *freshness
+	ages       *ages
+	entries    *entries
+	tickets    *tickets
+	forced     *forced
+	remembered *remembered
+}
+
+// errAsk says that SpiceDB has to be asked.
+var errAsk = errors.New("not cached")
+
+// decide is authz.Subscription's Decide.
+//
+// A lookup may cost a thousand times as much as a check, so none starts before the
+// checks have shown that it is needed.
+func (d *decider) decide(ctx context.Context, q *query, consistency authz.Consistency, fresh authz.ZedToken) (authz.Decision, error) {
+	if consistency == authz.Bounded {
+		if decision, err := d.cached(q, fresh); !errors.Is(err, errAsk) {
+			return decision, err
+		}
+	}
+	q.shard.mu.Lock()
+	isFresh := q.fresh.has(fresh)
+	q.shard.mu.Unlock()
+	if isFresh {
+		return d.ask(ctx, q, consistency == authz.Strict)
+	}
+	done, err := d.forced.admit(ctx, q.q.Subject.ObjectRef)
+	if err != nil {
+		return authz.Decision{}, err
+	}
+	defer done()
+	if err := d.engine.Reach(ctx, fresh); err != nil {
+		return authz.Decision{}, err
+	}
+	decision, err := d.ask(ctx, q, true)
+	if err == nil {
+		q.shard.mu.Lock()
+		q.fresh.add(fresh)
+		q.shard.mu.Unlock()
+	}
+	return decision, err
+}
+
+// cached answers from entries as they are; errAsk if some have to be asked for. Freshness
+// is looked at first: what the watch hears afterwards only makes the answer newer.
+func (d *decider) cached(q *query, fresh authz.ZedToken) (authz.Decision, error) {
+	now := time.Now()
+	isCurrent := d.freshness.isCurrent(now)
+	q.shard.mu.Lock()
+	defer q.shard.mu.Unlock()
+	if !isCurrent || !q.fresh.has(fresh) {
+		return authz.Decision{}, errAsk
+	}
+	for _, e := range q.entries() {
+		v := &e.value
+		if !v.isRefused(now) && (!v.valid || v.failure != nil || e.heard.isDirty() || d.ages.isExpired(e, now)) {
+			return authz.Decision{}, errAsk
+		}
+	}
+	return d.compose(q)
+}
+
+// ask answers by asking SpiceDB for what is not cached: with anew, for everything.
+func (d *decider) ask(ctx context.Context, q *query, anew bool) (authz.Decision, error) {
+	gate, unrestricted, err := d.entries.checks(ctx, q)
+	if err != nil {
+		return authz.Decision{}, err
+	}
+	tickets := d.tickets.want(anew, gate, unrestricted)
+	if err := d.tickets.await(ctx, gate, tickets[0]); err != nil {
+		return authz.Decision{}, fmt.Errorf("gate: %w", err)
+	}
+	q.shard.mu.Lock()
+	err = q.gateError()
+	q.shard.mu.Unlock()
+	if err != nil {
+		return authz.Decision{}, err
+	}
+	if err := d.tickets.await(ctx, unrestricted, tickets[1]); err != nil {
+		return authz.Decision{}, fmt.Errorf("unrestricted: %w", err)
+	}
+	for {
+		if err := d.awaitFilters(ctx, q, anew); err != nil {
+			return authz.Decision{}, err
+		}
+		q.shard.mu.Lock()
+		decision, err := d.compose(q)
+		q.shard.mu.Unlock()
+		if !errors.Is(err, errAsk) { // it was unrestricted a moment ago, and needs the filters now
+			return decision, err
+		}
+	}
+}
+
+// awaitFilters waits for the grants of all filters, unless the subject needs none.
+func (d *decider) awaitFilters(ctx context.Context, q *query, anew bool) error {
+	q.shard.mu.Lock()
+	seesAll := q.seesAll()
+	q.shard.mu.Unlock()
+	if seesAll {
+		return nil
+	}
+	filters, err := d.entries.filters(ctx, q)
+	if err != nil {
+		return err
+	}
+	for i, ticket := range d.tickets.want(anew, filters...) {
+		if err := d.tickets.await(ctx, filters[i], ticket); err != nil {
+			return fmt.Errorf("filter %s: %w", filters[i].permission, err)
+		}
+	}
+	return nil
+}
+
+// compose makes a decision of what the entries say at this moment. It is errAsk if an
+// entry that is needed has no answer. The caller holds the shard's lock.
+func (d *decider) compose(q *query) (authz.Decision, error) {
+	if err := q.error(); err != nil {
+		return authz.Decision{}, err
+	}
+	seesAll := q.seesAll()
+	if q.last.isStale {
+		q.last = composed{grants: q.grants(seesAll)}
+		q.last.fingerprint = q.last.grants.Fingerprint(d.key, q.q.Rule.Label)
+		d.remembered.put(q.q.Subject.ObjectRef, q.last.fingerprint, q.last.grants)
+	}
+	decision := authz.Decision{Grants: q.last.grants, Fingerprint: q.last.fingerprint, At: q.composedAt()}
+	if !seesAll {
+		decision.Tokens = d.tokens(q)
+	}
+	return decision, nil
+}
+
+// tokenAge is how old a token may be before a newer one takes its place: SpiceDB forgets
+// revisions.
+const tokenAge = time.Hour
+
+// tokens are revisions at which the sets were as they are. A set that nothing has touched
+// for long is the same at any revision up to which the watch has brought everything.
+func (d *decider) tokens(q *query) []authz.ZedToken {
+	tokens := make([]authz.ZedToken, len(q.filters))
+	for i, e := range q.filters {
+		v := &e.value
+		if time.Since(v.tokenAt) > tokenAge && !e.heard.isDirty() && v.set.Len() > 0 {
+			if token, ok := d.freshness.complete(v.tokenAt); ok {
+				v.token, v.tokenAt = token, time.Now()
+			}
+		}
+		tokens[i] = v.token
+	}
+	return tokens
+}
