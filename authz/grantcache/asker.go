@@ -20,12 +20,13 @@ type asker struct {
 	settler   *settler
 	outcomes  *outcomes
 	jobs      *jobs
+	rechecks  *rechecks
 }
 
 func (a *asker) call(w work) {
 	switch {
 	case w.job != nil:
-		a.jobs.run(w.job)
+		a.job(w.job)
 	case w.lookup != nil:
 		a.lookup(w.lookup)
 	default:
@@ -79,6 +80,24 @@ func (a *asker) lookup(e *entry) {
 	default:
 		a.outcomes.finish(&k, a.settler.lookup(&k, set, token))
 	}
+}
+
+// job asks about one object for many entries, with one call for each type of subject. Where
+// SpiceDB cannot say it for all at once, each entry asks for itself.
+func (a *asker) job(j *job) {
+	number, began := a.touches.Load(), time.Now()
+	byType := make(map[string][]*entry)
+	for _, e := range j.entries {
+		byType[e.subject.Type] = append(byType[e.subject.Type], e)
+	}
+	resource := authz.ObjectRef{Type: j.permission.definition, ID: j.id}
+	for subjectType, entries := range byType {
+		found, token, err := a.client.subjects(a.tasks.ctx, resource, j.permission.name, subjectType)
+		a.scheduler.note(err, began)
+		a.failures.reportUnanswerable(j.permission.permissionKey, err)
+		a.jobs.settle(entries, j.id, found, number, began, token)
+	}
+	a.rechecks.addJob(j, began)
 }
 
 // check asks for a batch of entries in one call.

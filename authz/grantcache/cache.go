@@ -59,8 +59,8 @@ func New(cfg Config) (*Cache, error) {
 	rechecks := &rechecks{touches: touches, scheduler: scheduler, tasks: tasks}
 	outcomes := &outcomes{scheduler, debouncer, rechecks}
 	settler := &settler{touches, losses, space, metrics.changes}
-	jobs := &jobs{client, touches, tasks, failures, scheduler, settler, outcomes, rechecks}
-	scheduler.caller = &asker{client, touches, tasks, failures, scheduler, settler, outcomes, jobs}
+	jobs := &jobs{scheduler, rechecks, settler, outcomes}
+	scheduler.caller = &asker{client, touches, tasks, failures, scheduler, settler, outcomes, jobs, rechecks}
 
 	// What says that an answer may not be used any more.
 	toucher := &toucher{shards, touches, losses, 2 * cfg.MaxStaleness, debouncer, scheduler, jobs}

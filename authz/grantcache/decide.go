@@ -133,7 +133,7 @@ func (d *decider) awaitFilters(ctx context.Context, q *query, anew bool) error {
 // compose makes a decision of what the entries say at this moment. It is errAsk if an
 // entry that is needed has no answer. The caller holds the shard's lock.
 func (d *decider) compose(q *query) (authz.Decision, error) {
-	if err := q.error(); err != nil {
+	if err := q.err(); err != nil {
 		return authz.Decision{}, err
 	}
 	seesAll := q.seesAll()

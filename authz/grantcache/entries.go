@@ -80,7 +80,7 @@ func (s *entries) depend(q *query, p *permission, resource string) *entry {
 		e = &entry{
 			entryKey: key, shard: q.shard, permission: p, context: q.q.Context, clock: q.q.Clock,
 			queries: make(map[*query]struct{}),
-			heard:   heard{whole: s.touches.Add(1), wholeAt: p.lastTouched()},
+			heard:   heard{whole: s.touches.Add(1), wholeAt: p.lastTouched(), objects: make(map[string]touch)},
 			calls:   calls{done: make(chan struct{})},
 		}
 		q.shard.add(e)

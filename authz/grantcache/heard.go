@@ -14,7 +14,7 @@ type heard struct {
 	whole   uint64
 	wholeAt time.Time // when the watch brought it
 
-	// objects of a lookup that were touched one by one and are not answered yet.
+	// objects of a lookup that were touched one by one and are not answered yet. Not nil.
 	objects map[string]touch
 
 	covered uint64    // touches up to this one are answered, but for objects
@@ -65,7 +65,7 @@ func (h *heard) touchWhole(number uint64, now time.Time) {
 // touchObject notes that the watch brought what may change the answer about one object.
 func (h *heard) touchObject(id string, t touch) {
 	t.interrupted = t.interrupted || h.objects[id].interrupted
-	h.put(id, t)
+	h.objects[id] = t
 	h.startSince(t.at)
 }
 
@@ -84,13 +84,6 @@ func (h *heard) foldObjects(number uint64, now time.Time) (folded bool) {
 func (h *heard) askAgain(id string, number uint64) {
 	t := h.objects[id]
 	t.number, t.job = number, nil
-	h.put(id, t)
-}
-
-func (h *heard) put(id string, t touch) {
-	if h.objects == nil {
-		h.objects = make(map[string]touch)
-	}
 	h.objects[id] = t
 }
 

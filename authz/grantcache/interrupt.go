@@ -121,6 +121,15 @@ func (p *past) noteCheck(c change, isHeld bool, now time.Time, soon time.Duratio
 	}
 }
 
+// noteNotHeld notes that SpiceDB said that a check does not hold.
+func (p *past) noteNotHeld(now time.Time) { p.broken = now }
+
+// tell reports, once, that readers were not woken for a break yet.
+func (p *past) tell() (untold bool) {
+	untold, p.untold = p.untold, false
+	return untold
+}
+
 // startSince notes when the oldest touch came that is not answered.
 func (h *heard) startSince(now time.Time) {
 	if h.since.IsZero() {

@@ -101,9 +101,9 @@ func (q *query) gateError() error {
 	}
 }
 
-// error is that of a decision which the entries do not permit, nil if they do. It is errAsk
+// err is that of a decision which the entries do not permit, nil if they do. It is errAsk
 // if an entry that is needed has no answer. The caller holds the shard's lock.
-func (q *query) error() error {
+func (q *query) err() error {
 	if q.gate == nil && q.q.Rule.Gate != nil {
 		return errAsk
 	}

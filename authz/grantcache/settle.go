@@ -61,7 +61,7 @@ func (s *settler) failure(k *call, err error) (changed bool) {
 	s.replace(e, nil)
 	if !e.isLookup() {
 		v.held = false
-		e.past.broken = time.Now()
+		e.past.noteNotHeld(time.Now())
 	}
 	v.valid, v.failure, v.asked = true, err, k.began
 	e.heard.cover(k.number)
@@ -77,10 +77,10 @@ func (s *settler) check(e *entry, result authz.CheckResult, number uint64, began
 	}
 	e.heard.covered = number
 	if !result.Held {
-		e.past.broken = time.Now()
+		e.past.noteNotHeld(time.Now())
 	}
-	changed = !v.valid || v.held != result.Held || (v.failure == nil) != (result.Err == nil) || e.past.untold
-	e.past.untold = false
+	untold := e.past.tell()
+	changed = untold || !v.valid || v.held != result.Held || (v.failure == nil) != (result.Err == nil)
 	v.valid, v.held, v.failure, v.asked = true, result.Held, result.Err, began
 	v.confirmed(token, began)
 	return changed
