@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/shapegate/shapegate/authz"
 )
 
@@ -401,5 +403,23 @@ func TestASchemaChangeIsAChangeOfEverything(t *testing.T) {
 		w.write("document:d3#reader@user:alice", "alice document:d3#view")
 		synctest.Wait()
 		decide(t, l, "[d1 d2 d3]")
+	})
+}
+
+// Two columns may be compared with the same permission. Their one entry is dropped once.
+func TestFiltersThatShareAnEntryAreDroppedOnce(t *testing.T) {
+	w := newWorld("alice document:d1#view")
+	registry := prometheus.NewRegistry()
+	inBubble(t, w, func(cfg *Config) { cfg.Registerer = registry }, func(t *testing.T, c *Cache) {
+		s := subscribe(t, c, "alice", document, document)
+		decide(t, s, "[d1] [d1]")
+		s.Release()
+		later(2 * time.Minute)
+		if n := gaugeOf(t, registry, "shapegate_grant_cache_entries"); n != 0 {
+			t.Errorf("%v entries are counted, and %d are kept", n, kept(c))
+		}
+		if n := c.questions.space.sets.Load(); n != 0 {
+			t.Errorf("%d bytes are counted", n)
+		}
 	})
 }

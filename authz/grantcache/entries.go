@@ -93,7 +93,8 @@ func (s *entries) depend(q *query, p *permission, resource string) *entry {
 // leave ends that a query depends on entries. The caller holds the shard's lock.
 func (s *entries) leave(q *query) {
 	for _, e := range q.entries() {
-		if delete(e.queries, q); len(e.queries) > 0 {
+		_, depends := e.queries[q] // not any more, the second time, where filters share it
+		if delete(e.queries, q); !depends || len(e.queries) > 0 {
 			continue
 		}
 		e.shard.remove(e)
