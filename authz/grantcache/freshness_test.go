@@ -376,3 +376,23 @@ func gaugeOf(t *testing.T, registry *prometheus.Registry, name string) float64 {
 	t.Fatalf("there is no %s", name)
 	return 0
 }
+
+// A revision may come in several events: it is one to resume from when the next has begun,
+// or when SpiceDB says that all of it was sent.
+func TestPosition(t *testing.T) {
+	p := position{newest: "0", resume: "0"}
+	for _, step := range []struct {
+		event authz.WatchEvent
+		want  authz.ZedToken
+	}{
+		{authz.WatchEvent{Through: "1"}, "0"},
+		{authz.WatchEvent{Through: "1"}, "0"},
+		{authz.WatchEvent{Through: "2"}, "1"},
+		{authz.WatchEvent{Through: "2", Checkpoint: true}, "2"},
+		{authz.WatchEvent{Through: "3"}, "2"},
+	} {
+		if p.took(&step.event); p.resume != step.want {
+			t.Errorf("after %s: resumed from %s, want %s", step.event.Through, p.resume, step.want)
+		}
+	}
+}
