@@ -64,7 +64,7 @@ func New(cfg Config) (*Cache, error) {
 
 	// What says that an answer may not be used any more.
 	toucher := &toucher{shards, touches, losses, 2 * cfg.MaxStaleness, debouncer, scheduler, jobs}
-	ages := &ages{cfg.MaxStaleness, cfg.Relookup, freshness}
+	ages := &ages{maxStaleness: cfg.MaxStaleness, relookup: cfg.Relookup, freshness: freshness}
 	heartbeats := &heartbeats{process, cfg.Heartbeat, cfg.Engine, freshness, metrics.heartbeatFailing, failures, make(chan struct{}, 1)}
 	watcher := &watcher{
 		process: process, engine: cfg.Engine, schema: schema, freshness: freshness, heartbeats: heartbeats,

@@ -33,21 +33,20 @@ func (p *position) took(e *authz.WatchEvent) {
 // stream is the one stream of the watch, as far as others may break it.
 type stream struct {
 	mu     sync.Mutex
-	isOpen bool // it was asked for, and has not broken
-	opened time.Time
-	cancel context.CancelCauseFunc
+	opened time.Time               // when it was asked for
+	cancel context.CancelCauseFunc // breaks it; nil if there is none
 }
 
 func (s *stream) open(cancel context.CancelCauseFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.isOpen, s.opened, s.cancel = true, time.Now(), cancel
+	s.opened, s.cancel = time.Now(), cancel
 }
 
 func (s *stream) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.isOpen = false
+	s.cancel = nil
 }
 
 var errSilent = errors.New("no heartbeat comes back")
@@ -57,7 +56,7 @@ var errSilent = errors.New("no heartbeat comes back")
 func (s *stream) cutSilent(now time.Time, bound time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.isOpen && now.Sub(s.opened) > bound {
+	if s.cancel != nil && now.Sub(s.opened) > bound {
 		s.cancel(authz.E(authz.Unavailable, "watch", errSilent))
 	}
 }
