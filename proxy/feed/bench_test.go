@@ -2,7 +2,6 @@ package feed
 
 import (
 	"fmt"
-	"log/slog"
 	"testing"
 
 	"github.com/shapegate/shapegate/authz"
@@ -14,21 +13,11 @@ import (
 // it must not allocate for them.
 var benchIDs = authz.NewIDs(authz.NewFingerprintKey([]byte("a key for the benches of feeds")))
 
-// benchFeed is a feed with cohorts of one waiting reader each. Each reader holds some
+// benchTail is a tail with cohorts of one waiting reader each. Each reader holds some
 // ids, and no two hold the same one.
-func benchFeed(b *testing.B, people, held int) *Feed {
-	b.Helper()
-	feeds, err := New(Config{Upstream: nobody{}, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(feeds.Close)
-	f := &Feed{
-		feeds: feeds, columns: make([]column, 1), names: []string{"id"}, state: following,
-		settled: make(chan struct{}), cohorts: make(map[string]*Cohort), index: newIndex(1),
-	}
-	f.columns[0].name = "id"
-	f.window.begin(electric.Start)
+func benchTail(people, held int) *tail {
+	t := newTail(newColumns([]Column{{Name: "id"}}), &Config{Memory: 64 << 20}, nil, func() {})
+	t.begin(Place{Handle: "h"}, nil)
 	for p := range people {
 		set := authz.NewGrantSet(benchIDs, func(yield func(string) bool) {
 			for i := range held {
@@ -37,17 +26,15 @@ func benchFeed(b *testing.B, people, held int) *Feed {
 				}
 			}
 		})
-		a := f.Cohort(fmt.Sprint(p), func() (View, Encoder) {
-			return View{Grants: []Grant{{IDs: set}}}, func(dst []byte, m *electric.Message) ([]byte, bool, error) {
-				return append(dst, m.Raw...), true, nil
-			}
-		})
-		f.join(&Waiter{wake: make(chan wake, 1), interest: Interest{Cohort: a, Late: true, Newest: 741}})
+		a := t.cohort(fmt.Sprint(p), func() (View, Encoder) { return View{Grants: []Grant{{IDs: set}}}, encodeAll })
+		t.waiters.join(&Waiter{wake: make(chan wake, 1), interest: Interest{Cohort: a, Late: true, Newest: 741}})
 	}
-	return f
+	return t
 }
 
-type nobody struct{ Upstream }
+func encodeAll(dst []byte, m *electric.Message) ([]byte, bool, error) {
+	return append(dst, m.Raw...), true, nil
+}
 
 func update(id string) *electric.Message {
 	m, err := electric.ParseMessage([]byte(`{"key":"\"public\".\"docs\"/\"` + id + `\"","value":{"id":"` + id +
@@ -59,12 +46,12 @@ func update(id string) *electric.Message {
 }
 
 func BenchmarkDecode(b *testing.B) {
-	f := benchFeed(b, 1, 1)
+	columns := newColumns([]Column{{Name: "id"}})
 	m := update("doc-0")
 	b.ReportAllocs()
 	b.SetBytes(int64(len(m.Raw)))
 	for b.Loop() {
-		if _, err := f.decode(m); err != nil {
+		if _, err := columns.decode(m); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -74,18 +61,18 @@ func BenchmarkDecode(b *testing.B) {
 // was never granted, and one with an id that was granted to a reader who does not wait.
 func BenchmarkInvisible(b *testing.B) {
 	for _, people := range []int{100, 1000, 10_000} {
-		f := benchFeed(b, people, 100)
+		t := benchTail(people, 100)
 		authz.NewGrantSet(benchIDs, func(yield func(string) bool) { yield("granted elsewhere") })
 		for _, id := range []string{"granted to nobody", "granted elsewhere"} {
 			b.Run(fmt.Sprintf("people=%d/%s", people, id), func(b *testing.B) {
-				e, err := f.decode(update(id))
+				e, err := t.cohorts.columns.decode(update(id))
 				if err != nil {
 					b.Fatal(err)
 				}
 				batch := &batch{entries: []*entry{e}, oldest: 741, hasOldest: true}
 				b.ReportAllocs()
 				for b.Loop() {
-					if wakes := f.concerned(batch); len(wakes) > 0 {
+					if wakes := t.waiters.wake(batch, nil); len(wakes) > 0 {
 						b.Fatal("a reader was woken")
 					}
 				}
@@ -98,15 +85,16 @@ func BenchmarkInvisible(b *testing.B) {
 func BenchmarkVisible(b *testing.B) {
 	for _, people := range []int{100, 1000, 10_000} {
 		b.Run(fmt.Sprintf("people=%d", people), func(b *testing.B) {
-			f := benchFeed(b, people, 100)
-			e, err := f.decode(update(fmt.Sprintf("doc-%d", people*50)))
+			t := benchTail(people, 100)
+			e, err := t.cohorts.columns.decode(update(fmt.Sprintf("doc-%d", people*50)))
 			if err != nil {
 				b.Fatal(err)
 			}
+			entries := []*entry{e}
 			b.ReportAllocs()
 			for b.Loop() {
 				n := 0
-				f.index.find(f.numbered(e), func(*Cohort) { n++ })
+				t.cohorts.concerned(entries, func(*Cohort) { n++ })
 				if n != 1 {
 					b.Fatalf("%d may see it", n)
 				}
@@ -116,20 +104,18 @@ func BenchmarkVisible(b *testing.B) {
 }
 
 func BenchmarkEncode(b *testing.B) {
-	f := benchFeed(b, 1, 1)
-	var entries []*entry
+	all := &batch{}
 	for range 100 {
-		e, err := f.decode(update("doc-0"))
+		e, err := newColumns([]Column{{Name: "id"}}).decode(update("doc-0"))
 		if err != nil {
 			b.Fatal(err)
 		}
-		entries = append(entries, e)
+		all.add(e)
 	}
-	p := Part{batches: []*batch{{entries: entries}}, UpToDate: true}
-	a := f.cohorts["0"]
+	p := Part{messages: messages{batches: []*batch{all}}, UpToDate: true}
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := new(Answer).fill(&p, a.encode); err != nil {
+		if err := new(Answer).fill(&p, encodeAll); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -173,7 +159,7 @@ func TestTheIndexFindsTheReadersThatMaySee(t *testing.T) {
 			}
 			want, got := make(map[*Cohort]bool), make(map[*Cohort]bool)
 			for _, a := range all {
-				if a.sees(numbered) {
+				if a.view.sees(numbered) {
 					want[a] = true
 				}
 			}
@@ -194,20 +180,18 @@ func TestTheIndexFindsTheReadersThatMaySee(t *testing.T) {
 // cohorts are woken, and take the answer of their cohort.
 func BenchmarkWake(b *testing.B) {
 	const cohorts, readers = 100, 90
-	f := benchFeed(b, 0, 0)
+	t := benchTail(0, 0)
 	var all []*Waiter
 	for n := range cohorts {
-		a := f.Cohort(fmt.Sprint(n), func() (View, Encoder) {
+		a := t.cohort(fmt.Sprint(n), func() (View, Encoder) {
 			set := authz.NewGrantSet(benchIDs, func(yield func(string) bool) { _ = yield("doc-0") && yield(fmt.Sprint("doc-", n+1)) })
-			return View{Grants: []Grant{{IDs: set}}}, func(dst []byte, m *electric.Message) ([]byte, bool, error) {
-				return append(dst, m.Raw...), true, nil
-			}
+			return View{Grants: []Grant{{IDs: set}}}, encodeAll
 		})
 		for range readers {
 			all = append(all, &Waiter{wake: make(chan wake, 1), interest: Interest{Cohort: a}})
 		}
 	}
-	e, err := f.decode(update("doc-0"))
+	e, err := t.cohorts.columns.decode(update("doc-0"))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -218,10 +202,10 @@ func BenchmarkWake(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		for _, w := range all {
-			f.join(w.again())
+			t.waiters.join(w)
 		}
-		f.window.begin(electric.Start)
-		f.pass(&batch{entries: []*entry{e}, end: afterStart, upToDate: true, size: e.size()})
+		t.window.begin(Place{Handle: "h"}, nil)
+		t.pass(&batch{entries: []*entry{e}, end: afterStart, upToDate: true, size: e.size()})
 		for _, w := range all {
 			part := (<-w.wake).part
 			if answer, err := w.interest.Cohort.Answer(part); err != nil || len(answer.Elements) != 1 {

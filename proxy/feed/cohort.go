@@ -19,75 +19,38 @@ type Grant struct {
 	IDs    *authz.GrantSet
 }
 
-// Cohort is the readers of a feed with equal grants, who are sent the same bytes.
-type Cohort struct {
-	feed   *Feed
-	view   View
-	encode Encoder
-
-	// The feed's lock guards the rest.
-	key     string
-	block   *block // of the index; nil: it is woken for every message, or was removed
-	readers int
-	idle    time.Time // when the last reader released it
-	waiters []*Waiter
-	matched uint64 // the last round in which it was woken
-
-	last     *Answer // the latest answer
-	lastOf   span
-	lastSize int // bytes, as they were counted; 0: not counted yet
-}
-
-// sees reports whether a message concerns the cohort, given the ids in its columns.
-func (a *Cohort) sees(numbered []ids) bool {
-	for i := range a.view.Grants {
-		if g := &a.view.Grants[i]; in(g.IDs, &numbered[g.Column]) {
+// sees reports whether a message concerns the readers of a view, given the ids in its
+// columns.
+func (v *View) sees(numbered []ids) bool {
+	for i := range v.Grants {
+		if g := &v.Grants[i]; in(g.IDs, &numbered[g.Column]) {
 			return true
 		}
 	}
 	return false
 }
 
-// Cohort returns the cohort with a key, and makes it if there is none. Equal keys must
-// come with equal views and encoders. The caller must Release the cohort.
-func (f *Feed) Cohort(key string, view func() (View, Encoder)) *Cohort {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	a, ok := f.cohorts[key]
-	if !ok {
-		a = &Cohort{feed: f, key: key}
-		a.view, a.encode = view()
-		f.cohorts[key] = a
-		f.index.add(a, a.view.All || !f.number(a))
-	}
-	a.readers++
-	return a
-}
+// Cohort is the readers of a feed with equal grants, who are sent the same bytes. It is
+// safe for concurrent use.
+type Cohort struct {
+	tail   *tail
+	key    string
+	view   View
+	encode Encoder
 
-// number makes the columns of the feed use the numbers of ids of the cohort's grants,
-// and reports whether they do. The first cohort decides which numbers a column uses. A
-// cohort with other ones is woken for every message. The caller holds the lock.
-func (f *Feed) number(a *Cohort) bool {
-	for _, g := range a.view.Grants {
-		table := g.IDs.IDs()
-		if table == nil {
-			continue // an empty set
-		}
-		f.columns[g.Column].ids.CompareAndSwap(nil, table)
-		if f.columns[g.Column].ids.Load() != table {
-			return false
-		}
-	}
-	return true
+	// The lock of the tail guards the rest.
+	use     use
+	block   *block // of the index; nil: it is woken for every message, or was removed
+	matched uint64 // the last round of cohorts.concerned that found it
+	waiters []*Waiter
+	latest  latest
 }
 
 // Release ends the use of the cohort by one reader.
 func (a *Cohort) Release() {
-	a.feed.mu.Lock()
-	defer a.feed.mu.Unlock()
-	if a.readers--; a.readers == 0 {
-		a.idle = time.Now()
-	}
+	a.tail.mu.Lock()
+	defer a.tail.mu.Unlock()
+	a.use.end(time.Now())
 }
 
 // Answer returns a part as the cohort is sent it. The part must be in memory. Readers of
@@ -103,77 +66,30 @@ func (a *Cohort) Answer(p *Part) (*Answer, error) {
 	if err := answer.fill(p, a.encode); err != nil {
 		return nil, err
 	}
-	a.feed.noteAnswer(a, answer)
+	if !answer.counted.Swap(true) {
+		a.count(answer)
+	}
 	return answer, nil
 }
 
-// answerOf returns the latest answer if it is of this part, or else an empty one.
+// answerOf returns the latest answer if it is of this part, or else an empty one. That
+// is not shared if the part begins within a batch, or if its log is gone.
 func (a *Cohort) answerOf(p *Part) *Answer {
-	a.feed.mu.Lock()
-	defer a.feed.mu.Unlock()
-	if len(p.batches) == 0 || p.batches[0].from.Compare(p.from) < 0 || a.feed.cohorts[a.key] != a {
-		return new(Answer) // not shared: the part begins within a batch, or its log is gone
+	of, whole := p.span()
+	a.tail.mu.Lock()
+	defer a.tail.mu.Unlock()
+	if !whole || !a.tail.cohorts.has(a) {
+		return new(Answer)
 	}
-	first, last := p.batches[0], p.batches[len(p.batches)-1]
-	of := span{first.number, last.number, p.UpToDate}
-	if a.last == nil || a.lastOf != of {
-		a.feed.forgetAnswer(a)
-		a.last, a.lastOf = new(Answer), of
-	}
-	return a.last
+	return a.tail.cohorts.answers.of(a, of)
 }
 
-// span is a sequence of batches of a log, by their numbers.
-type span struct {
-	first, last uint64
-	upToDate    bool
-}
-
-// noteAnswer counts the memory of an answer that can be shared. If there are too many,
-// the feed forgets them; readers that have one keep it.
-func (f *Feed) noteAnswer(a *Cohort, answer *Answer) {
-	if answer.counted.Swap(true) {
-		return
+// count counts the memory of an answer that can be shared.
+func (a *Cohort) count(answer *Answer) {
+	a.tail.mu.Lock()
+	if c := &a.tail.cohorts; c.has(a) && c.answers.count(a, answer) {
+		c.forgetAnswers()
 	}
-	f.mu.Lock()
-	if a.last == answer && a.lastSize == 0 && f.cohorts[a.key] == a {
-		a.lastSize = answer.size()
-		f.answers += a.lastSize
-		if f.answers > f.feeds.cfg.Memory/answerPart {
-			f.forgetAnswers()
-		}
-		f.account()
-	}
-	f.mu.Unlock()
-	f.feeds.reclaim()
+	a.tail.mu.Unlock()
+	a.tail.reclaim()
 }
-
-// forgetAnswers forgets the answers of all cohorts. The caller holds the lock.
-func (f *Feed) forgetAnswers() {
-	for _, a := range f.cohorts {
-		f.forgetAnswer(a)
-	}
-}
-
-// forgetAnswer forgets the answer of a cohort. The caller holds the lock.
-func (f *Feed) forgetAnswer(a *Cohort) {
-	f.answers -= a.lastSize
-	a.last, a.lastOf, a.lastSize = nil, span{}, 0
-}
-
-// sweepCohorts removes the cohorts that have had no reader for cohortTime. The caller
-// holds the lock.
-func (f *Feed) sweepCohorts(now time.Time) {
-	for key, a := range f.cohorts {
-		if a.readers > 0 || now.Sub(a.idle) < cohortTime {
-			continue
-		}
-		f.forgetAnswer(a)
-		f.index.remove(a)
-		delete(f.cohorts, key)
-	}
-}
-
-// cohortTime is how long a cohort without readers is kept. Between two long-polls a
-// reader has none.
-const cohortTime = 10 * time.Second

@@ -4,21 +4,14 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"slices"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/shapegate/shapegate/proxy/electric"
 )
-
-// Upstream is the Electric that feeds read. *electric.Client implements it.
-type Upstream interface {
-	ReadLog(ctx context.Context, f *electric.LogSpec, r electric.LogRequest) (*electric.LogResponse, error)
-}
 
 // Config configures Feeds. Upstream is required.
 type Config struct {
@@ -64,22 +57,19 @@ func orDefault[T ~int | ~int64](value *T, def T) {
 
 // Feeds is the feeds of a process. It is safe for concurrent use.
 type Feeds struct {
-	cfg      Config
-	upstream Upstream
-	log      *slog.Logger
+	cfg    Config
+	memory account // of all feeds
 
 	ctx    context.Context //nolint:containedctx // of all feeds; Close ends it
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup
 
+	// No feed is in use or begins without mu. It is locked before that of a tail.
 	mu      sync.Mutex
-	closed  bool
 	feeds   map[string]*Feed
-	charged map[string]int    // number of feeds, by the subject they count against
-	number  int               // of the latest feed
-	ended   map[string]counts // of feeds that have ended, by shape
-
-	used atomic.Int64 // bytes of windows and answers
+	charged charges
+	number  int              // of the latest feed
+	ended   map[string]Usage // the counters of feeds that have ended, by shape
 }
 
 // ErrTooMany and ErrTooManyForSubject say that no further feed can be started now.
@@ -91,10 +81,7 @@ var (
 // New returns Feeds without a feed. The caller must Close it.
 func New(cfg Config) (*Feeds, error) {
 	cfg.fill()
-	f := &Feeds{
-		cfg: cfg, upstream: cfg.Upstream, log: cfg.Logger,
-		feeds: make(map[string]*Feed), charged: make(map[string]int), ended: make(map[string]counts),
-	}
+	f := &Feeds{cfg: cfg, feeds: make(map[string]*Feed), charged: make(charges), ended: make(map[string]Usage)}
 	if cfg.Registerer != nil {
 		if err := cfg.Registerer.Register(collector{f}); err != nil {
 			return nil, err
@@ -108,9 +95,8 @@ func New(cfg Config) (*Feeds, error) {
 // Close ends all feeds and waits for their goroutines.
 func (f *Feeds) Close() {
 	f.mu.Lock()
-	f.closed = true
-	f.mu.Unlock()
 	f.cancel()
+	f.mu.Unlock()
 	f.tasks.Wait()
 	if f.cfg.Registerer != nil {
 		f.cfg.Registerer.Unregister(collector{f})
@@ -125,7 +111,7 @@ func (f *Feeds) Open(log *electric.LogSpec, columns []Column, shape, subject str
 	key := log.Key()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.closed {
+	if f.ctx.Err() != nil {
 		return nil, &electric.UnavailableError{Err: errClosed}
 	}
 	feed, ok := f.feeds[key]
@@ -136,80 +122,56 @@ func (f *Feeds) Open(log *electric.LogSpec, columns []Column, shape, subject str
 		if len(f.feeds) >= f.cfg.Feeds && !f.endIdle() {
 			return nil, ErrTooMany
 		}
-		feed = f.begin(key, log, columns, shape, subject)
+		feed = f.start(&upstreamLog{f.cfg.Upstream, log, newColumns(columns)}, shape)
+		feed.key, feed.payer = key, subject
+		f.feeds[key] = feed
+		f.charged.add(subject)
 	}
-	feed.mu.Lock()
-	defer feed.mu.Unlock()
-	if feed.payer != subject && feed.readers == 0 {
-		f.charge(feed, subject) // its payer does not read it any more
+	if feed.payer != subject && feed.use.readers == 0 { // its payer does not read it any more
+		f.charged.remove(feed.payer)
+		f.charged.add(subject)
+		feed.payer = subject
 	}
-	feed.readers++
+	feed.use.begin()
 	feed.readership.add(subject)
 	return feed, nil
 }
 
-// charge makes a feed count against another subject. The caller holds the lock.
-func (f *Feeds) charge(feed *Feed, subject string) {
-	f.discharge(feed.payer)
-	feed.payer = subject
-	f.charged[subject]++
-}
-
-func (f *Feeds) discharge(subject string) {
-	if f.charged[subject]--; f.charged[subject] == 0 {
-		delete(f.charged, subject)
+// start starts a feed. The caller holds the lock.
+func (f *Feeds) start(log *upstreamLog, shape string) *Feed {
+	f.number++
+	ctx, cancel := context.WithCancel(f.ctx)
+	feed := &Feed{
+		upstream: log, tail: newTail(log.columns, &f.cfg, &f.memory, f.reclaim),
+		feeds: f, shape: shape, name: strconv.Itoa(f.number), cancel: cancel,
 	}
+	follower := newFollower(log, feed.tail, f.cfg.Logger.With(slog.String("shape", shape)))
+	f.tasks.Go(func() {
+		defer cancel()
+		err := follower.run(ctx)
+		f.remove(feed) // first, so that those who are told open another one
+		feed.tail.stop(over, err)
+	})
+	return feed
 }
 
 // endIdle ends the feed that has been without readers for the longest time, if there is
 // one. The caller holds the lock.
 func (f *Feeds) endIdle() bool {
 	var longest *Feed
-	var since time.Time
 	for _, feed := range f.feeds {
-		if at, idle := feed.idleSince(); idle && (longest == nil || at.Before(since)) {
-			longest, since = feed, at
+		if feed.use.readers == 0 && (longest == nil || feed.use.idle.Before(longest.use.idle)) {
+			longest = feed
 		}
 	}
 	if longest == nil {
 		return false
 	}
 	f.removeLocked(longest)
-	longest.cancel()
 	return true
 }
 
-func (f *Feed) idleSince() (since time.Time, idle bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.idle, f.readers == 0
-}
-
-// begin starts a feed. The caller holds the lock.
-func (f *Feeds) begin(key string, log *electric.LogSpec, columns []Column, shape, subject string) *Feed {
-	f.number++
-	ctx, cancel := context.WithCancel(f.ctx)
-	feed := &Feed{
-		feeds: f, key: key, log: log, columns: make([]column, len(columns)), payer: subject, cancel: cancel,
-		shape: shape, name: strconv.Itoa(f.number),
-		settled: make(chan struct{}), cohorts: make(map[string]*Cohort), index: newIndex(len(columns)),
-	}
-	for i, c := range columns {
-		feed.columns[i].name = c.Name
-		if !slices.Contains(feed.names, c.Name) {
-			feed.names = append(feed.names, c.Name)
-		}
-	}
-	f.feeds[key] = feed
-	f.charged[subject]++
-	f.tasks.Go(func() {
-		defer cancel()
-		feed.follow(ctx)
-	})
-	return feed
-}
-
-// remove removes a feed. The next reader of its log starts another one.
+// remove ends a feed. The next reader of its log starts another one.
 func (f *Feeds) remove(feed *Feed) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -220,13 +182,11 @@ func (f *Feeds) removeLocked(feed *Feed) {
 	if f.feeds[feed.key] != feed {
 		return
 	}
+	feed.cancel()
 	delete(f.feeds, feed.key)
-	f.discharge(feed.payer)
-	feed.mu.Lock()
-	defer feed.mu.Unlock()
-	feed.removed = true
-	feed.account()
-	f.ended[feed.shape] = f.ended[feed.shape].plus(feed.counts)
+	f.charged.remove(feed.payer)
+	s := feed.status(time.Now())
+	f.ended[feed.shape] = f.ended[feed.shape].plus(Usage{Restarts: s.Restarts, Woken: s.Woken})
 }
 
 // sweep ends idle feeds, until Close.
@@ -247,19 +207,10 @@ func (f *Feeds) sweepAt(now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, feed := range f.feeds {
-		if feed.sweep(now) {
+		feed.tail.sweep(now)
+		feed.readership.turn(now)
+		if feed.use.idleFor(now) > f.cfg.Idle {
 			f.removeLocked(feed)
-			feed.cancel()
 		}
 	}
-}
-
-// sweep removes unused cohorts, and reports whether the feed itself is idle.
-func (f *Feed) sweep(now time.Time) (idle bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.sweepCohorts(now)
-	f.account()
-	f.readership.turn(now)
-	return f.readers == 0 && now.Sub(f.idle) > f.feeds.cfg.Idle
 }

@@ -111,7 +111,7 @@ func (x *index) find(numbered []ids, found func(*Cohort)) {
 			continue
 		}
 		for _, a := range b.members {
-			if a.sees(numbered) {
+			if a.view.sees(numbered) {
 				found(a)
 			}
 		}

@@ -2,10 +2,8 @@ package feed
 
 import (
 	"cmp"
-	"hash/maphash"
-	"math/bits"
 	"slices"
-	"time"
+	"sync/atomic"
 )
 
 // The feeds share one budget of memory, for windows and shared answers. While there is
@@ -22,93 +20,49 @@ const (
 
 	// The shared answers of one feed may take the budget divided by answerPart.
 	answerPart = 4
-
-	// readershipTime is how long a subject counts as a reader after it has opened a feed,
-	// at least. It is twice that at most.
-	readershipTime = 5 * time.Minute
 )
 
-// readership estimates how many subjects read a feed. Each subject sets one bit of
-// 1,024, chosen by a hash. So it needs little memory and holds no names; above about a
-// thousand subjects the estimate stays the same.
-type readership struct {
-	now, before [16]uint64
-	turned      time.Time
+// account counts bytes, and adds them to the account above it as well: a window counts
+// for its feed, and a feed for the budget of all feeds. It is safe for concurrent use.
+type account struct {
+	bytes atomic.Int64
+	above *account // nil: there is none
 }
 
-var readershipSeed = maphash.MakeSeed()
-
-func (r *readership) add(subject string) {
-	bit := maphash.String(readershipSeed, subject) % (64 * uint64(len(r.now)))
-	r.now[bit/64] |= 1 << (bit % 64)
-}
-
-// turn forgets subjects that have not opened the feed for a while.
-func (r *readership) turn(now time.Time) {
-	if now.Sub(r.turned) >= readershipTime {
-		r.before, r.now, r.turned = r.now, [16]uint64{}, now
+// add adds bytes. A negative number takes some away.
+func (a *account) add(n int) {
+	for ; a != nil; a = a.above {
+		a.bytes.Add(int64(n))
 	}
 }
 
-func (r *readership) subjects() (n int) {
-	for i := range r.now {
-		n += bits.OnesCount64(r.now[i] | r.before[i])
-	}
-	return n
-}
-
-// account updates the memory that is counted for the feed. It must be called after each
-// change of window.size or answers. The caller holds the lock.
-func (f *Feed) account() {
-	size := f.window.size + f.answers
-	if f.removed {
-		size = 0
-	}
-	f.feeds.used.Add(int64(size - f.accounted))
-	f.accounted = size
-}
+func (a *account) size() int { return int(a.bytes.Load()) }
 
 // reclaim frees memory if the feeds use more than their budget. The caller must hold no
 // lock.
 func (f *Feeds) reclaim() {
-	if f.used.Load() <= int64(f.cfg.Memory) {
+	if f.memory.size() <= f.cfg.Memory {
 		return
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	type user struct {
-		feed           *Feed
+		tail           *tail
 		subjects, size int
 	}
 	users := make([]user, 0, len(f.feeds))
 	for _, feed := range f.feeds {
-		feed.mu.Lock()
-		users = append(users, user{feed, feed.readership.subjects(), feed.accounted})
-		feed.mu.Unlock()
+		users = append(users, user{feed.tail, feed.readership.subjects(), feed.tail.memory.size()})
 	}
 	slices.SortFunc(users, func(a, b user) int {
 		return cmp.Or(cmp.Compare(a.subjects, b.subjects), cmp.Compare(b.size, a.size))
 	})
 	floor := f.cfg.Memory / floorPart / max(1, len(users))
-	excess := int(f.used.Load()) - f.cfg.Memory/10*reclaimTo
+	excess := f.memory.size() - f.cfg.Memory/10*reclaimTo
 	for _, u := range users {
 		if excess <= 0 {
 			return
 		}
-		excess -= u.feed.give(excess, floor)
+		excess -= u.tail.give(excess, floor)
 	}
-}
-
-// give frees up to wanted bytes and returns how many. The window keeps at least floor
-// bytes.
-func (f *Feed) give(wanted, floor int) int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	before := f.accounted
-	f.forgetAnswers()
-	if more := wanted - (before - f.window.size); more > 0 {
-		f.window.trim(max(floor, f.window.size-more))
-	}
-	f.account()
-	return before - f.accounted
 }

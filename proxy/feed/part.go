@@ -26,15 +26,12 @@ type Part struct {
 	LastSeen uint64 // the LSN up to which Electric has processed the database
 	Away     bool   // Electric does not answer now: the part may not be all there is
 
-	from     electric.Offset
-	batches  []*batch // from the window, or
-	response *electric.LogResponse
+	messages messages              // from the window, or
+	response *electric.LogResponse // from Electric
 
 	answer *Answer // the part as the cohort is sent it, if the part woke the cohort
 	cohort *Cohort
-
-	batch, entry int // the next message
-	over         bool
+	over   bool // up-to-date was returned
 }
 
 // Next returns the next message, or io.EOF after the last one. Other errors are those of
@@ -44,17 +41,7 @@ func (p *Part) Next() (*electric.Message, error) {
 	if p.response != nil {
 		return p.response.Next()
 	}
-	for p.batch < len(p.batches) {
-		b := p.batches[p.batch]
-		if p.entry == len(b.entries) {
-			p.batch, p.entry = p.batch+1, 0
-			continue
-		}
-		m := &b.entries[p.entry].message
-		p.entry++
-		if b.from.Compare(p.from) < 0 && isBefore(m, p.from) {
-			continue
-		}
+	if m := p.messages.next(); m != nil {
 		return m, nil
 	}
 	if p.over || !p.UpToDate {
@@ -64,20 +51,15 @@ func (p *Part) Next() (*electric.Message, error) {
 	return &electric.Message{Raw: UpToDateMessage(p.LastSeen), Operation: electric.Control, Control: electric.ControlUpToDate}, nil
 }
 
-// isBefore reports whether a message is at or before a position.
-func isBefore(m *electric.Message, at electric.Offset) bool {
-	return m.Operation != electric.Control && m.Offset().Compare(at) <= 0
-}
-
 // Empty reports whether the part is in memory and has no messages.
-func (p *Part) Empty() bool { return p.response == nil && len(p.batches) == 0 }
+func (p *Part) Empty() bool { return p.response == nil && len(p.messages.batches) == 0 }
 
 // InMemory reports whether the part comes from the window and not from Electric.
 func (p *Part) InMemory() bool { return p.response == nil }
 
 // Size returns the size of a part in memory, in bytes.
 func (p *Part) Size() (n int) {
-	for _, b := range p.batches {
+	for _, b := range p.messages.batches {
 		n += b.size
 	}
 	return n
@@ -89,7 +71,24 @@ func (p *Part) Woken() bool { return p.answer != nil }
 
 // TellsOf reports whether the part may have messages of a transaction before newest.
 func (p *Part) TellsOf(newest electric.TxID) bool {
-	return slices.ContainsFunc(p.batches, func(b *batch) bool { return b.hasOldest && b.oldest.Before(newest) })
+	return slices.ContainsFunc(p.messages.batches, func(b *batch) bool { return b.tellsOf(newest) })
+}
+
+// skip leaves out the messages up to a position, if the part does not begin after it.
+func (p *Part) skip(at electric.Offset) {
+	if at.Compare(p.messages.after) > 0 {
+		p.messages.after = at
+	}
+}
+
+// span returns which batches a part in memory has. It returns false if there are none, or
+// if the part begins within the first one.
+func (p *Part) span() (_ span, whole bool) {
+	all := p.messages.batches
+	if len(all) == 0 || all[0].from.Compare(p.messages.after) < 0 {
+		return span{}, false
+	}
+	return span{all[0].number, all[len(all)-1].number, p.UpToDate}, true
 }
 
 // Close ends the request at Electric, if there is one.
