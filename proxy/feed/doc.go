@@ -15,4 +15,33 @@
 // when its readers are woken, and an Encoder, which decides what they are sent. The caller
 // must make sure that both are current before it sends anything. The package speaks HTTP
 // to Electric only, never to clients.
+//
+// # Parts
+//
+// A Feed is who uses a log, and ties three parts together. Each has one task:
+//
+//   - upstreamLog asks Electric and decodes its answers. It keeps nothing.
+//   - follower is the goroutine that asks again and again. Its retry decides what an
+//     answer or an error means, and how long to pause. Nothing else decides that.
+//   - tail is what all share: the newest messages and those who wait for more, under one
+//     lock. It never asks Electric.
+//
+// The tail consists of types without a lock, goroutine or I/O, which can be read and
+// tested alone:
+//
+//   - link: how the feed stands with Electric, and whether the log can be read
+//   - window: the messages in memory, in batches, and where the log ends
+//   - former: the handles of logs that are gone
+//   - cohorts: the cohorts, their index by granted ids, and the answers that they share
+//   - waiters: the waiting readers, and which of them a batch concerns
+//
+// A new piece of state belongs to the one of them whose idea it is, or is a type of its
+// own. The tail only calls them, in one critical section.
+//
+// The columns hold what messages and grants have in common, the numbers of ids. They are
+// shared without a lock. An account counts bytes: windows and answers for their feed, and
+// feeds for the budget of Feeds.
+//
+// Two locks exist: that of Feeds, for which feeds there are and who uses them, and that of
+// each tail. Where both are held, that of Feeds is locked first.
 package feed
