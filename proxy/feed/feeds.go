@@ -149,7 +149,9 @@ func (f *Feeds) start(log *upstreamLog, shape string) *Feed {
 	f.tasks.Go(func() {
 		defer cancel()
 		err := follower.run(ctx)
+		f.mu.Lock()
 		f.remove(feed) // first, so that those who are told open another one
+		f.mu.Unlock()
 		feed.tail.stop(over, err)
 	})
 	return feed
@@ -167,18 +169,13 @@ func (f *Feeds) endIdle() bool {
 	if longest == nil {
 		return false
 	}
-	f.removeLocked(longest)
+	f.remove(longest)
 	return true
 }
 
-// remove ends a feed. The next reader of its log starts another one.
+// remove ends a feed. The next reader of its log starts another one. The caller holds the
+// lock.
 func (f *Feeds) remove(feed *Feed) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.removeLocked(feed)
-}
-
-func (f *Feeds) removeLocked(feed *Feed) {
 	if f.feeds[feed.key] != feed {
 		return
 	}
@@ -210,7 +207,7 @@ func (f *Feeds) sweepAt(now time.Time) {
 		feed.tail.sweep(now)
 		feed.readership.turn(now)
 		if feed.use.idleFor(now) > f.cfg.Idle {
-			f.removeLocked(feed)
+			f.remove(feed)
 		}
 	}
 }
