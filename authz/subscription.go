@@ -19,9 +19,35 @@ type Decision struct {
 	// token may be empty if SpiceDB named no revision.
 	Tokens []ZedToken
 
-	// At is when the decision was made, by this process's clock.
-	At time.Time
+	// At says what the decision knows of.
+	At Moment
 }
+
+// Moment says what a decision knows of what was written to SpiceDB: all that was written
+// before Time, by the clock of the process that decided, and of what was lost later the
+// Losses.
+//
+// A replica may hear of a loss after another one has. If its decisions were of the moment
+// when they are made, the other one could not tell which losses they know of:
+//
+//	replica A               replica B
+//	10:00:00.0 heartbeat    10:00:00.0 heartbeat
+//	                        10:00:00.2 alice loses d1 (loss 7)
+//	10:00:00.3 decides: At {10:00:00.0}: for B, alice was interrupted
+//	10:00:00.4 loss 7
+//	10:00:00.5 decides: At {10:00:00.0, losses 7}: for B, she was not
+type Moment struct {
+	Time   time.Time
+	Losses []Loss // MostLosses at most
+}
+
+// MostLosses is how many losses a moment lists. With more, its time is after the older
+// ones.
+const MostLosses = 8
+
+// Loss names something that one subject lost at one time. Replicas that heard of it by the
+// watch have the same name for it.
+type Loss uint32
 
 // Subscription is one reader's use of a question: while it lasts, the answer is kept
 // current. It is safe for concurrent use.
@@ -45,11 +71,11 @@ type Subscription interface {
 	Recall(ctx context.Context, f Fingerprint, tokens []ZedToken) (Grants, error)
 
 	// Interrupted returns the ids that this process saw being taken away from the
-	// subject, one object at a time, at or after a moment. They may have been given back
-	// since: what was written in between was not the subject's to read. It returns false
-	// if the gate or the unrestricted requirement did not hold at some time since then:
-	// nothing that was served before may be continued.
-	Interrupted(since time.Time) (lost Grants, ok bool)
+	// subject, one object at a time, and that a decision of a moment does not know of. They
+	// may have been given back since: what was written in between was not the subject's to
+	// read. It returns false if the gate or the unrestricted requirement did not hold at
+	// some time since then: nothing that was served before may be continued.
+	Interrupted(since Moment) (lost Grants, ok bool)
 
 	// Confirm asks SpiceDB at full consistency whether the subject still holds some ids:
 	// ids[i] are of the i-th filter. It returns those that it does; everything, if g is

@@ -213,12 +213,12 @@ func TestTheHandleOfAStreamNamesRevisionsThatSpiceDBHas(t *testing.T) {
 	first := alice.get("/v1/shapes/documents?offset=-1")
 	old, err := key.Open(first.handle(), scope)
 	d.check(err)
-	then := old.At.Add(-2 * time.Hour)
-	old.At = then
+	then := old.At.Time.Add(-2 * time.Hour)
+	old.At.Time = then
 	s := alice.stream("/v1/shapes/documents?" + sse + "handle=" + key.Seal(&old, scope) + "&offset=" + first.offset())
 	now, err := key.Open(s.header.Get("Electric-Handle"), scope)
 	d.check(err)
-	if !now.At.After(then) {
+	if !now.At.Time.After(then) {
 		t.Errorf("the handle is of %v still", now.At)
 	}
 	d.waitHeld(1)

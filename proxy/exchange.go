@@ -92,7 +92,7 @@ const tokenAge = time.Hour
 // if those that it names are old.
 func (x *exchange) confirmed(d authz.Decision) {
 	c := x.client.cursor
-	if d.At.Sub(c.At) > tokenAge && d.Fingerprint == c.Served.Fingerprint && len(c.Pending) == 0 {
+	if d.At.Time.Sub(c.At.Time) > tokenAge && d.Fingerprint == c.Served.Fingerprint && len(c.Pending) == 0 {
 		x.become(c.Confirmed(d), true)
 	}
 }

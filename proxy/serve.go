@@ -126,7 +126,7 @@ func (x *exchange) serve(c *gin.Context) error {
 // refetchHandle is the handle of an answer that says must-refetch. It is new, and good for
 // nothing: Electric has no log of its name.
 func (x *exchange) refetchHandle() string {
-	c := cursor.Now("0", electric.Start, authz.Decision{At: x.h.now()})
+	c := cursor.Now("0", electric.Start, authz.Decision{At: authz.Moment{Time: x.h.now()}})
 	return x.h.key.Seal(&c, x.scope())
 }
 

@@ -4,7 +4,6 @@ package authztest
 
 import (
 	"context"
-	"time"
 
 	"github.com/shapegate/shapegate/authz"
 )
@@ -30,7 +29,7 @@ func (f fixed) Recall(_ context.Context, name authz.Fingerprint, _ []authz.ZedTo
 	return f.decision.Grants, nil
 }
 
-func (f fixed) Interrupted(time.Time) (authz.Grants, bool) { return authz.Grants{}, true }
+func (f fixed) Interrupted(authz.Moment) (authz.Grants, bool) { return authz.Grants{}, true }
 
 func (f fixed) Confirm(_ context.Context, g authz.Grants, _ [][]string) (authz.Grants, error) {
 	return g, nil

@@ -64,6 +64,7 @@ func (d *decider) decide(ctx context.Context, q *query, consistency authz.Consis
 func (d *decider) cached(q *query, fresh authz.ZedToken) (authz.Decision, error) {
 	now := time.Now()
 	isCurrent := d.freshness.isCurrent(now)
+	known := d.freshness.known(now)
 	q.shard.mu.Lock()
 	defer q.shard.mu.Unlock()
 	if !isCurrent || !q.fresh.has(fresh) {
@@ -75,7 +76,7 @@ func (d *decider) cached(q *query, fresh authz.ZedToken) (authz.Decision, error)
 			return authz.Decision{}, errAsk
 		}
 	}
-	return d.compose(q)
+	return d.compose(q, known)
 }
 
 // ask answers by asking SpiceDB for what is not cached: with anew, for everything.
@@ -101,8 +102,9 @@ func (d *decider) ask(ctx context.Context, q *query, anew bool) (authz.Decision,
 		if err := d.awaitFilters(ctx, q, anew); err != nil {
 			return authz.Decision{}, err
 		}
+		known := d.freshness.known(time.Now())
 		q.shard.mu.Lock()
-		decision, err := d.compose(q)
+		decision, err := d.compose(q, known)
 		q.shard.mu.Unlock()
 		if !errors.Is(err, errAsk) { // it was unrestricted a moment ago, and needs the filters now
 			return decision, err
@@ -131,8 +133,9 @@ func (d *decider) awaitFilters(ctx context.Context, q *query, anew bool) error {
 }
 
 // compose makes a decision of what the entries say at this moment. It is errAsk if an
-// entry that is needed has no answer. The caller holds the shard's lock.
-func (d *decider) compose(q *query) (authz.Decision, error) {
+// entry that is needed has no answer. The watch has brought what was written before known.
+// The caller holds the shard's lock.
+func (d *decider) compose(q *query, known time.Time) (authz.Decision, error) {
 	if err := q.err(); err != nil {
 		return authz.Decision{}, err
 	}
@@ -142,7 +145,7 @@ func (d *decider) compose(q *query) (authz.Decision, error) {
 		q.last.fingerprint = q.last.grants.Fingerprint(d.key, q.q.Rule.Label)
 		d.remembered.put(q.q.Subject.ObjectRef, q.last.fingerprint, q.last.grants)
 	}
-	decision := authz.Decision{Grants: q.last.grants, Fingerprint: q.last.fingerprint, At: q.composedAt()}
+	decision := authz.Decision{Grants: q.last.grants, Fingerprint: q.last.fingerprint, At: q.moment(known)}
 	if !seesAll {
 		decision.Tokens = d.tokens(q)
 	}

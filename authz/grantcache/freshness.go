@@ -45,6 +45,17 @@ func (f *freshness) holds(now time.Time) bool {
 	return now.Sub(f.proven) <= f.bound
 }
 
+// known is a moment up to which the watch has brought everything, as far as it is proven.
+// Without heartbeats it is taken to be in time.
+func (f *freshness) known(now time.Time) time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.heartbeat {
+		return f.proven
+	}
+	return now
+}
+
 func (f *freshness) hasHeartbeat() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -3,6 +3,8 @@ package grantcache
 import (
 	"maps"
 	"time"
+
+	"github.com/shapegate/shapegate/authz"
 )
 
 // heard is what may have changed an entry's answer, and how much of that is answered. A
@@ -12,7 +14,8 @@ type heard struct {
 	// whole numbers the newest touch of the answer as a whole. A reader who wants the
 	// answer anew touches it too.
 	whole   uint64
-	wholeAt time.Time // when the watch brought it
+	wholeAt time.Time      // when the watch brought it
+	event   authz.ZedToken // the revision of the event that it is of; empty: of none
 
 	// objects of a lookup that were touched one by one and are not answered yet. Not nil.
 	objects map[string]touch
@@ -25,8 +28,9 @@ type heard struct {
 type touch struct {
 	number      uint64
 	at          time.Time
-	interrupted bool // the entry held it when a relationship of it was deleted
-	job         *job // that will answer it; nil: the entry's own call does
+	interrupted bool       // the entry held it when a relationship of it was deleted
+	loss        authz.Loss // of the interruption
+	job         *job       // that will answer it; nil: the entry's own call does
 }
 
 // isDirty reports whether the answer may have changed since it was asked for.
@@ -57,14 +61,16 @@ func (h *heard) isSettled(ticket uint64) bool {
 }
 
 // touchWhole notes that the watch brought what may change the answer as a whole.
-func (h *heard) touchWhole(number uint64, now time.Time) {
-	h.whole, h.wholeAt = number, now
+func (h *heard) touchWhole(number uint64, now time.Time, event authz.ZedToken) {
+	h.whole, h.wholeAt, h.event = number, now, event
 	h.startSince(now)
 }
 
 // touchObject notes that the watch brought what may change the answer about one object.
 func (h *heard) touchObject(id string, t touch) {
-	t.interrupted = t.interrupted || h.objects[id].interrupted
+	if before := h.objects[id]; before.interrupted && !t.interrupted {
+		t.interrupted, t.loss = true, before.loss
+	}
 	h.objects[id] = t
 	h.startSince(t.at)
 }
@@ -75,7 +81,7 @@ func (h *heard) foldObjects(number uint64, now time.Time) (folded bool) {
 	if len(h.objects) <= mostAnswersRunning {
 		return false
 	}
-	h.touchWhole(number, now)
+	h.touchWhole(number, now, "")
 	maps.DeleteFunc(h.objects, func(_ string, t touch) bool { return !t.interrupted })
 	return true
 }

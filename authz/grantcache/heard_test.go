@@ -19,8 +19,8 @@ func TestWhatIsHeardStaysUntilACallThatBeganLaterAnswersIt(t *testing.T) {
 		interrupted []string
 	}{
 		{"nothing", func(*heard) {}, 0, false, 0, []uint64{1, 2, 3, 4, 5}, nil},
-		{"as a whole, before the call", func(h *heard) { h.touchWhole(3, now) }, 3, false, 3, []uint64{1, 2, 3, 4, 5}, nil},
-		{"as a whole, after the call began", func(h *heard) { h.touchWhole(3, now) }, 2, true, 3, []uint64{1, 2}, nil},
+		{"as a whole, before the call", func(h *heard) { h.touchWhole(3, now, "") }, 3, false, 3, []uint64{1, 2, 3, 4, 5}, nil},
+		{"as a whole, after the call began", func(h *heard) { h.touchWhole(3, now, "") }, 2, true, 3, []uint64{1, 2}, nil},
 		{"an object, before the call", func(h *heard) {
 			h.touchObject("a", touch{number: 2, interrupted: true})
 			h.touchObject("b", touch{number: 3})

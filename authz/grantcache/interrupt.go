@@ -1,6 +1,9 @@
 package grantcache
 
 import (
+	"hash/fnv"
+	"io"
+	"math/rand/v2"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -16,18 +19,37 @@ type past struct {
 
 	// A check was deleted directly at one time, and was seen not to hold, or was
 	// written again after it was deleted, at another.
-	deleted, broken time.Time
-	untold          bool // readers were not woken for broken yet
+	deleted time.Time
+	broken  loss // the last such loss, without ids; its time is zero if there was none
+	untold  bool // readers were not woken for broken yet
 }
 
 // loss is objects that an entry lost at one time: the watch heard that a relationship of
 // the one object was deleted, or SpiceDB's answer did not have them any more.
 type loss struct {
-	ids *authz.GrantSet
-	at  time.Time
+	ids  *authz.GrantSet
+	at   time.Time
+	name authz.Loss
 }
 
 func (l *loss) size() int64 { return int64(l.ids.Size()) }
+
+// isSince reports whether a decision of a moment does not know of the loss.
+func (l *loss) isSince(m authz.Moment) bool {
+	return !l.at.Before(m.Time) && !slices.Contains(m.Losses, l.name)
+}
+
+// nameLoss names what an entry loses by an event of the watch: of one object, or as a
+// whole. Every replica hears of the same event, and so has the same name. Without an event
+// the name is one that no other replica has.
+func nameLoss(event authz.ZedToken, e *entry, id string) authz.Loss {
+	if event == "" {
+		return authz.Loss(rand.Uint32()) //nolint:gosec // a name, and no secret
+	}
+	h := fnv.New32a()
+	_, _ = io.WriteString(h, string(event)+"\x00"+e.permission.String()+"\x00"+e.resource+"\x00"+id) // never fails
+	return authz.Loss(h.Sum32())
+}
 
 const (
 	// mostLost is how many losses one entry remembers.
@@ -55,19 +77,19 @@ type losses struct {
 // interrupt notes that an object was lost that the entry has. The caller holds the lock of
 // the entry's shard, so that no decision is made between the time that is noted and the
 // change of the entry that goes with it.
-func (l *losses) interrupt(e *entry, id string, now time.Time) {
+func (l *losses) interrupt(e *entry, id string, name authz.Loss, now time.Time) {
 	if ids := e.value.set.IDs(); ids != nil {
-		l.lose(e, authz.NewGrantSet(ids, slices.Values([]string{id})), now)
+		l.lose(e, authz.NewGrantSet(ids, slices.Values([]string{id})), name, now)
 	}
 }
 
 // lose is interrupt for several objects.
-func (l *losses) lose(e *entry, ids *authz.GrantSet, now time.Time) {
+func (l *losses) lose(e *entry, ids *authz.GrantSet, name authz.Loss, now time.Time) {
 	if ids.Len() == 0 {
 		return
 	}
 	p := &e.past
-	p.lost = append(p.lost, loss{ids, now})
+	p.lost = append(p.lost, loss{ids, now, name})
 	l.bytes.Add(p.lost[len(p.lost)-1].size())
 	for len(p.lost) > mostLost || len(p.lost) > 0 && l.bytes.Load() > l.most {
 		l.forgetOldest(p)
@@ -93,15 +115,15 @@ func (l *losses) forgetOld(e *entry, now time.Time) {
 // drop gives back what the losses of an entry take that is not kept any more.
 func (l *losses) drop(e *entry) { l.bytes.Add(-e.past.size()) }
 
-// lostSince returns the ids of a lookup that were lost at or after a moment. A moment from
-// before what is remembered interrupts everything.
-func (e *entry) lostSince(since time.Time) (ids *authz.GrantSet) {
+// lostSince returns the ids of a lookup that were lost and that a decision of a moment does
+// not know of. A moment from before what is remembered interrupts everything.
+func (e *entry) lostSince(since authz.Moment) (ids *authz.GrantSet) {
 	p := &e.past
-	if !p.floor.IsZero() && !p.floor.Before(since) {
+	if !p.floor.IsZero() && !p.floor.Before(since.Time) {
 		return e.value.set
 	}
 	for i := range p.lost {
-		if !p.lost[i].at.Before(since) {
+		if p.lost[i].isSince(since) {
 			ids = ids.Union(p.lost[i].ids)
 		}
 	}
@@ -111,18 +133,18 @@ func (e *entry) lostSince(since time.Time) (ids *authz.GrantSet) {
 // noteCheck notes a relationship of the object that a check is of. If it was deleted and
 // then written again soon, the check may not have held for a time, whatever SpiceDB said
 // in between: it may have seen the write before the watch brought it.
-func (p *past) noteCheck(c change, isHeld bool, now time.Time, soon time.Duration) {
+func (p *past) noteCheck(c change, name authz.Loss, isHeld bool, now time.Time, soon time.Duration) {
 	switch {
 	case c.deleted && !c.written:
 		p.deleted = now
 	case !isHeld: // SpiceDB has said so in between, and the settler has noted it
 	case c.written && !c.deleted && now.Sub(p.deleted) < soon:
-		p.broken, p.deleted, p.untold = now, time.Time{}, true
+		p.broken, p.deleted, p.untold = loss{at: now, name: name}, time.Time{}, true
 	}
 }
 
 // noteNotHeld notes that SpiceDB said that a check does not hold.
-func (p *past) noteNotHeld(now time.Time) { p.broken = now }
+func (p *past) noteNotHeld(name authz.Loss, now time.Time) { p.broken = loss{at: now, name: name} }
 
 // tell reports, once, that readers were not woken for a break yet.
 func (p *past) tell() (untold bool) {
@@ -161,7 +183,7 @@ func (h *heard) answeredByJob(isCalling bool) {
 	}
 }
 
-// composedAt is a moment with all that was heard before it in the decision.
+// composedAt is a time with all that was heard before it in the decision.
 func (q *query) composedAt() time.Time {
 	at := time.Now()
 	for _, e := range q.entries() {
@@ -172,16 +194,80 @@ func (q *query) composedAt() time.Time {
 	return at
 }
 
-// interrupted returns what was lost at or after a moment, see authz.Subscription. A moment
-// that came through a handle has microseconds.
-func (q *query) interrupted(since time.Time) (lost authz.Grants, ok bool) {
-	since = since.Truncate(time.Microsecond)
+// moment is what a decision that is made now knows of: what was written before known, or
+// before all entries were last asked for, and the losses that were heard of since.
+func (q *query) moment(known time.Time) authz.Moment {
+	at := q.composedAt()
+	if asked := q.askedSince(); asked.After(known) {
+		known = asked
+	}
+	if known.After(at) {
+		known = at
+	}
+	m := authz.Moment{Time: known}
+	heard := q.heardSince(&m, at)
+	if more := len(heard) - authz.MostLosses; more > 0 {
+		m.Time = after(heard[more-1].at)
+		heard = heard[more:]
+	}
+	for _, l := range heard {
+		m.Losses = append(m.Losses, l.name)
+	}
+	return m
+}
+
+// askedSince is a time with all that was written before it in every entry, by the last
+// answer of SpiceDB to the entry as a whole. An answer may lack what was written a moment
+// before it was asked for.
+func (q *query) askedSince() (oldest time.Time) {
+	for i, e := range q.entries() {
+		if asked := e.value.asked; i == 0 || asked.Before(oldest) {
+			oldest = asked
+		}
+	}
+	return oldest.Add(-recheckAfter)
+}
+
+// heardSince returns the losses that were heard of from a moment up to a time, oldest first.
+// Where some of them are forgotten, the moment becomes a later one.
+func (q *query) heardSince(m *authz.Moment, until time.Time) (heard []*loss) {
+	for _, e := range q.filters {
+		if f := e.past.floor; !f.IsZero() && !f.Before(m.Time) && !f.After(until) {
+			m.Time = after(f)
+		}
+	}
+	add := func(l *loss) {
+		if !l.at.Before(m.Time) && !l.at.After(until) {
+			heard = append(heard, l)
+		}
+	}
+	for _, e := range []*entry{q.gate, q.unrestricted} {
+		if e != nil {
+			add(&e.past.broken)
+		}
+	}
+	for _, e := range q.filters {
+		for i := range e.past.lost {
+			add(&e.past.lost[i])
+		}
+	}
+	slices.SortFunc(heard, func(a, b *loss) int { return a.at.Compare(b.at) })
+	return heard
+}
+
+// after is the first time after another one that a handle can name: it has microseconds.
+func after(t time.Time) time.Time { return t.Truncate(time.Microsecond).Add(time.Microsecond) }
+
+// interrupted returns what was lost and a decision of a moment does not know of, see
+// authz.Subscription. A moment that came through a handle has microseconds.
+func (q *query) interrupted(since authz.Moment) (lost authz.Grants, ok bool) {
+	since.Time = since.Time.Truncate(time.Microsecond)
 	q.shard.mu.Lock()
 	defer q.shard.mu.Unlock()
 	for _, e := range []*entry{q.gate, q.unrestricted} {
 		// A requirement that does not hold now is no matter: without the gate there is no
 		// decision, and a subject that is not unrestricted is served by its filters.
-		if e != nil && e.value.held && !e.past.broken.IsZero() && !e.past.broken.Before(since) {
+		if e != nil && e.value.held && !e.past.broken.at.IsZero() && e.past.broken.isSince(since) {
 			return authz.Grants{}, false
 		}
 	}

@@ -95,7 +95,7 @@ func TestADecisionKnowsWhatWasHeardBeforeIt(t *testing.T) {
 		later(10 * time.Millisecond)
 		q := s.(*subscription).q
 		q.shard.mu.Lock()
-		between, err := s.(*subscription).decider.compose(q)
+		between, err := s.(*subscription).decider.compose(q, time.Now())
 		q.shard.mu.Unlock()
 		if err != nil {
 			t.Fatal(err)
@@ -118,7 +118,7 @@ func TestANewEntryKnowsOfNoInterruption(t *testing.T) {
 	inBubble(t, w, nil, func(t *testing.T, c *Cache) {
 		s := subscribe(t, c, "alice", document)
 		decide(t, s, "[d1]")
-		if lost, ok := s.Interrupted(time.Now().Add(-time.Hour)); !ok || !lost.IsEmpty() {
+		if lost, ok := s.Interrupted(authz.Moment{Time: time.Now().Add(-time.Hour)}); !ok || !lost.IsEmpty() {
 			t.Errorf("%s, %v", describe(s, lost), ok)
 		}
 	})
@@ -139,8 +139,11 @@ func TestForgottenInterruptionsInterruptEverything(t *testing.T) {
 		if lost, ok := s.Interrupted(then.At); !ok || describe(s, lost) != "[d1 kept]" {
 			t.Errorf("since then: %s, %v", describe(s, lost), ok)
 		}
-		if lost, ok := s.Interrupted(now.At.Add(-time.Second - 10*time.Millisecond)); !ok || describe(s, lost) != "[d1]" {
+		if lost, ok := s.Interrupted(authz.Moment{Time: time.Now().Add(-time.Second - 10*time.Millisecond)}); !ok || describe(s, lost) != "[d1]" {
 			t.Errorf("since a moment ago: %s, %v", describe(s, lost), ok)
+		}
+		if lost, ok := s.Interrupted(now.At); !ok || !lost.IsEmpty() {
+			t.Errorf("since now: %s, %v", describe(s, lost), ok)
 		}
 	})
 }
@@ -149,11 +152,11 @@ func TestForgottenInterruptionsInterruptEverything(t *testing.T) {
 func TestInterruptionsCompareByMicroseconds(t *testing.T) {
 	set := authz.NewGrantSet(authz.NewIDs(testKey), func(yield func(string) bool) { yield("d1") })
 	at := time.Date(2026, 1, 1, 0, 0, 0, 1500, time.UTC)
-	e := &entry{value: value{valid: true, set: set}, past: past{lost: []loss{{set, at}}}}
+	e := &entry{value: value{valid: true, set: set}, past: past{lost: []loss{{ids: set, at: at}}}}
 	q := &query{filters: []*entry{e}, shard: &shard{}}
 	s := &subscription{q: q}
 	for since, want := range map[int]bool{1000: true, 1600: true, 1999: true, 2000: false} {
-		lost, _ := s.Interrupted(at.Truncate(time.Microsecond).Add(time.Duration(since-1000) * time.Nanosecond))
+		lost, _ := s.Interrupted(authz.Moment{Time: at.Truncate(time.Microsecond).Add(time.Duration(since-1000) * time.Nanosecond)})
 		if got := lost.Set(0).Has("d1"); got != want {
 			t.Errorf("since %d ns: %v", since, got)
 		}
@@ -181,7 +184,7 @@ func TestAnInterruptionIsToldOnceWhileMoreIsHeard(t *testing.T) {
 		w.write("-document:d1#viewer@user:alice") // and it is given back at once
 		later(time.Second)
 		told := 0
-		at := time.Now().Add(-time.Minute)
+		at := authz.Moment{Time: time.Now().Add(-time.Minute)}
 		for range 20 {
 			d := decide(t, s, "[d1 d2]")
 			if lost, _ := s.Interrupted(at); !lost.IsEmpty() {
@@ -210,7 +213,7 @@ func TestOldInterruptionsLeaveRoomForNewOnes(t *testing.T) {
 		later(time.Second)
 		c.sweeper.upkeep.losses.most = c.sweeper.upkeep.losses.bytes.Load()
 		later(tokenAge)
-		if lost, ok := alice.Interrupted(time.Now().Add(-tokenAge - time.Second)); !ok || describe(alice, lost) != "[d1]" {
+		if lost, ok := alice.Interrupted(authz.Moment{Time: time.Now().Add(-tokenAge - time.Second)}); !ok || describe(alice, lost) != "[d1]" {
 			t.Errorf("what may be asked about is forgotten: %s, %v", describe(alice, lost), ok)
 		}
 		later(tokenAge)
@@ -222,6 +225,53 @@ func TestOldInterruptionsLeaveRoomForNewOnes(t *testing.T) {
 			t.Errorf("%s, %v", describe(bob, lost), ok)
 		}
 	})
+}
+
+// A decision does not know of what the watch has not brought, and names what it brought
+// since the last heartbeat. So another replica can tell whether a client was served by one
+// that has heard of a loss, though it heard of it earlier, or later.
+func TestReplicasTellByItsNameWhetherALossIsInADecision(t *testing.T) {
+	const own = "document:d1#viewer@user:alice"
+	for _, tt := range []struct {
+		name string
+		lose func(w *world)
+	}{
+		{"its own relationship", func(w *world) { w.write("-"+own, "-alice document:d1#view") }},
+		{"by a group", func(w *world) { w.write("-group:g#member@user:alice", "-alice document:d1#view") }},
+		{"of an object that many see", func(w *world) { w.write("-document:d1#viewer@group:g#member", "-alice document:d1#view") }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld("alice document:d1#view", "alice document:d2#view")
+			inBubble(t, w, nil, func(t *testing.T, a *Cache) {
+				running(t, w, nil, func(b *Cache) {
+					at, other := subscribe(t, a, "alice", document), subscribe(t, b, "alice", document)
+					before := decide(t, at, "[d1 d2]")
+					decide(t, other, "[d1 d2]")
+					later(2500 * time.Millisecond)
+					tt.lose(w)
+					later(200 * time.Millisecond)
+					decide(t, at, "[d2]")
+					w.write(own, "alice document:d1#view")
+					later(200 * time.Millisecond)
+					now := decide(t, at, "[d1 d2]")
+					if since := time.Since(now.At.Time); since < 400*time.Millisecond {
+						t.Errorf("the decision claims to know of everything up to %v ago", since)
+					}
+					for _, s := range []authz.Subscription{at, other} {
+						if lost, _ := s.Interrupted(before.At); describe(s, lost) != "[d1]" {
+							t.Errorf("interrupted since the decision before the loss: %s", describe(s, lost))
+						}
+						if lost, _ := s.Interrupted(now.At); !lost.IsEmpty() {
+							t.Errorf("interrupted since the decision after the loss: %s", describe(s, lost))
+						}
+						if lost, _ := s.Interrupted(authz.Moment{Time: now.At.Time}); describe(s, lost) != "[d1]" {
+							t.Errorf("without the name of the loss: %s", describe(s, lost))
+						}
+					}
+				})
+			})
+		})
+	}
 }
 
 // A cache that nobody asks for a while does not look up what a reader gains meanwhile, who
@@ -237,7 +287,7 @@ func TestAnObjectIsInterruptedThatMayHaveBeenGainedUnasked(t *testing.T) {
 				later(time.Second)
 				w.write(gained, "alice document:d1#view")
 				later(time.Second)
-				elsewhere := time.Now() // another process decides
+				elsewhere := authz.Moment{Time: time.Now()} // another process decides
 				later(time.Second)
 				w.write("-document:d1#viewer@group:g#member", "-alice document:d1#view")
 				w.write("document:d1#viewer@user:alice", "alice document:d1#view")

@@ -65,7 +65,7 @@ func TestPlan(t *testing.T) {
 			m := plan{}.of(p)
 			for _, s := range tt.updates {
 				u := parseUpdate(s)
-				m.add(p, &u)
+				m.add(p, &u, "revision 1")
 			}
 			if got := describePlan(m); got != tt.want {
 				t.Errorf("%q, want %q", got, tt.want)
@@ -97,7 +97,7 @@ func TestASchemaPlansForThePermissionsThatRestOnARelation(t *testing.T) {
 	}
 	s.unknown[all[1]] = struct{}{}
 	u := parseUpdate("document:d1#viewer@user:alice")
-	got := s.plan([]authz.RelationshipUpdate{u})
+	got := s.plan(&authz.WatchEvent{Updates: []authz.RelationshipUpdate{u}})
 	for i, want := range []string{"user:alice: d1+", "everyone: whole", "user:alice: d1+"} {
 		if text := describePlan(got[all[i]]); text != want {
 			t.Errorf("permission %d: %q, want %q", i, text, want)

@@ -148,18 +148,18 @@ func (s *schema) reload(ctx context.Context) error {
 	return nil
 }
 
-// plan says whom the updates of one event may concern.
-func (s *schema) plan(updates []authz.RelationshipUpdate) plan {
+// plan says whom the updates of one event of the watch may concern.
+func (s *schema) plan(event *authz.WatchEvent) plan {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	pl := make(plan)
-	for i := range updates {
-		u := &updates[i]
+	for i := range event.Updates {
+		u := &event.Updates[i]
 		for p := range s.unknown {
-			pl.of(p).everyone.whole = true
+			pl.of(p).everyone.changed(event.Through)
 		}
 		for _, p := range s.relations[authz.Relation{Definition: u.Resource.Type, Name: u.Relation}] {
-			pl.of(p).add(p, u)
+			pl.of(p).add(p, u, event.Through)
 		}
 	}
 	return pl

@@ -42,7 +42,7 @@ func (s *settler) lookup(k *call, set *authz.GrantSet, token authz.ZedToken) (ch
 	differs := !v.valid || !set.Equal(v.set)
 	if differs && v.valid {
 		s.changes.Inc()
-		s.losses.lose(e, v.set.Difference(set), time.Now())
+		s.losses.lose(e, v.set.Difference(set), nameLoss(e.heard.event, e, ""), time.Now())
 	}
 	if v.valid && !differs && v.set.IDs() == set.IDs() {
 		set = v.set
@@ -61,7 +61,7 @@ func (s *settler) failure(k *call, err error) (changed bool) {
 	s.replace(e, nil)
 	if !e.isLookup() {
 		v.held = false
-		e.past.noteNotHeld(time.Now())
+		e.past.noteNotHeld(nameLoss(e.heard.event, e, ""), time.Now())
 	}
 	v.valid, v.failure, v.asked = true, err, k.began
 	e.heard.cover(k.number)
@@ -77,7 +77,7 @@ func (s *settler) check(e *entry, result authz.CheckResult, number uint64, began
 	}
 	e.heard.covered = number
 	if !result.Held {
-		e.past.noteNotHeld(time.Now())
+		e.past.noteNotHeld(nameLoss(e.heard.event, e, ""), time.Now())
 	}
 	untold := e.past.tell()
 	changed = untold || !v.valid || v.held != result.Held || (v.failure == nil) != (result.Err == nil)
@@ -95,7 +95,7 @@ func (s *settler) object(e *entry, id string, held bool, number uint64, token au
 	if touched && t.number <= number {
 		if !newest && !known {
 			// Another answer, which is not remembered, may be newer: ask again.
-			e.heard.objects[id] = touch{number: t.number, interrupted: t.interrupted}
+			e.heard.objects[id] = touch{number: t.number, interrupted: t.interrupted, loss: t.loss}
 			return false
 		}
 		delete(e.heard.objects, id)
@@ -109,7 +109,10 @@ func (s *settler) object(e *entry, id string, held bool, number uint64, token au
 		return changed
 	}
 	if !held {
-		s.losses.interrupt(e, id, time.Now())
+		if !t.interrupted {
+			t.loss = nameLoss("", e, id)
+		}
+		s.losses.interrupt(e, id, t.loss, time.Now())
 	}
 	s.replace(e, with(v.set, id, held))
 	s.changes.Inc()

@@ -46,7 +46,7 @@ func (s *subscription) Recall(ctx context.Context, f authz.Fingerprint, tokens [
 }
 
 // Interrupted implements authz.Subscription.
-func (s *subscription) Interrupted(since time.Time) (lost authz.Grants, ok bool) {
+func (s *subscription) Interrupted(since authz.Moment) (lost authz.Grants, ok bool) {
 	return s.q.interrupted(since)
 }
 

@@ -102,22 +102,23 @@ func (t *toucher) touch(e *entry, s *scope, number uint64, jobs map[string]*job)
 	touched := s.whole
 	isOutdated := e.heard.isDirty() // the set may lack what was gained since
 	if s.whole {
-		e.heard.touchWhole(number, now)
+		e.heard.touchWhole(number, now, s.event)
 	}
 	for id, change := range s.objects {
 		if !e.isLookup() {
 			if id == e.resource {
-				e.past.noteCheck(change, e.value.held, now, t.soon)
-				e.heard.touchWhole(number, now)
+				e.past.noteCheck(change, nameLoss(change.event, e, ""), e.value.held, now, t.soon)
+				e.heard.touchWhole(number, now, change.event)
 				touched = true
 			}
 			continue
 		}
-		interrupted := change.deleted && (e.value.set.Has(id) || isOutdated)
-		if interrupted {
-			t.losses.interrupt(e, id, now)
+		one := touch{number: number, at: now, job: jobs[id]}
+		if one.interrupted = change.deleted && (e.value.set.Has(id) || isOutdated); one.interrupted {
+			one.loss = nameLoss(change.event, e, id)
+			t.losses.interrupt(e, id, one.loss, now)
 		}
-		e.heard.touchObject(id, touch{number: number, at: now, interrupted: interrupted, job: jobs[id]})
+		e.heard.touchObject(id, one)
 		touched = true
 	}
 	if e.heard.foldObjects(number, now) {
@@ -135,7 +136,7 @@ func (t *toucher) all(permissions []*permission) {
 	t.shards.each(func(s *shard) {
 		now := time.Now()
 		for _, e := range s.entries {
-			e.heard.touchWhole(number, now)
+			e.heard.touchWhole(number, now, "")
 		}
 	})
 	for _, p := range permissions {

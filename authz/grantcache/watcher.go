@@ -162,7 +162,7 @@ func (w *watcher) takeIn(ctx context.Context, e *authz.WatchEvent) error {
 		}
 	}
 	if len(e.Updates) > 0 {
-		w.toucher.take(w.schema.plan(e.Updates))
+		w.toucher.take(w.schema.plan(e))
 	}
 	w.position.took(e)
 	if n, ok := e.Heartbeats[w.process]; ok {

@@ -380,19 +380,25 @@ func inBubble(t *testing.T, w *world, change func(*Config), test func(t *testing
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w.changed = make(chan struct{}) // of the bubble
-		c := newCache(t, w, change)
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error, 1)
-		go func() { done <- c.Run(ctx) }()
-		synctest.Wait()
-		defer func() {
-			cancel()
-			if err := errors.Join(<-done, c.Close()); err != nil {
-				t.Error(err)
-			}
-		}()
-		test(t, c)
+		running(t, w, change, func(c *Cache) { test(t, c) })
 	})
+}
+
+// running has a test use a cache that runs meanwhile, in a bubble.
+func running(t *testing.T, w *world, change func(*Config), test func(c *Cache)) {
+	t.Helper()
+	c := newCache(t, w, change)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- c.Run(ctx) }()
+	synctest.Wait()
+	defer func() {
+		cancel()
+		if err := errors.Join(<-done, c.Close()); err != nil {
+			t.Error(err)
+		}
+	}()
+	test(c)
 }
 
 func newCache(t *testing.T, engine authz.Engine, change func(*Config)) *Cache {

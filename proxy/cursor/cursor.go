@@ -51,10 +51,10 @@ type Cursor struct {
 	// cursor: what was written there may be from before a grant.
 	Base electric.Offset
 
-	// Served names the grants that the client surely was served, and At is when they were
-	// decided.
+	// Served names the grants that the client surely was served, and At says what their
+	// decision knows of.
 	Served Grants
-	At     time.Time
+	At     authz.Moment
 
 	// Pending are resyncs that went out in event streams and are not acknowledged, oldest
 	// first. Only the last one can be acknowledged.
@@ -67,7 +67,7 @@ type Cursor struct {
 // Resync is what brings a client from the grants that it was served to others.
 type Resync struct {
 	To Grants
-	At time.Time // when To was decided
+	At authz.Moment // what the decision of To knows of
 
 	// Fence is of the snapshot that brought rows. The zero fence says that the resync has
 	// deletes alone, and no snapshot.
@@ -112,7 +112,7 @@ type Step struct {
 // decision permits. The log is read from base on, which is not after the snapshot.
 func FirstRead(upstream string, base electric.Offset, d authz.Decision, fence electric.Fence) Cursor {
 	c := Now(upstream, base, d)
-	c.Steps = []Step{{Fresh: true, Fence: fence, At: d.At}}
+	c.Steps = []Step{{Fresh: true, Fence: fence, At: d.At.Time}}
 	return c
 }
 
@@ -138,7 +138,7 @@ func (c *Cursor) MayHold() []Grants {
 // as a whole, or one that it acknowledged. It returns false if the cursor would be too
 // large: then the client has to begin anew.
 func (c Cursor) Resynced(r Resync) (Cursor, bool) {
-	step := Step{Before: c.MayHold(), Interrupted: r.Interrupted, Fresh: r.Fresh, Fence: r.Fence, At: r.At}
+	step := Step{Before: c.MayHold(), Interrupted: r.Interrupted, Fresh: r.Fresh, Fence: r.Fence, At: r.At.Time}
 	if r.Collapses && r.Fence.XMax() > 0 {
 		var all []Grants
 		for i, s := range c.Steps {

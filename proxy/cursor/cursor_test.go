@@ -18,12 +18,16 @@ var start = time.UnixMilli(1_800_000_000_000)
 
 func after(seconds int) time.Time { return start.Add(time.Duration(seconds) * time.Second) }
 
+func moment(seconds int) authz.Moment {
+	return authz.Moment{Time: after(seconds), Losses: []authz.Loss{authz.Loss(seconds)}}
+}
+
 // decision n is made after n seconds. Each has other grants.
 func decision(n int) authz.Decision {
 	return authz.Decision{
 		Fingerprint: authz.Fingerprint{byte(n)},
 		Tokens:      []authz.ZedToken{authz.ZedToken("token-" + strconv.Itoa(n))},
-		At:          after(n),
+		At:          moment(n),
 	}
 }
 
@@ -33,7 +37,7 @@ func fence(lsn uint64) electric.Fence { return electric.NewFence(800, 805, []uin
 
 // resync brings a client to decision n, with rows of a snapshot at an LSN; 0: without.
 func resync(n int, lsn uint64) cursor.Resync {
-	r := cursor.Resync{To: grants(n), At: after(n)}
+	r := cursor.Resync{To: grants(n), At: moment(n)}
 	if lsn > 0 {
 		r.Fence = fence(lsn)
 	}
@@ -184,8 +188,8 @@ func TestACursorKnowsItsGrants(t *testing.T) {
 	if diff := cmp.Diff([]cursor.Grants{grants(1), grants(2), grants(3)}, c.MayHold()); diff != "" {
 		t.Error(diff)
 	}
-	c = c.Confirmed(authz.Decision{Fingerprint: grants(1).Fingerprint, Tokens: []authz.ZedToken{"newer"}, At: after(9)})
-	if c.Served.Tokens[0] != "newer" || !c.At.Equal(after(9)) {
+	c = c.Confirmed(authz.Decision{Fingerprint: grants(1).Fingerprint, Tokens: []authz.ZedToken{"newer"}, At: moment(9)})
+	if c.Served.Tokens[0] != "newer" || !cmp.Equal(c.At, moment(9)) {
 		t.Errorf("confirmed: %+v", c)
 	}
 }

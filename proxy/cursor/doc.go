@@ -17,10 +17,11 @@
 // offset 27065288_1 on, and was given a first snapshot which has seen all transactions
 // before 805:
 //
-//	02                                version
+//	03                                version
 //	18 "3297964-1795463878298592"     Upstream
 //	0a "27065288_1"                   Base
-//	80 a0 bc ad d3 fe 92 03           At, in microseconds since 1970
+//	80 a0 bc ad d3 fe 92 03           At: in microseconds since 1970,
+//	   00                                and no losses that the decision knows of besides
 //	01                                one step:
 //	   01                                fresh: nothing was kept through it
 //	   00                                no grants before it

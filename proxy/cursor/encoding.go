@@ -9,7 +9,7 @@ import (
 )
 
 // version is the first byte of what a handle seals. A handle of another version is a 409.
-const version = 2
+const version = 3
 
 // encode writes a cursor as bytes. Numbers are varints; texts and lists have their
 // length in front:
@@ -23,7 +23,7 @@ func encode(c *Cursor, drop int) []byte {
 	w.buf = append(w.buf, version)
 	w.text(c.Upstream)
 	w.text(c.Base.String())
-	w.time(c.At)
+	w.moment(c.At)
 	w.count(len(c.Steps))
 	for i := range c.Steps {
 		w.step(&c.Steps[i])
@@ -64,6 +64,14 @@ func (w *writer) text(s string) {
 
 func (w *writer) time(t time.Time) {
 	w.number(uint64(max(0, t.UnixMicro()))) //nolint:gosec // not negative
+}
+
+func (w *writer) moment(m authz.Moment) {
+	w.time(m.Time)
+	w.count(len(m.Losses))
+	for _, l := range m.Losses {
+		w.buf = binary.BigEndian.AppendUint32(w.buf, uint32(l))
+	}
 }
 
 func (w *writer) grants(g Grants) {
@@ -119,7 +127,7 @@ func (w *writer) step(s *Step) {
 
 func (w *writer) resync(r *Resync) {
 	w.grants(r.To)
-	w.time(r.At)
+	w.moment(r.At)
 	w.fence(&r.Fence)
 	w.number(r.Mark)
 	w.ids(r.Interrupted)
@@ -142,7 +150,7 @@ func decode(b []byte) (Cursor, error) {
 		return Cursor{}, ErrNotACursor
 	}
 	c.Base = base
-	c.At = r.time()
+	c.At = r.moment()
 	c.Steps = list(&r, MaxSteps, (*reader).step)
 	c.Pending = list(&r, MaxPending, (*reader).resync)
 	c.Served = r.grants()
@@ -203,6 +211,17 @@ func (r *reader) time() time.Time {
 	return time.UnixMicro(int64(n))
 }
 
+func (r *reader) moment() authz.Moment {
+	return authz.Moment{Time: r.time(), Losses: list(r, authz.MostLosses, (*reader).loss)}
+}
+
+func (r *reader) loss() authz.Loss {
+	if b := r.take(4); b != nil {
+		return authz.Loss(binary.BigEndian.Uint32(b))
+	}
+	return 0
+}
+
 // list reads a list of at most so many.
 func list[T any](r *reader, most uint64, read func(*reader) T) []T {
 	n := r.number()
@@ -246,5 +265,5 @@ func (r *reader) step() Step {
 }
 
 func (r *reader) resync() Resync {
-	return Resync{To: r.grants(), At: r.time(), Fence: r.fence(), Mark: r.number(), Interrupted: r.ids(), Fresh: r.flag(), Collapses: r.flag(), ByKey: r.flag()}
+	return Resync{To: r.grants(), At: r.moment(), Fence: r.fence(), Mark: r.number(), Interrupted: r.ids(), Fresh: r.flag(), Collapses: r.flag(), ByKey: r.flag()}
 }

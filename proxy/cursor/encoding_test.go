@@ -14,9 +14,10 @@ func full() Cursor {
 	fence := electric.NewFence(800, 805, []uint64{801, 803}, 27094008)
 	named := func(n byte) Grants { return Grants{authz.Fingerprint{n}, []authz.ZedToken{"GhUKEzE3", "GhUKEzE4"}} }
 	at := time.UnixMicro(1_800_000_000_000_000)
+	moment := authz.Moment{Time: at, Losses: []authz.Loss{7, 1 << 31}}
 	return Cursor{
-		Upstream: "3297964-1795463878298592", Base: electric.Start, Served: named(1), At: at,
-		Pending: []Resync{{To: named(2), At: at, Fence: fence, Mark: 129, Interrupted: [][]string{{"a"}, nil}, Fresh: true, Collapses: true, ByKey: true}},
+		Upstream: "3297964-1795463878298592", Base: electric.Start, Served: named(1), At: moment,
+		Pending: []Resync{{To: named(2), At: moment, Fence: fence, Mark: 129, Interrupted: [][]string{{"a"}, nil}, Fresh: true, Collapses: true, ByKey: true}},
 		Steps:   []Step{{Before: []Grants{named(3)}, Interrupted: [][]string{{"b", "c"}}, Fence: fence, At: at}, {Fresh: true, At: at}},
 	}
 }
@@ -67,10 +68,10 @@ func TestABodyHasOneSpelling(t *testing.T) {
 
 // The bytes that the package's documentation has.
 func TestTheDocumentedBody(t *testing.T) {
-	want := "\x02" +
+	want := "\x03" +
 		"\x183297964-1795463878298592" +
 		"\x0a27065288_1" +
-		"\x80\xa0\xbc\xad\xd3\xfe\x92\x03" +
+		"\x80\xa0\xbc\xad\xd3\xfe\x92\x03" + "\x00" +
 		"\x01" +
 		"\x01" + "\x00" + "\x00" +
 		"\xa5\x06\x00\x00\xf8\xd7\xf5\x0c" +
@@ -86,7 +87,7 @@ func TestTheDocumentedBody(t *testing.T) {
 	c := FirstRead("3297964-1795463878298592", base, authz.Decision{
 		Fingerprint: authz.Fingerprint{0xa1, 0x5f},
 		Tokens:      []authz.ZedToken{"GhUKEzE3OTU0NjM4Nzk="},
-		At:          time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC),
+		At:          authz.Moment{Time: time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)},
 	}, electric.NewFence(805, 805, nil, 27094008))
 	if got := string(encode(&c, 0)); got != want {
 		t.Errorf("got  %q\nwant %q", got, want)

@@ -20,11 +20,11 @@ func Example() {
 	c := cursor.FirstRead("3297964-1795463878298592", base, authz.Decision{
 		Fingerprint: authz.Fingerprint{0xa1},
 		Tokens:      []authz.ZedToken{"GhUKEzE3OTU0"},
-		At:          noon,
+		At:          authz.Moment{Time: noon},
 	}, electric.NewFence(805, 805, nil, 27094008))
 	c, _ = c.Offered(cursor.Resync{
 		To:    cursor.Grants{Fingerprint: authz.Fingerprint{0xa2}, Tokens: []authz.ZedToken{"GhUKEzE3OTU5"}},
-		At:    noon.Add(time.Second),
+		At:    authz.Moment{Time: noon.Add(time.Second)},
 		Fence: electric.NewFence(806, 809, []uint64{807}, 27094120),
 		Mark:  electric.Marked(27094112),
 	})
@@ -37,7 +37,7 @@ func Example() {
 		return
 	}
 	fmt.Println("upstream:", c.Upstream, "from", c.Base)
-	fmt.Printf("served:   %x… at %s, decided %s\n", c.Served.Fingerprint[:1], c.Served.Tokens, c.At.UTC().Format(time.TimeOnly))
+	fmt.Printf("served:   %x… at %s, decided %s\n", c.Served.Fingerprint[:1], c.Served.Tokens, c.At.Time.UTC().Format(time.TimeOnly))
 	for _, s := range c.Steps {
 		fmt.Println("step:     a snapshot before transaction", s.Fence.XMax(), "at LSN", s.Fence.LSN(), "- fresh:", s.Fresh)
 	}

@@ -25,7 +25,7 @@ type Key [sha256.Size]byte
 // NewKey derives a key from a secret that the replicas share.
 func NewKey(secret []byte) Key {
 	mac := hmac.New(sha256.New, secret)
-	mac.Write([]byte("shapegate/proxy/cursor/v2"))
+	mac.Write([]byte("shapegate/proxy/cursor/v3"))
 	return Key(mac.Sum(nil))
 }
 

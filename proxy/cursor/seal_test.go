@@ -128,6 +128,13 @@ func randomCursor(t *rapid.T) cursor.Cursor {
 		return g
 	})
 	at := rapid.Custom(func(t *rapid.T) time.Time { return time.UnixMicro(rapid.Int64Range(0, 1<<61).Draw(t, "time")) })
+	moment := rapid.Custom(func(t *rapid.T) authz.Moment {
+		m := authz.Moment{Time: at.Draw(t, "time")}
+		for range rapid.IntRange(0, authz.MostLosses).Draw(t, "losses") {
+			m.Losses = append(m.Losses, authz.Loss(rapid.Uint32().Draw(t, "loss")))
+		}
+		return m
+	})
 	fence := rapid.Custom(func(t *rapid.T) electric.Fence {
 		xmax := number.Draw(t, "xmax")
 		var xip []uint64
@@ -147,14 +154,14 @@ func randomCursor(t *rapid.T) cursor.Cursor {
 		}
 		return all
 	})
-	c := cursor.Cursor{Upstream: rapid.StringN(0, 30, 60).Draw(t, "upstream"), Served: grants.Draw(t, "served"), At: at.Draw(t, "at")}
+	c := cursor.Cursor{Upstream: rapid.StringN(0, 30, 60).Draw(t, "upstream"), Served: grants.Draw(t, "served"), At: moment.Draw(t, "at")}
 	c.Base = electric.Start
 	if rapid.Bool().Draw(t, "has a base") {
 		c.Base, _ = electric.ParseOffset(rapid.StringMatching(`[1-9][0-9]{0,15}_([1-9][0-9]?|inf)`).Draw(t, "base"))
 	}
 	for range rapid.IntRange(0, cursor.MaxPending).Draw(t, "pending") {
 		c.Pending = append(c.Pending, cursor.Resync{
-			To: grants.Draw(t, "to"), At: at.Draw(t, "at"), Fence: fence.Draw(t, "fence"), Mark: number.Draw(t, "mark"), Interrupted: ids.Draw(t, "interrupted"),
+			To: grants.Draw(t, "to"), At: moment.Draw(t, "at"), Fence: fence.Draw(t, "fence"), Mark: number.Draw(t, "mark"), Interrupted: ids.Draw(t, "interrupted"),
 			Fresh: rapid.Bool().Draw(t, "fresh"), Collapses: rapid.Bool().Draw(t, "collapses"), ByKey: rapid.Bool().Draw(t, "by key"),
 		})
 	}
@@ -175,7 +182,7 @@ func tokens(length int) []authz.ZedToken {
 
 func TestALongHandleLosesItsOldestRevisions(t *testing.T) {
 	const postgres = 400 // with many transactions in progress
-	c := cursor.Now("3297964-1795463878298592", offset(t, "27065288_1"), authz.Decision{Fingerprint: authz.Fingerprint{1}, Tokens: tokens(postgres), At: start})
+	c := cursor.Now("3297964-1795463878298592", offset(t, "27065288_1"), authz.Decision{Fingerprint: authz.Fingerprint{1}, Tokens: tokens(postgres), At: authz.Moment{Time: start}})
 	for i := range 5 {
 		r := resync(i+2, uint64(200+8*i))
 		r.To.Tokens = tokens(postgres)
@@ -206,7 +213,7 @@ func TestALongHandleLosesItsOldestRevisions(t *testing.T) {
 
 func TestAnOrdinaryHandleIsShort(t *testing.T) {
 	for name, length := range map[string]int{"in memory": 30, "Postgres": 100} {
-		d := authz.Decision{Fingerprint: authz.Fingerprint{1}, Tokens: tokens(length), At: start}
+		d := authz.Decision{Fingerprint: authz.Fingerprint{1}, Tokens: tokens(length), At: authz.Moment{Time: start}}
 		c := cursor.Now("3297964-1795463878298592", offset(t, "27065288_1"), d)
 		r := resync(2, 27094008)
 		r.To.Tokens = tokens(length)

@@ -185,7 +185,7 @@ func (x *exchange) isServed(d authz.Decision) bool {
 	if len(c.Pending) > 0 || c.Served.Fingerprint != d.Fingerprint {
 		return false
 	}
-	lost := x.interrupted(c.At)
+	lost := x.interrupted(c.At.Time)
 	return lost.IsEmpty() || lost.And(d.Grants).IsEmpty()
 }
 
@@ -203,7 +203,7 @@ func (x *exchange) recallAll(names []cursor.Grants) []authz.Grants {
 
 func (x *exchange) filter(d authz.Decision, permitted authz.Grants) *rowfilter.Filter {
 	c := &x.cursor
-	lost := x.interrupted(c.At)
+	lost := x.interrupted(c.At.Time)
 	if len(c.Steps) == 0 && len(c.Pending) == 0 && c.Served.Fingerprint == d.Fingerprint && lost.And(d.Grants).IsEmpty() {
 		return rowfilter.Steady(x.f.rule, permitted)
 	}
@@ -257,8 +257,8 @@ func (w *world) idsOf(g authz.Grants, most int) [][]string {
 func (x *exchange) guard(d authz.Decision) authz.Grants {
 	x.w.tick++
 	now := x.f.decide().Grants
-	x.permitted = d.Grants.And(now).Minus(x.interrupted(d.At))
-	x.narrowed = x.narrowed || !x.permitted.Equal(d.Grants.Minus(x.w.lostSince(d.At, x.w.losses)))
+	x.permitted = d.Grants.And(now).Minus(x.interrupted(d.At.Time))
+	x.narrowed = x.narrowed || !x.permitted.Equal(d.Grants.Minus(x.w.lostSince(d.At.Time, x.w.losses)))
 	return x.permitted
 }
 
@@ -275,7 +275,7 @@ type resync struct {
 func (x *exchange) newResync(d authz.Decision) *resync {
 	x.f.stats.resyncs++
 	held := x.recallAll(x.cursor.MayHold())
-	r := &resync{x: x, d: d, diff: rowfilter.NewResync(x.f.rule, d.Grants, held[0], held[1:], x.interrupted(x.cursor.At))}
+	r := &resync{x: x, d: d, diff: rowfilter.NewResync(x.f.rule, d.Grants, held[0], held[1:], x.interrupted(x.cursor.At.Time))}
 	r.of = cursor.Resync{To: cursor.Named(d), At: d.At, ByKey: x.f.rule.ByKey()}
 	kept, before := r.diff.Kept, held[0]
 	if x.cursor.MustCollapse() {
@@ -454,7 +454,7 @@ func (f *front) initial() answer {
 	return a
 }
 
-func (x *exchange) at(d authz.Decision) int { return int(d.At.UnixMilli() - 1_700_000_000_000) }
+func (x *exchange) at(d authz.Decision) int { return int(d.At.Time.UnixMilli() - 1_700_000_000_000) }
 
 func (f *front) first() *exchange {
 	f.stats.answers++

@@ -342,7 +342,7 @@ func (w *world) decide() authz.Decision {
 		})
 	}
 	g := authz.GrantsOf(sets...)
-	d := authz.Decision{Grants: g, Fingerprint: g.Fingerprint(fingerprintKey, "model"), Tokens: make([]authz.ZedToken, len(sets)), At: w.now()}
+	d := authz.Decision{Grants: g, Fingerprint: g.Fingerprint(fingerprintKey, "model"), Tokens: make([]authz.ZedToken, len(sets)), At: authz.Moment{Time: w.now()}}
 	for i := range d.Tokens {
 		d.Tokens[i] = authz.ZedToken(strconv.Itoa(w.tick))
 	}
