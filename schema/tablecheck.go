@@ -6,8 +6,7 @@ import (
 	"strings"
 )
 
-// TableDescription is a table as Postgres' catalog has it, or as far as Electric
-// describes it in its electric-schema header.
+// TableDescription is a table as Electric describes it in its electric-schema header.
 type TableDescription struct {
 	Columns []ColumnDescription
 	Key     []string // the primary key's columns
@@ -15,11 +14,9 @@ type TableDescription struct {
 
 // ColumnDescription is one column of a table.
 type ColumnDescription struct {
-	Name      string
-	Type      string // Postgres' name of the type: uuid, int4, text; of an array: that of its elements
-	Base      string // of a domain: the name of the type that it is made of; else ""
-	Dims      int    // above 0: an array
-	Generated bool
+	Name string
+	Type string // Postgres' name of the type: uuid, int4, text; of an array: that of its elements
+	Dims int    // above 0: an array
 }
 
 // Finding is one thing that keeps a shape from being served, for its operator.
@@ -47,14 +44,15 @@ func (s Shape) finding(key, column, reason, remedy string) Finding {
 }
 
 // idTypes are the types whose values have one spelling, in which they are object
-// ids.
+// ids. A domain over one of them is none: Electric 1.7.12 has no operator that compares
+// values of a domain, so it refuses every request for rows by their ids.
 var idTypes = []string{"uuid", "int2", "int4", "int8", "text", "varchar"}
 
 // HoldsIDs reports whether a column of the type can be the column of a filter.
 func HoldsIDs(typ string) bool { return slices.Contains(idTypes, typ) }
 
 // ValidateTable compares a shape with its table. table is nil if there is no such
-// table. A domain counts as the type that it is made of.
+// table. That a column is generated Electric says itself, see Refused.
 func (s Shape) ValidateTable(table *TableDescription) []Finding {
 	if table == nil {
 		return []Finding{s.noTable()}
@@ -66,13 +64,10 @@ func (s Shape) ValidateTable(table *TableDescription) []Finding {
 	}
 	for i, name := range s.Columns {
 		key := fmt.Sprintf("columns[%d]", i)
-		switch c := table.column(name); {
-		case c == nil:
+		if table.column(name) == nil {
 			findings = append(findings, s.finding(key, name,
 				fmt.Sprintf("the table %s has no column %q%s", s.Table, name, didYouMean(name, names)),
 				"name a column that there is"))
-		case c.Generated:
-			findings = append(findings, s.generated(key, name))
 		}
 	}
 	for _, name := range table.Key {
@@ -84,7 +79,7 @@ func (s Shape) ValidateTable(table *TableDescription) []Finding {
 		if c := table.column(f.Column); c != nil && !c.holdsIDs() {
 			findings = append(findings, s.finding(fmt.Sprintf("authorize.filter[%d].column", i), f.Column,
 				fmt.Sprintf("the column %q is of type %s, which cannot hold object ids", f.Column, c.typeName()),
-				"use a column of type "+strings.Join(idTypes, ", ")))
+				"use a column of type "+strings.Join(idTypes, ", ")+", and not of a domain over one: Electric does not compare its values"))
 		}
 	}
 	return findings
@@ -99,17 +94,9 @@ func (t *TableDescription) column(name string) *ColumnDescription {
 	return nil
 }
 
-func (c *ColumnDescription) holdsIDs() bool {
-	return c.Dims == 0 && (HoldsIDs(c.Type) || HoldsIDs(c.Base))
-}
+func (c *ColumnDescription) holdsIDs() bool { return c.Dims == 0 && HoldsIDs(c.Type) }
 
-func (c *ColumnDescription) typeName() string {
-	name := c.Type
-	if c.Base != "" {
-		name += " (a domain over " + c.Base + ")"
-	}
-	return name + strings.Repeat("[]", c.Dims)
-}
+func (c *ColumnDescription) typeName() string { return c.Type + strings.Repeat("[]", c.Dims) }
 
 func (s Shape) noTable() Finding {
 	return s.finding("table", "", fmt.Sprintf("there is no table %s", s.Table),

@@ -40,8 +40,7 @@ func checkTable(ctx context.Context, client *electric.Client, shape schema.Shape
 	return shape.ValidateTable(describe(table)), nil
 }
 
-// describe returns what Electric says of a table. It says the name of a domain, and not
-// the type that the domain is made of.
+// describe returns what Electric says of a table.
 func describe(table *electric.Schema) *schema.TableDescription {
 	d := &schema.TableDescription{Key: table.Key}
 	for name, c := range table.Columns {
