@@ -304,3 +304,28 @@ func TestAnObjectIsInterruptedThatMayHaveBeenGainedUnasked(t *testing.T) {
 		})
 	}
 }
+
+// While SpiceDB cannot evaluate a lookup, its subject holds nothing.
+func TestWhatCannotBeEvaluatedForATimeIsInterrupted(t *testing.T) {
+	w := newWorld("alice document:d1#view")
+	inBubble(t, w, nil, func(t *testing.T, c *Cache) {
+		s := subscribe(t, c, "alice", document)
+		then := decide(t, s, "[d1]")
+		later(time.Second)
+		w.set(func() { w.fails["document#view"] = errCycle })
+		w.write("group:g#member@group:h#member")
+		later(time.Second)
+		if _, err := s.Decide(t.Context(), authz.Bounded, ""); authz.KindOf(err) != authz.Unanswerable {
+			t.Fatalf("%v", err)
+		}
+		w.set(func() { delete(w.fails, "document#view") })
+		later(2 * unanswerableFor)
+		now := decide(t, s, "[d1]")
+		if lost, ok := s.Interrupted(then.At); !ok || describe(s, lost) != "[d1]" {
+			t.Errorf("interrupted since then: %s, %v", describe(s, lost), ok)
+		}
+		if lost, ok := s.Interrupted(now.At); !ok || !lost.IsEmpty() {
+			t.Errorf("interrupted since now: %s, %v", describe(s, lost), ok)
+		}
+	})
+}

@@ -53,11 +53,14 @@ func (s *settler) lookup(k *call, set *authz.GrantSet, token authz.ZedToken) (ch
 	return changed || differs
 }
 
-// failure notes that SpiceDB cannot evaluate the answer. The caller holds the
-// shard's lock.
+// failure notes that SpiceDB cannot evaluate the answer: nothing is held. The caller holds
+// the shard's lock.
 func (s *settler) failure(k *call, err error) (changed bool) {
 	e, v := k.e, &k.e.value
 	changed = !v.valid || v.failure == nil
+	if len(e.queries) > 0 {
+		s.losses.lose(e, v.set, nameLoss(e.heard.event, e, ""), time.Now())
+	}
 	s.replace(e, nil)
 	if !e.isLookup() {
 		v.held = false
