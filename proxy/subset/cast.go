@@ -29,25 +29,8 @@ func safeCast(from, to string) bool {
 	return from == to || slices.Contains(safeCasts[from], to)
 }
 
-// typeCast reads a cast of a constant, or one of a column that cannot fail.
-func (r *reader) typeCast(t *pg.TypeCast) (operand, error) {
-	typ, array, err := typeName(t.TypeName)
-	if err != nil {
-		return operand{}, err
-	}
-	if t.Arg.GetColumnRef() != nil {
-		return r.columnCast(t.Arg, typ, array)
-	}
-	if array {
-		return operand{}, refuseWhere("an array is not allowed in this place")
-	}
-	if !isConstant(t.Arg) {
-		return operand{}, errCast()
-	}
-	o, err := r.operand(t.Arg)
-	if err != nil {
-		return operand{}, err
-	}
+// castTo returns a constant or a parameter under a cast.
+func (o operand) castTo(typ string) (operand, error) {
 	if !o.untyped {
 		if o.typ != typ {
 			return operand{}, refuseWhere("a boolean can only be cast to bool")
@@ -61,23 +44,12 @@ func (r *reader) typeCast(t *pg.TypeCast) (operand, error) {
 		// How it compares with values of another type is not known.
 		o.misfit = &fit{kind: outside}
 	}
-	o.node = cast{o.node, typ}
+	o.node = cast(o.node, typ)
 	return o, nil
 }
 
 func errCast() error {
 	return refuseWhere("only constants, parameters and columns can be cast, and columns only to what every value has: a wider type, or text")
-}
-
-func (r *reader) columnCast(n *pg.Node, typ string, array bool) (operand, error) {
-	o, err := r.column(n)
-	if err != nil {
-		return operand{}, err
-	}
-	if o.array != array || !safeCast(o.typ, typ) || array && familyOf(o.typ) == enum {
-		return operand{}, errCast()
-	}
-	return o.widened(typ), nil
 }
 
 // widened returns a column as a value of a type that safeCast knows.
@@ -89,7 +61,7 @@ func (o operand) widened(typ string) operand {
 	if o.array {
 		to += "[]"
 	}
-	o.node, o.typ = cast{o.node, to}, typ
+	o.node, o.typ = cast(o.node, to), typ
 	return o
 }
 

@@ -67,6 +67,9 @@ func familyOf(typ string) family {
 // ordered reports whether values of the family have < and >, to Electric too.
 func (f family) ordered() bool { return f != incomparable && f != boolean && f != enum }
 
+// numeric reports whether values of the family are numbers.
+func (f family) numeric() bool { return f == integer || f == float || f == decimal }
+
 // castable are the types that a constant may be cast to, by the names that the
 // parser knows them by.
 var castable = map[string]bool{

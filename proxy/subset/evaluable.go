@@ -8,61 +8,21 @@ import "strings"
 //
 // Two differences are left to those who write the where: Electric orders texts by
 // their bytes whatever the collation is, and its % and _ match no line feed.
-func evaluable(root node, columns Columns) error {
-	return (&evaluation{columns}).check(root)
-}
-
-type evaluation struct{ columns Columns }
-
-func (e *evaluation) all(nodes ...node) error {
-	for _, n := range nodes {
-		if err := e.check(n); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (e *evaluation) check(n node) error {
+func evaluable(n node, columns Columns) error {
 	switch n := n.(type) {
 	case column:
-		return e.column(n)
-	case cast:
-		return e.cast(n)
-	case call:
-		if n.name == "length" {
-			return refuseWhere("Electric has no function length")
+		// Of other types Electric would leave out every row, even for IS NULL.
+		c := columns[n.name]
+		if f := familyOf(c.Type); f == incomparable || f == enum {
+			return refuseWhere("Electric does not evaluate columns of type " + c.Type + " in a log")
 		}
-		return e.all(n.args...)
-	case joined:
-		return e.all(n.parts...)
-	case sum:
-		for _, t := range n.terms {
-			if err := e.check(t.value); err != nil {
+	case *expr:
+		for _, arg := range n.args {
+			if err := evaluable(arg, columns); err != nil {
 				return err
 			}
 		}
-	case infix:
-		return e.all(n.left, n.right)
-	case complement:
-		return e.check(n.arg)
-	case subscript:
-		return e.check(n.array)
-	case logic:
-		return e.all(n.args...)
-	case not:
-		return e.check(n.arg)
-	case test:
-		return e.check(n.arg)
-	case member:
-		return e.all(append([]node{n.arg}, n.list...)...)
-	case compare:
-		if err := e.all(n.left, n.right); err != nil || !isLike(n.op) {
-			return err
-		}
-		return checkPattern(n.right)
-	case quantified:
-		return e.quantified(n)
+		return evaluableExpr(n, columns)
 	case *param, literal, word:
 	default:
 		return errNotAllowed()
@@ -70,29 +30,28 @@ func (e *evaluation) check(n node) error {
 	return nil
 }
 
-// column refuses the types that Electric cannot read in its log: every row would be
-// left out of it, even for IS NULL.
-func (e *evaluation) column(n column) error {
-	c := e.columns[n.name]
-	if f := familyOf(c.Type); f == incomparable || f == enum {
-		return refuseWhere("Electric does not evaluate columns of type " + c.Type + " in a log")
+// evaluableExpr is evaluable of an expression whose operands are.
+func evaluableExpr(n *expr, columns Columns) error {
+	switch {
+	case n.form == castForm:
+		if c, ok := n.args[0].(column); ok {
+			return evaluableCast(columns[c.name].Type, n.op)
+		}
+	case n.form == callForm && n.op == "length":
+		return refuseWhere("Electric has no function length")
+	case n.form == quantifiedForm:
+		return evaluableElements(n)
+	case n.form == infixForm && isLike(n.op):
+		return checkPattern(n.args[1])
 	}
 	return nil
 }
 
-// cast refuses casts of columns to text that Electric spells otherwise.
-func (e *evaluation) cast(n cast) error {
-	if err := e.check(n.arg); err != nil {
-		return err
-	}
-	c, ok := n.arg.(column)
-	if !ok {
-		return nil
-	}
-	from := e.columns[c.name].Type
+// evaluableCast refuses casts of columns to text that Electric spells otherwise.
+func evaluableCast(from, to string) error {
 	switch f := familyOf(from); {
-	case n.typ == "text" && f != integer && f != textual && f != uuid && f != date, n.typ == "bool":
-		return refuseWhere("Electric does not cast " + from + " to " + n.typ + " as Postgres does")
+	case to == "text" && f != integer && f != textual && f != uuid && f != date, to == "bool":
+		return refuseWhere("Electric does not cast " + from + " to " + to + " as Postgres does")
 	}
 	return nil
 }
@@ -117,17 +76,12 @@ func constantText(n node) (string, bool) {
 		return n.text, true
 	case *param:
 		return n.value, true
-	case cast:
-		return constantText(n.arg)
 	case word:
 		return "", true
-	case joined:
-		return constantTexts(n.parts)
-	case call:
-		if n.name == coalesce {
-			return "", false
+	case *expr:
+		if n.form == castForm || n.form == callForm && n.op != coalesce || n.form == infixForm && n.op == "||" {
+			return constantTexts(n.args)
 		}
-		return constantTexts(n.args)
 	}
 	return "", false
 }
@@ -144,13 +98,10 @@ func constantTexts(nodes []node) (string, bool) {
 	return all, true
 }
 
-// quantified refuses arrays that hold NULL: beside one, Electric says false where
+// evaluableElements refuses arrays that hold NULL: beside one, Electric says false where
 // Postgres says neither true nor false.
-func (e *evaluation) quantified(n quantified) error {
-	if err := e.all(n.arg, n.array); err != nil {
-		return err
-	}
-	text, ok := constantText(n.array)
+func evaluableElements(n *expr) error {
+	text, ok := constantText(n.args[1])
 	if !ok {
 		return nil
 	}

@@ -1,14 +1,10 @@
 package subset
 
-import (
-	"strings"
-
-	pg "github.com/pganalyze/pg_query_go/v6"
-)
+import "strings"
 
 func isLike(op string) bool { return strings.HasSuffix(op, "LIKE") }
 
-// like reads LIKE and its like.
+// like returns LIKE and its like.
 //
 // At the end of a pattern Postgres refuses a lone escape character, but only once a
 // row has matched that far. So a constant pattern that ends in one is not sent: it
@@ -16,18 +12,8 @@ func isLike(op string) bool { return strings.HasSuffix(op, "LIKE") }
 // There both sides are made longer by one character, x and a _ that stands for it:
 // this changes nothing where the pattern is whole; and where it is not, its last
 // character and the _ stand for an underscore, which no x is.
-func (r *reader) like(op string, left, right *pg.Node) (node, error) {
-	if op == "" {
-		return nil, refuseWhere("this operator is not allowed")
-	}
-	arg, err := r.operand(left)
-	if err != nil {
-		return nil, err
-	}
-	if arg, err = arg.asText(); err != nil {
-		return nil, err
-	}
-	pattern, err := r.operand(right)
+func like(op string, arg, pattern operand) (node, error) {
+	arg, err := arg.asText()
 	if err != nil {
 		return nil, err
 	}
@@ -45,9 +31,9 @@ func (r *reader) like(op string, left, right *pg.Node) (node, error) {
 		}
 		return never(arg.node), nil
 	case pattern.known, isWhole(pattern.tail):
-		return compare{op, arg.node, pattern.node}, nil
+		return infix(op, arg.node, pattern.node), nil
 	}
-	return compare{op, followed(arg.node, "x"), followed(pattern.node, "_")}, nil
+	return infix(op, followed(arg.node, "x"), followed(pattern.node, "_")), nil
 }
 
 func endsInEscape(pattern string) bool {
@@ -61,11 +47,5 @@ func isWhole(tail string) bool { return strings.Trim(tail, `\`) != "" && !endsIn
 
 // followed returns a text with a constant behind it.
 func followed(n node, text string) node {
-	var parts []node
-	if j, ok := n.(joined); ok {
-		parts = append(parts, j.parts...)
-	} else {
-		parts = append(parts, n)
-	}
-	return joined{append(parts, cast{literal{text}, "text"})}
+	return infix("||", flat("||", n, cast(literal{text}, "text"))...)
 }

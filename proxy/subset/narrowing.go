@@ -94,7 +94,8 @@ func narrowRows(where string, params map[string]string, columns Columns) (*Where
 	if err := staysWhole(w.root); err != nil {
 		return nil, err
 	}
-	size := len(url.QueryEscape(conjunct(w.root, newPrinter(0))))
+	sql, _ := sqlOf(conjunct(w.root), 0)
+	size := len(url.QueryEscape(sql))
 	for _, v := range w.params {
 		size += len("&params[1]=") + len(url.QueryEscape(v))
 	}
@@ -124,24 +125,21 @@ func (n *Narrowing) SQL(first int) (where string, params []string) {
 	if n == nil || n.where == nil {
 		return "", nil
 	}
-	return conjunct(n.where.root, newPrinter(first-1)), n.where.params
+	return sqlOf(conjunct(n.where.root), first-1)
 }
 
-// conjunct prints a condition as predicate.Conjunct does.
-func conjunct(root node, p *printer) string {
-	if l, ok := root.(logic); ok && l.op == "OR" {
-		root = logic{"AND", []node{l, yes}}
+// conjunct returns a condition as predicate.Conjunct prints one.
+func conjunct(root node) node {
+	if e, ok := root.(*expr); ok && e.form == infixForm && e.op == "OR" {
+		return infix("AND", root, yes)
 	}
-	root.print(p)
-	return p.String()
+	return root
 }
 
 // staysWhole makes sure that a condition survives as part of a main where: alone,
 // and behind another.
 func staysWhole(root node) error {
-	p := newPrinter(0)
-	p.filled = true
-	sql := conjunct(root, p)
+	sql := filled(conjunct(root))
 	for _, whole := range []string{sql, `"a" = '1' AND ("b" OR "c") AND ` + sql} {
 		if predicate.CheckConjunct(whole) != nil {
 			return refuseWhere("does not keep its meaning when it is printed")

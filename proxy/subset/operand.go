@@ -68,7 +68,7 @@ func settle(operands ...*operand) (string, error) {
 			return "", err
 		}
 		if bare {
-			o.node = cast{o.node, typ}
+			o.node = cast(o.node, typ)
 		}
 	}
 	return typ, nil
@@ -101,6 +101,10 @@ func errTypes(a, b string) error {
 	return refuseWhere("values of the types " + a + " and " + b + " cannot be compared")
 }
 
+func errNumber(typ string) error {
+	return refuseWhere("a number cannot be compared with a value of type " + typ)
+}
+
 func bareType(operands []*operand) string {
 	numbers, integers := false, true
 	for _, o := range operands {
@@ -128,9 +132,8 @@ func (o *operand) become(typ string) error {
 // adopt gives an untyped operand a type. A quoted constant is of that type, or an
 // error, as in Postgres. A parameter, or a number, may be a misfit.
 func (o *operand) adopt(typ string) error {
-	f := familyOf(typ)
-	if o.number && f != integer && f != float && f != decimal {
-		return refuseWhere("a number cannot be compared with a value of type " + typ)
+	if o.number && !familyOf(typ).numeric() {
+		return errNumber(typ)
 	}
 	o.typ, o.untyped = typ, false
 	if o.null {
@@ -188,7 +191,7 @@ func (o operand) asText() (operand, error) {
 		if err := o.become("text"); err != nil {
 			return operand{}, err
 		}
-		o.node = cast{o.node, "text"}
+		o.node = cast(o.node, "text")
 	}
 	switch {
 	case o.array:

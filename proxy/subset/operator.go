@@ -1,270 +1,198 @@
 package subset
 
 import (
-	"slices"
-
 	pg "github.com/pganalyze/pg_query_go/v6"
 )
 
-// operators are the comparisons by the names that the parser has for them.
-var operators = map[string]string{
+// comparisons are the comparisons of values by the names that the parser has for them.
+var comparisons = map[string]string{
 	"=": "=", "<>": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">=",
 	"~~": "LIKE", "!~~": "NOT LIKE", "~~*": "ILIKE", "!~~*": "NOT ILIKE",
 }
 
-// flipped are the comparisons with their sides changed.
-var flipped = map[string]string{
-	"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<=",
-	"IS DISTINCT FROM": "IS DISTINCT FROM", "IS NOT DISTINCT FROM": "IS NOT DISTINCT FROM",
+// computations are the other operators with two sides, each with its rule.
+var computations = map[string]func(op string, left, right operand) (operand, error){
+	"||": join, "&": bits, "|": bits, "#": bits,
 }
 
-// operator reads an operator, or what the parser treats as one.
-func (r *reader) operator(n *pg.Node, e *pg.A_Expr) (operand, error) {
-	name := ""
-	if len(e.Name) == 1 {
-		name = e.Name[0].GetString_().GetSval()
+// operation is an operator with its sides, or what the parser treats as one, while it
+// is read.
+type operation struct {
+	reader *reader
+	expr   *pg.A_Expr
+	name   string
+}
+
+// operatorName returns the name of an operator; "" if it has a schema.
+func operatorName(e *pg.A_Expr) string {
+	if len(e.Name) != 1 {
+		return ""
 	}
-	switch e.Kind {
+	return e.Name[0].GetString_().GetSval()
+}
+
+func (o operation) read() (operand, error) {
+	switch o.expr.Kind {
 	case pg.A_Expr_Kind_AEXPR_OP:
-		return r.plainOperator(n, e, name)
+		return o.plain()
 	case pg.A_Expr_Kind_AEXPR_DISTINCT:
-		return truth(r.compareNodes("IS DISTINCT FROM", e))
+		return truth(o.comparison("IS DISTINCT FROM"))
 	case pg.A_Expr_Kind_AEXPR_NOT_DISTINCT:
-		return truth(r.compareNodes("IS NOT DISTINCT FROM", e))
+		return truth(o.comparison("IS NOT DISTINCT FROM"))
 	case pg.A_Expr_Kind_AEXPR_LIKE, pg.A_Expr_Kind_AEXPR_ILIKE:
-		return truth(r.like(operators[name], e.Lexpr, e.Rexpr))
+		return truth(o.like())
 	case pg.A_Expr_Kind_AEXPR_IN:
-		return truth(r.in(e, name))
+		return truth(o.in())
 	case pg.A_Expr_Kind_AEXPR_BETWEEN, pg.A_Expr_Kind_AEXPR_BETWEEN_SYM:
-		return truth(r.between(e, e.Kind == pg.A_Expr_Kind_AEXPR_BETWEEN_SYM))
+		return truth(o.between(o.expr.Kind == pg.A_Expr_Kind_AEXPR_BETWEEN_SYM))
 	case pg.A_Expr_Kind_AEXPR_NOT_BETWEEN, pg.A_Expr_Kind_AEXPR_NOT_BETWEEN_SYM:
-		between, err := r.between(e, e.Kind == pg.A_Expr_Kind_AEXPR_NOT_BETWEEN_SYM)
-		return truth(not{between}, err)
+		between, err := o.between(o.expr.Kind == pg.A_Expr_Kind_AEXPR_NOT_BETWEEN_SYM)
+		return truth(not(between), err)
 	case pg.A_Expr_Kind_AEXPR_OP_ANY, pg.A_Expr_Kind_AEXPR_OP_ALL:
-		if op, ok := operators[name]; ok {
-			return truth(r.quantified(e, quantifier{op, e.Kind == pg.A_Expr_Kind_AEXPR_OP_ALL}))
-		}
-		return operand{}, refusef("where", "ANY and ALL are not allowed with the operator %s", shown(name))
+		return truth(o.quantified())
 	}
 	return operand{}, refuseWhere("this operator is not allowed")
 }
 
-func (r *reader) plainOperator(n *pg.Node, e *pg.A_Expr, name string) (operand, error) {
+// plain reads an operator that is written as one.
+func (o operation) plain() (operand, error) {
+	op := comparisons[o.name]
 	switch {
-	case name == "+", name == "-":
-		return r.sum(n)
-	case name == "~" && e.Lexpr == nil:
-		return r.complement(e.Rexpr)
-	case e.Lexpr == nil || e.Rexpr == nil:
-	case name == "||":
-		return r.join(e)
-	case name == "&", name == "|", name == "#":
-		return r.bits(name, e)
-	case name == "@>", name == "<@", name == "&&":
-		return truth(r.arrayOperator(name, e))
-	case isLike(operators[name]):
-		return truth(r.like(operators[name], e.Lexpr, e.Rexpr))
-	case operators[name] != "":
-		return truth(r.compareNodes(name, e))
+	case o.name == "+", o.name == "-":
+		return sum(o.reader, o.expr)
+	case o.name == "~" && o.expr.Lexpr == nil:
+		arg, err := o.reader.operand(o.expr.Rexpr)
+		if err != nil {
+			return operand{}, err
+		}
+		return complement(arg)
+	case o.expr.Lexpr == nil || o.expr.Rexpr == nil:
+	case isLike(op):
+		return truth(o.like())
+	case op != "":
+		return truth(o.comparison(op))
+	case o.name == "@>", o.name == "<@", o.name == "&&":
+		return truth(o.arrays().comparison(o.name, o.expr.Lexpr, o.expr.Rexpr))
+	case computations[o.name] != nil:
+		left, right, err := o.sides()
+		if err != nil {
+			return operand{}, err
+		}
+		return computations[o.name](o.name, left, right)
 	}
-	return operand{}, refusef("where", "the operator %s is not allowed", shown(name))
+	return operand{}, refusef("where", "the operator %s is not allowed", shown(o.name))
 }
 
-func (r *reader) compareNodes(op string, e *pg.A_Expr) (node, error) {
-	if r.isArrayColumn(e.Lexpr) || r.isArrayColumn(e.Rexpr) {
-		return r.arrayOperator(op, e)
+func (o operation) sides() (left, right operand, err error) {
+	if left, err = o.reader.operand(o.expr.Lexpr); err != nil {
+		return left, right, err
 	}
-	left, err := r.operand(e.Lexpr)
-	if err != nil {
-		return nil, err
+	right, err = o.reader.operand(o.expr.Rexpr)
+	return left, right, err
+}
+
+func (o operation) arrays() arrayReader { return arrayReader{&o.reader.scope} }
+
+func (o operation) comparison(op string) (node, error) {
+	if s := &o.reader.scope; s.isArrayColumn(o.expr.Lexpr) || s.isArrayColumn(o.expr.Rexpr) {
+		return o.arrays().comparison(op, o.expr.Lexpr, o.expr.Rexpr)
 	}
-	right, err := r.operand(e.Rexpr)
+	left, right, err := o.sides()
 	if err != nil {
 		return nil, err
 	}
 	return comparison(op, left, right)
 }
 
-func comparison(op string, left, right operand) (node, error) {
-	if needsOrder(op) {
-		for _, o := range []operand{left, right} {
-			if !o.untyped && !o.array && !familyOf(o.typ).ordered() && familyOf(o.typ) != incomparable {
-				return nil, refuseWhere("values of type " + o.typ + " have no order")
-			}
-		}
+func (o operation) like() (node, error) {
+	op := comparisons[o.name]
+	if op == "" {
+		return nil, refuseWhere("this operator is not allowed")
 	}
-	left.meetConstant(right)
-	right.meetConstant(left)
-	if _, err := settle(&left, &right); err != nil {
+	arg, pattern, err := o.sides()
+	if err != nil {
 		return nil, err
 	}
-	switch {
-	case left.misfit != nil && right.fixed:
-		return nil, left.notOfType()
-	case right.misfit != nil && left.fixed:
-		return nil, right.notOfType()
-	case right.misfit != nil:
-		return beside(op, left, right), nil
-	case left.misfit != nil:
-		return beside(flipped[op], right, left), nil
-	}
-	return compare{op, guarded(left.node), guarded(right.node)}, nil
+	return like(op, arg, pattern)
 }
 
-func needsOrder(op string) bool {
-	switch op {
-	case "<", "<=", ">", ">=":
-		return true
-	}
-	return false
-}
-
-// meetConstant makes text of an enum's column before it is compared with a constant:
-// what is no value of the enum then matches no row, where Postgres would refuse the
-// whole request.
-func (o *operand) meetConstant(other operand) {
-	if _, ok := o.node.(column); ok && familyOf(o.typ) == enum && !o.array && other.untyped && !other.null {
-		*o = o.widened("text")
-	}
-}
-
-// beside returns what becomes of a comparison with a value that is not of the type
-// of o: an integer beside integers that it is greater than has an answer, and so
-// has everything that asks whether they are equal.
-func beside(op string, o, value operand) node {
-	m := value.misfit
-	switch {
-	case op == "IS DISTINCT FROM":
-		return yes
-	case op == "IS NOT DISTINCT FROM":
-		return no
-	case op == "<>",
-		m.side > 0 && (op == "<" || op == "<="),
-		m.side < 0 && (op == ">" || op == ">="):
-		return always(o.node)
-	case m.floor == "" || op == "=":
-		return never(o.node)
-	}
-	value.setText(m.floor)
-	if op == "<" || op == "<=" {
-		return compare{"<=", guarded(o.node), value.node}
-	}
-	return compare{">", guarded(o.node), value.node}
-}
-
-// between reads a BETWEEN b AND c as the comparisons that it stands for: no printer
-// can get those wrong.
-func (r *reader) between(e *pg.A_Expr, symmetric bool) (node, error) {
-	nodes := e.Rexpr.GetList().GetItems()
-	if len(nodes) != 2 {
+func (o operation) between(symmetric bool) (node, error) {
+	if len(o.expr.Rexpr.GetList().GetItems()) != 2 {
 		return nil, errNotAllowed()
 	}
-	arg, err := r.operand(e.Lexpr)
+	arg, err := o.reader.operand(o.expr.Lexpr)
 	if err != nil {
 		return nil, err
 	}
-	var bounds [2]operand
-	for i, n := range nodes {
-		if bounds[i], err = r.operand(n); err != nil {
-			return nil, err
-		}
-	}
-	out, err := within(arg, bounds[0], bounds[1])
-	if err != nil || !symmetric {
-		return out, err
-	}
-	swapped, err := within(arg, bounds[1], bounds[0])
-	return logic{"OR", []node{out, swapped}}, err
-}
-
-func within(arg, least, most operand) (node, error) {
-	above, err := comparison(">=", arg, least)
+	bounds, err := o.reader.operands(o.expr.Rexpr.GetList().GetItems())
 	if err != nil {
 		return nil, err
 	}
-	below, err := comparison("<=", arg, most)
-	return logic{"AND", flat("AND", above, below)}, err
+	return between(arg, bounds[0], bounds[1], symmetric)
 }
 
-// flat returns arms of an AND or OR, those of the same operator among them
-// flattened, as the reader's are.
-func flat(op string, nodes ...node) []node {
-	var arms []node
-	for _, n := range nodes {
-		if inner, ok := n.(logic); ok && inner.op == op {
-			arms = append(arms, inner.args...)
-			continue
-		}
-		arms = append(arms, n)
-	}
-	return arms
-}
-
-func (r *reader) in(e *pg.A_Expr, name string) (node, error) {
-	op := map[string]string{"=": "IN", "<>": "NOT IN"}[name]
-	items := e.Rexpr.GetList().GetItems()
+func (o operation) in() (node, error) {
+	op := map[string]string{"=": "IN", "<>": "NOT IN"}[o.name]
+	items := o.expr.Rexpr.GetList().GetItems()
 	if op == "" || len(items) == 0 {
 		return nil, refuseWhere("a subquery is not allowed")
 	}
-	return r.oneOf(e.Lexpr, op, items)
+	return o.oneOf(op, items)
 }
 
 // oneOf reads a IN (b, c), and NOT IN.
-func (r *reader) oneOf(left *pg.Node, op string, items []*pg.Node) (node, error) {
-	arg, err := r.operand(left)
+func (o operation) oneOf(op string, items []*pg.Node) (node, error) {
+	arg, err := o.reader.operand(o.expr.Lexpr)
 	if err != nil {
 		return nil, err
 	}
-	if arg.param > 0 && arg.untyped {
-		return r.paramIn(arg, op, items)
-	}
-	if arg.fixed {
+	rule := oneOf
+	switch {
+	case arg.param > 0 && arg.untyped:
+		rule = paramOneOf
+		if err := o.reader.scope.use(len(items) * len(arg.text)); err != nil {
+			return nil, err
+		}
+	case arg.fixed:
 		return nil, refuseWhere("the left side of IN must hold a column or be a parameter")
 	}
-	list := make([]node, 0, len(items))
-	for _, item := range items {
-		o, err := r.operand(item)
-		if err != nil {
-			return nil, err
-		}
-		arg.meetConstant(o)
-		if _, err := settle(&arg, &o); err != nil {
-			return nil, err
-		}
-		if o.misfit == nil {
-			list = append(list, guarded(o.node))
-		}
+	list, err := o.reader.operands(items)
+	if err != nil {
+		return nil, err
 	}
-	switch {
-	case len(list) > 0:
-		return member{guarded(arg.node), op, list}, nil
-	case op == "IN":
-		return never(arg.node), nil
-	}
-	return always(arg.node), nil
+	return rule(op, arg, list)
 }
 
-// paramIn reads $1 IN (a, b) as the comparisons that it stands for.
-func (r *reader) paramIn(arg operand, op string, items []*pg.Node) (node, error) {
-	arms := make([]node, len(items))
-	for i, item := range items {
-		if err := r.use(arg.text); err != nil {
-			return nil, err
-		}
-		o, err := r.operand(item)
+// quantified reads a = ANY(b), and every other comparison with ANY and ALL.
+func (o operation) quantified() (node, error) {
+	op, ok := comparisons[o.name]
+	if !ok {
+		return nil, refusef("where", "ANY and ALL are not allowed with the operator %s", shown(o.name))
+	}
+	q := quantifier{op, o.expr.Kind == pg.A_Expr_Kind_AEXPR_OP_ALL}
+	if o.reader.scope.isArrayColumn(o.expr.Rexpr) {
+		arg, array, err := o.sides()
 		if err != nil {
 			return nil, err
 		}
-		if arms[i], err = comparison("=", arg, o); err != nil {
-			return nil, err
+		return q.withColumn(arg, array)
+	}
+	if items := variableItems(o.expr.Rexpr); items != nil {
+		switch {
+		case q == quantifier{"=", false}:
+			return o.oneOf("IN", items)
+		case q == quantifier{"<>", true}:
+			return o.oneOf("NOT IN", items)
 		}
+		return nil, errArrayItems()
 	}
-	out := arms[0]
-	if len(arms) > 1 {
-		out = logic{"OR", slices.Clip(flat("OR", arms...))}
+	arg, err := o.reader.operand(o.expr.Lexpr)
+	if err != nil {
+		return nil, err
 	}
-	if op == "NOT IN" {
-		return not{out}, nil
+	array, err := o.arrays().constant(o.expr.Rexpr)
+	if err != nil {
+		return nil, err
 	}
-	return out, nil
+	return q.withConstant(arg, array)
 }

@@ -13,10 +13,16 @@ const maxTerms = 8
 
 // addends are the terms of a sum while it is read.
 type addends struct {
+	reader  *reader
 	terms   []term
 	columns int
 	float8s int  // float8 columns
 	inexact bool // something in it does not fit int8 arithmetic
+}
+
+type term struct {
+	minus bool
+	value node
 }
 
 // sum reads a + b - c, however it is grouped. It is computed in int8 if it is made
@@ -24,9 +30,9 @@ type addends struct {
 // overflow: eight of the former stay below 2^57; in the latter at most one term,
 // the float8 column, is larger than a float4 can be, and what is added to it is
 // lost in its rounding long before it could carry it over the edge.
-func (r *reader) sum(n *pg.Node) (operand, error) {
-	var a addends
-	if err := r.addTo(&a, n, false); err != nil {
+func sum(r *reader, e *pg.A_Expr) (operand, error) {
+	a := addends{reader: r}
+	if err := a.addOperator(e, false); err != nil {
 		return operand{}, err
 	}
 	if len(a.terms) > 0 && a.terms[0].minus { // -a is 0 - a
@@ -42,18 +48,23 @@ func (r *reader) sum(n *pg.Node) (operand, error) {
 	if a.inexact {
 		typ = "float8"
 	}
-	for i := range a.terms {
-		a.terms[i].value = cast{a.terms[i].value, typ}
+	total := cast(a.terms[0].value, typ)
+	for _, t := range a.terms[1:] {
+		op := "+"
+		if t.minus {
+			op = "-"
+		}
+		total = infix(op, total, cast(t.value, typ))
 	}
-	return operand{node: sum{a.terms}, typ: typ}, nil
+	return operand{node: total, typ: typ}, nil
 }
 
-// addTo adds an expression, or subtracts it.
-func (r *reader) addTo(a *addends, n *pg.Node, minus bool) error {
+// add adds an expression, or subtracts it.
+func (a *addends) add(n *pg.Node, minus bool) error {
 	if e := n.GetAExpr(); e != nil {
-		return r.addOperator(a, e, minus)
+		return a.addOperator(e, minus)
 	}
-	o, err := r.addend(n)
+	o, err := a.operand(n)
 	if err != nil {
 		return err
 	}
@@ -66,18 +77,18 @@ func (r *reader) addTo(a *addends, n *pg.Node, minus bool) error {
 	return a.addConstant(o, minus)
 }
 
-// addend reads one term: a constant or a column. A column may have a cast that
+// operand reads one term: a constant or a column. A column may have a cast that
 // only widens it, as this package prints it.
-func (r *reader) addend(n *pg.Node) (operand, error) {
+func (a *addends) operand(n *pg.Node) (operand, error) {
 	t := n.GetTypeCast()
 	if t.GetArg().GetColumnRef() == nil {
-		return r.operand(n)
+		return a.reader.operand(n)
 	}
 	typ, array, err := typeName(t.TypeName)
 	if err != nil {
 		return operand{}, err
 	}
-	o, err := r.column(t.Arg)
+	o, err := a.reader.scope.column(t.Arg)
 	if err != nil {
 		return operand{}, err
 	}
@@ -88,25 +99,22 @@ func (r *reader) addend(n *pg.Node) (operand, error) {
 	return o, nil
 }
 
-func (r *reader) addOperator(a *addends, e *pg.A_Expr, minus bool) error {
-	name := ""
-	if e.Kind == pg.A_Expr_Kind_AEXPR_OP && len(e.Name) == 1 {
-		name = e.Name[0].GetString_().GetSval()
-	}
+func (a *addends) addOperator(e *pg.A_Expr, minus bool) error {
+	name := operatorName(e)
 	switch row := e.Rexpr.GetRowExpr(); {
-	case name != "+" && name != "-":
+	case e.Kind != pg.A_Expr_Kind_AEXPR_OP, name != "+" && name != "-":
 		return errAddend()
 	case e.Lexpr == nil && row == nil:
-		return r.addTo(a, e.Rexpr, minus != (name == "-"))
+		return a.add(e.Rexpr, minus != (name == "-"))
 	case e.Lexpr != nil:
-		if err := r.addTo(a, e.Lexpr, minus); err != nil {
+		if err := a.add(e.Lexpr, minus); err != nil {
 			return err
 		}
-		return r.addTo(a, e.Rexpr, minus != (name == "-"))
+		return a.add(e.Rexpr, minus != (name == "-"))
 	case name == "+" && row != nil && row.RowFormat == pg.CoercionForm_COERCE_IMPLICIT_CAST:
 		// TanStack DB writes a + b as if + were a function: +("a",$1).
 		for _, arg := range row.Args {
-			if err := r.addTo(a, arg, minus); err != nil {
+			if err := a.add(arg, minus); err != nil {
 				return err
 			}
 		}

@@ -1,6 +1,7 @@
 package subset
 
 import (
+	"math"
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
@@ -12,32 +13,21 @@ const coalesce = "COALESCE"
 // and a text over 1 GB is an error.
 const maxJoined = 8
 
-// function reads a call. length is one that TanStack DB emits and that Electric
-// 1.7.12 has not.
-func (r *reader) function(f *pg.FuncCall) (operand, error) {
-	name := ""
-	if len(f.Funcname) == 1 {
-		name = f.Funcname[0].GetString_().GetSval()
-	}
-	switch {
-	case len(f.AggOrder) > 0, f.AggFilter != nil, f.Over != nil, f.AggWithinGroup, f.AggStar, f.AggDistinct,
-		f.FuncVariadic, f.Funcformat != pg.CoercionForm_COERCE_EXPLICIT_CALL:
-		return operand{}, refuseWhere("this form of a function call is not allowed")
-	case name == "concat" && len(f.Args) > 0:
-		o, nodes, err := r.texts(f.Args)
-		o.node = call{name, nodes}
-		return o, err
-	case name == "lower" && len(f.Args) == 1, name == "upper" && len(f.Args) == 1, name == "length" && len(f.Args) == 1:
-		o, nodes, err := r.texts(f.Args)
-		o.node = call{name, nodes}
-		if name == "length" {
-			o.typ, o.known, o.tail = "int4", false, ""
-		}
-		return o, err
-	case (name == "like" || name == "ilike") && len(f.Args) == 2:
-		return truth(r.like(strings.ToUpper(name), f.Args[0], f.Args[1]))
-	}
-	return operand{}, refusef("where", "the function %s is not allowed with these arguments", shown(functionName(f)))
+// functionRule returns a call of a function with the arguments.
+type functionRule func(name string, args []operand) (operand, error)
+
+// functions are the functions that may be called, and with how many arguments. length is
+// one that TanStack DB emits and that Electric 1.7.12 has not.
+var functions = map[string]struct {
+	least, most int
+	apply       functionRule
+}{
+	"concat": {1, math.MaxInt, callOfTexts},
+	"lower":  {1, 1, callOfTexts},
+	"upper":  {1, 1, callOfTexts},
+	"length": {1, 1, length},
+	"like":   {2, 2, likeFunction},
+	"ilike":  {2, 2, likeFunction},
 }
 
 func functionName(f *pg.FuncCall) string {
@@ -48,37 +38,39 @@ func functionName(f *pg.FuncCall) string {
 	return strings.Join(parts, ".")
 }
 
-// join reads a || b. It is only allowed for text: for arrays and jsonb it is
-// something else.
-func (r *reader) join(e *pg.A_Expr) (operand, error) {
-	o, nodes, err := r.texts([]*pg.Node{e.Lexpr, e.Rexpr})
-	if err != nil {
-		return operand{}, err
-	}
-	var parts []node
-	for _, n := range nodes {
-		if inner, ok := n.(joined); ok {
-			parts = append(parts, inner.parts...)
-			continue
-		}
-		parts = append(parts, n)
-	}
-	o.node = joined{parts}
-	return o, nil
+func callOfTexts(name string, args []operand) (operand, error) {
+	o, nodes, err := texts(args)
+	o.node = call(name, nodes...)
+	return o, err
 }
 
-// texts reads operands that are text, and returns what is known of them joined.
+func length(name string, args []operand) (operand, error) {
+	o, err := callOfTexts(name, args)
+	o.typ, o.known, o.tail = "int4", false, ""
+	return o, err
+}
+
+func likeFunction(name string, args []operand) (operand, error) {
+	return truth(like(strings.ToUpper(name), args[0], args[1]))
+}
+
+// join returns a || b. It is only allowed for text: for arrays and jsonb it is
+// something else.
+func join(op string, left, right operand) (operand, error) {
+	o, nodes, err := texts([]operand{left, right})
+	o.node = infix(op, flat(op, nodes...)...)
+	return o, err
+}
+
+// texts returns what is known of texts joined, and the node of each.
 // NULL counts as nothing, which it is to concat; || yields NULL, which is no value
 // that could do harm.
-func (r *reader) texts(args []*pg.Node) (operand, []node, error) {
+func texts(args []operand) (operand, []node, error) {
 	all := operand{typ: "text", fixed: true, constant: constant{known: true, field: "where"}}
 	nodes := make([]node, len(args))
-	for i, a := range args {
-		o, err := r.operand(a)
+	for i, o := range args {
+		o, err := o.asText()
 		if err != nil {
-			return operand{}, nil, err
-		}
-		if o, err = o.asText(); err != nil {
 			return operand{}, nil, err
 		}
 		all.fixed = all.fixed && o.fixed
@@ -98,41 +90,32 @@ func (r *reader) texts(args []*pg.Node) (operand, []node, error) {
 	return all, nodes, nil
 }
 
-// merge reads COALESCE, GREATEST or LEAST.
-func (r *reader) merge(name string, args []*pg.Node) (operand, error) {
-	operands := make([]*operand, len(args))
-	all := operand{fixed: true}
-	for i, a := range args {
-		o, err := r.operand(a)
-		if err != nil {
-			return operand{}, err
-		}
-		operands[i] = &o
-		all.fixed = all.fixed && o.fixed
-		all.joined += o.joined
+// merge returns COALESCE, GREATEST or LEAST.
+func merge(name string, args []operand) (operand, error) {
+	pointers := make([]*operand, len(args))
+	for i := range args {
+		pointers[i] = &args[i]
 	}
-	typ, err := unify(operands...)
+	typ, err := unify(pointers...)
 	if err != nil {
 		return operand{}, err
 	}
-	all.typ = typ
-	nodes := make([]node, len(operands))
-	for i, o := range operands {
+	all := operand{typ: typ, fixed: true}
+	nodes := make([]node, len(args))
+	for i, o := range args {
+		all.fixed = all.fixed && o.fixed
+		all.joined += o.joined
 		nodes[i] = o.node
 	}
-	all.node = call{name, nodes}
+	all.node = call(name, nodes...)
 	return all, nil
 }
 
-// extreme reads GREATEST and LEAST, which ignore NULLs.
-func (r *reader) extreme(e *pg.MinMaxExpr) (operand, error) {
-	name := "GREATEST"
-	if e.Op == pg.MinMaxOp_IS_LEAST {
-		name = "LEAST"
-	}
-	o, err := r.merge(name, e.Args)
+// extreme returns GREATEST or LEAST, which ignore NULLs.
+func extreme(name string, args []operand) (operand, error) {
+	o, err := merge(name, args)
 	if err == nil && !familyOf(o.typ).ordered() {
-		err = refuseWhere("values of type " + o.typ + " have no order")
+		err = errNoOrder(o.typ)
 	}
 	return o, err
 }

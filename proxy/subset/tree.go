@@ -1,76 +1,10 @@
 package subset
 
-import (
-	"bytes"
-	"strconv"
-	"strings"
-)
+import "strconv"
 
 // node is a part of a where: what this package knows how to print, and nothing
 // else. Nodes are not changed once they are made.
 type node interface{ print(p *printer) }
-
-// printer writes nodes as SQL.
-type printer struct {
-	bytes.Buffer
-
-	shift  int           // added to the number of each parameter
-	number map[param]int // by first appearance, from 1
-	params []string      // the values, in the order of their numbers
-	filled bool          // print constants in place of parameters
-}
-
-func newPrinter(shift int) *printer {
-	return &printer{shift: shift, number: make(map[param]int)}
-}
-
-// paramsOf returns the values of a tree's parameters in the order of their numbers.
-func paramsOf(root node) []string {
-	p := newPrinter(0)
-	root.print(p)
-	return p.params
-}
-
-// filled prints a tree with constants in place of the parameters, as Electric
-// does, and without arms of an AND or OR that come again: what a printer makes of
-// one arm, it makes of an equal one.
-func filled(root node) string {
-	p := newPrinter(0)
-	p.filled = true
-	root.print(p)
-	return p.String()
-}
-
-// writeQuoted writes s in quotes, the quotes inside doubled. For strings this
-// counts on standard_conforming_strings, under which a backslash is a backslash;
-// the parser that Electric uses has it on.
-func writeQuoted(b *bytes.Buffer, quote byte, s string) {
-	b.WriteByte(quote)
-	for {
-		i := strings.IndexByte(s, quote)
-		if i < 0 {
-			break
-		}
-		b.WriteString(s[:i+1])
-		b.WriteByte(quote)
-		s = s[i+1:]
-	}
-	b.WriteString(s)
-	b.WriteByte(quote)
-}
-
-func (p *printer) list(open, separator string, nodes []node, closing string) {
-	p.WriteString(open)
-	for i, n := range nodes {
-		if i > 0 {
-			p.WriteString(separator)
-		}
-		n.print(p)
-	}
-	p.WriteString(closing)
-}
-
-// Atoms.
 
 type column struct{ name string }
 
@@ -96,14 +30,8 @@ func (n *param) print(p *printer) {
 		}
 		return
 	}
-	number, ok := p.number[*n]
-	if !ok {
-		p.params = append(p.params, n.value)
-		number = len(p.params)
-		p.number[*n] = number
-	}
 	p.WriteByte('$')
-	p.WriteString(strconv.Itoa(number + p.shift))
+	p.WriteString(strconv.Itoa(p.numberOf(n) + p.shift))
 }
 
 type literal struct{ text string }
@@ -121,226 +49,127 @@ const (
 
 func (n word) print(p *printer) { p.WriteString(string(n)) }
 
+// expr is made of other nodes.
+type expr struct {
+	form form
+	op   string
+	args []node
+	room [2]node // for args: most expressions are one allocation
+}
+
+// form says how an expression is written.
+type form uint8
+
+const (
+	castForm       form = iota // a::op, of a constant, or of a column where no value can fail it
+	subscriptForm              // a[op]
+	callForm                   // op(a, b)
+	prefixForm                 // (op a)
+	infixForm                  // (a op b op c)
+	testForm                   // (a IS op)
+	memberForm                 // (a op (b, c))
+	quantifiedForm             // (a op(b))
+)
+
+func (n *expr) print(p *printer) {
+	switch n.form {
+	case castForm:
+		n.args[0].print(p)
+		p.text("::", n.op)
+	case subscriptForm:
+		n.args[0].print(p)
+		p.text("[", n.op, "]")
+	case callForm:
+		p.text(n.op, "(")
+		p.list(n.args)
+		p.text(")")
+	case prefixForm:
+		p.text("(", n.op, " ")
+		n.args[0].print(p)
+		p.text(")")
+	case infixForm:
+		p.WriteByte('(')
+		p.chain(n.op, n.args)
+		p.WriteByte(')')
+	case testForm:
+		p.text("(")
+		n.args[0].print(p)
+		p.text(" IS ", n.op, ")")
+	case memberForm:
+		p.text("(")
+		n.args[0].print(p)
+		p.text(" ", n.op, " (")
+		p.list(n.args[1:])
+		p.text("))")
+	case quantifiedForm:
+		p.text("(")
+		n.args[0].print(p)
+		p.text(" ", n.op, "(")
+		n.args[1].print(p)
+		p.text("))")
+	}
+}
+
+func newExpr(form form, op string, args ...node) *expr {
+	n := &expr{form: form, op: op}
+	n.args = append(n.room[:0], args...)
+	return n
+}
+
+func cast(n node, typ string) node        { return newExpr(castForm, typ, n) }
+func subscript(n node, index string) node { return newExpr(subscriptForm, index, n) }
+func call(name string, args ...node) node { return newExpr(callForm, name, args...) }
+func prefix(op string, n node) node       { return newExpr(prefixForm, op, n) }
+func infix(op string, args ...node) node  { return newExpr(infixForm, op, args...) }
+func not(n node) node                     { return prefix("NOT", n) }
+func test(n node, is string) node         { return newExpr(testForm, is, guarded(n)) }
+
 // unknown is the condition that is neither true nor false.
-var unknown = cast{null, "bool"}
-
-// cast gives a type to a constant, or to a column where no value can fail it.
-type cast struct {
-	arg node
-	typ string
-}
-
-func (n cast) print(p *printer) {
-	n.arg.print(p)
-	p.WriteString("::")
-	p.WriteString(n.typ)
-}
-
-// call is a function, or COALESCE.
-type call struct {
-	name string
-	args []node
-}
-
-func (n call) print(p *printer) { p.list(n.name+"(", ", ", n.args, ")") }
-
-// Values made of values.
-
-// joined is a || b || c.
-type joined struct{ parts []node }
-
-func (n joined) print(p *printer) { p.list("(", " || ", n.parts, ")") }
-
-// sum is a + b - c. Each term is a cast, all to the same type.
-type sum struct{ terms []term }
-
-type term struct {
-	minus bool
-	value node
-}
-
-func (n sum) print(p *printer) {
-	p.WriteString(strings.Repeat("(", len(n.terms)-1))
-	for i, t := range n.terms {
-		switch {
-		case i == 0:
-		case t.minus:
-			p.WriteString(" - ")
-		default:
-			p.WriteString(" + ")
-		}
-		t.value.print(p)
-		if i > 0 {
-			p.WriteByte(')')
-		}
-	}
-}
-
-// infix is a & b and its like.
-type infix struct {
-	op          string
-	left, right node
-}
-
-func (n infix) print(p *printer) {
-	p.WriteByte('(')
-	n.left.print(p)
-	p.WriteString(" " + n.op + " ")
-	n.right.print(p)
-	p.WriteByte(')')
-}
-
-// subscript is a[1].
-type subscript struct {
-	array node
-	index string
-}
-
-func (n subscript) print(p *printer) {
-	n.array.print(p)
-	p.WriteString("[" + n.index + "]")
-}
-
-// complement is ~a.
-type complement struct{ arg node }
-
-func (n complement) print(p *printer) {
-	p.WriteString("(~ ")
-	n.arg.print(p)
-	p.WriteByte(')')
-}
-
-// Conditions.
-
-// logic is a AND b AND c, or the same with OR.
-type logic struct {
-	op   string
-	args []node
-}
-
-func (n logic) print(p *printer) {
-	if p.filled {
-		n.printDistinct(p)
-		return
-	}
-	p.list("(", " "+n.op+" ", n.args, ")")
-}
-
-// printDistinct prints each arm once, but two arms in any case.
-func (n logic) printDistinct(p *printer) {
-	seen := make(map[string]bool)
-	printed := 0
-	p.WriteByte('(')
-	for _, arg := range n.args {
-		end := p.Len()
-		if printed > 0 {
-			p.WriteString(" " + n.op + " ")
-		}
-		start := p.Len()
-		arg.print(p)
-		if printed > 1 && seen[string(p.Bytes()[start:])] {
-			p.Truncate(end)
-			continue
-		}
-		seen[string(p.Bytes()[start:])] = true
-		printed++
-	}
-	p.WriteByte(')')
-}
-
-type not struct{ arg node }
-
-func (n not) print(p *printer) {
-	p.WriteString("(NOT ")
-	n.arg.print(p)
-	p.WriteByte(')')
-}
-
-// compare is a comparison, LIKE or its like, IS [NOT] DISTINCT FROM, or an
-// operator on arrays.
-type compare struct {
-	op          string
-	left, right node
-}
-
-func (n compare) print(p *printer) {
-	p.WriteByte('(')
-	n.left.print(p)
-	p.WriteByte(' ')
-	p.WriteString(n.op)
-	p.WriteByte(' ')
-	n.right.print(p)
-	p.WriteByte(')')
-}
-
-// test is IS NULL and its like.
-type test struct {
-	arg node
-	is  string
-}
-
-func (n test) print(p *printer) {
-	p.WriteByte('(')
-	n.arg.print(p)
-	p.WriteString(" IS ")
-	p.WriteString(n.is)
-	p.WriteByte(')')
-}
-
-// member is a IN (b, c), or NOT IN.
-type member struct {
-	arg  node
-	op   string
-	list []node
-}
-
-func (n member) print(p *printer) {
-	p.WriteByte('(')
-	n.arg.print(p)
-	p.WriteByte(' ')
-	p.WriteString(n.op)
-	p.list(" (", ", ", n.list, "))")
-}
-
-// quantified is a = ANY(b), or any other comparison with ANY or ALL.
-type quantified struct {
-	arg   node
-	op    string
-	array node
-}
-
-func (n quantified) print(p *printer) {
-	p.WriteByte('(')
-	n.arg.print(p)
-	p.WriteByte(' ')
-	p.WriteString(n.op)
-	p.WriteByte('(')
-	n.array.print(p)
-	p.WriteString("))")
-}
+var unknown = cast(null, "bool")
 
 // never is a comparison that holds for no value: FALSE, and NULL where n is NULL, so
 // that NOT makes of it what it makes of any other comparison.
-func never(n node) node { return logic{"AND", []node{test{guarded(n), "NULL"}, unknown}} }
+func never(n node) node { return infix("AND", test(n, "NULL"), unknown) }
 
 // always is a comparison that holds for every value: TRUE, and NULL where n is NULL.
-func always(n node) node { return logic{"OR", []node{test{guarded(n), "NOT NULL"}, unknown}} }
+func always(n node) node { return infix("OR", test(n, "NOT NULL"), unknown) }
 
-// isCondition reports whether a node prints as an operator that yields a boolean.
-func isCondition(n node) bool {
-	switch n.(type) {
-	case logic, not, compare, test, member, quantified:
-		return true
+// flat returns the operands of an operator, with those of the same operator among them
+// in the place of the expression that they stand in.
+func flat(op string, nodes ...node) []node {
+	all := make([]node, 0, len(nodes))
+	for _, n := range nodes {
+		all = appendFlat(all, op, n)
 	}
-	return false
+	return all
+}
+
+func appendFlat(all []node, op string, n node) []node {
+	if inner, ok := n.(*expr); ok && inner.form == infixForm && inner.op == op {
+		return append(all, inner.args...)
+	}
+	return append(all, n)
+}
+
+// isCondition reports whether an expression prints as an operator that yields a boolean.
+func (n *expr) isCondition() bool {
+	switch n.form {
+	case castForm, subscriptForm, callForm:
+		return false
+	}
+	switch n.op {
+	case "||", "+", "-", "&", "|", "#", "~":
+		return false
+	}
+	return true
 }
 
 // guarded returns a condition as it may stand under another operator. libpg_query's
 // printer, which Electric uses, forgets the parentheses of most such operands; it
 // does not forget a function's.
 func guarded(n node) node {
-	if isCondition(n) {
-		return call{coalesce, []node{n}}
+	if e, ok := n.(*expr); ok && e.isCondition() {
+		return call(coalesce, n)
 	}
 	return n
 }

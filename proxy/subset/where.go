@@ -17,9 +17,8 @@ type Where struct {
 // SQL prints the condition: one boolean expression in parentheses, or an atom,
 // with every $n written as $(n+shift). The values are in Request.UpstreamParams.
 func (w *Where) SQL(shift int) string {
-	p := newPrinter(shift)
-	w.root.print(p)
-	return p.String()
+	sql, _ := sqlOf(w.root, shift)
+	return sql
 }
 
 func parseWhere(sql string, params map[int]string, columns Columns) (*Where, error) {
@@ -27,7 +26,7 @@ func parseWhere(sql string, params map[int]string, columns Columns) (*Where, err
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{columns: columns, values: params}
+	r := &reader{scope{columns: columns, values: params}}
 	w := &Where{}
 	if w.root, err = r.condition(s.tree); err != nil {
 		return nil, err
@@ -35,7 +34,7 @@ func parseWhere(sql string, params map[int]string, columns Columns) (*Where, err
 	if err := s.survives(filled(w.root)); err != nil {
 		return nil, err
 	}
-	w.params = paramsOf(w.root)
+	_, w.params = sqlOf(w.root, 0)
 	return w, nil
 }
 
