@@ -11,8 +11,23 @@ import (
 	"github.com/shapegate/shapegate/proxy/rowfilter"
 )
 
-// story is a world of the model in which only that happens which the test says. Its rows
-// have one filter, on the project.
+// trap is a story in which it is easy to send too much, or too little.
+type trap struct {
+	name    string
+	filters []string // nil: one, on the project
+	story   func(s *story)
+}
+
+// Every trap is told for a client that polls, and for one that reads event streams.
+func TestTraps(t *testing.T) {
+	for _, trap := range traps {
+		for name, polls := range map[string]bool{"polls": true, "streams": false} {
+			t.Run(trap.name+"/"+name, func(t *testing.T) { trap.run(t, polls) })
+		}
+	}
+}
+
+// story is a world of the model in which only that happens which the trap says.
 type story struct {
 	t *testing.T
 	w *world
@@ -23,29 +38,28 @@ type story struct {
 	heard []string
 }
 
-// stories runs a story for a client that polls, and for one that reads event streams.
-func stories(t *testing.T, filters []string, tell func(s *story)) {
-	for name, polls := range map[string]bool{"polls": true, "streams": false} {
-		t.Run(name, func(t *testing.T) {
-			s := &story{t: t, w: newWorld(rand.New(rand.NewPCG(1, 1)), filters...), polls: polls}
-			s.w.still, s.w.stops, s.w.loses = true, 0, 0
-			rule := &rowfilter.Rule{Schema: "public", Table: "t", Key: []string{"id"}, Filters: filters}
-			s.f = &front{w: s.w, full: true, rule: rule, ghosts: make(map[string]*ghost), stats: new(stats)}
-			s.c = &client{w: s.w, rows: make(map[string]map[string]string), fronts: []*front{s.f}}
-			defer func() {
-				if v, ok := recover().(violation); ok {
-					t.Error(v.reason)
-				}
-				if t.Failed() {
-					t.Log("\n" + strings.Join(s.w.trace, "\n"))
-				}
-			}()
-			tell(s)
-		})
+// run tells a story, and compares at rest.
+func (trap trap) run(t *testing.T, polls bool) {
+	filters := trap.filters
+	if filters == nil {
+		filters = []string{"project"}
 	}
+	s := &story{t: t, w: newWorld(rand.New(rand.NewPCG(1, 1)), filters...), polls: polls}
+	s.w.still, s.w.stops, s.w.loses = true, 0, 0
+	rule := &rowfilter.Rule{Schema: "public", Table: "t", Key: []string{"id"}, Filters: filters}
+	s.f = &front{w: s.w, full: true, rule: rule, ghosts: make(map[string]*ghost), stats: new(stats)}
+	s.c = &client{w: s.w, rows: make(map[string]map[string]string), fronts: []*front{s.f}}
+	defer func() {
+		if v, ok := recover().(violation); ok {
+			t.Error(v.reason)
+		}
+		if t.Failed() {
+			t.Log("\n" + strings.Join(s.w.trace, "\n"))
+		}
+	}()
+	trap.story(s)
+	s.holds()
 }
-
-var project = []string{"project"}
 
 // writes runs statements in one transaction: "r1 a" writes row r1 in project a, "r1" deletes it.
 func (s *story) writes(statements ...string) {
@@ -157,8 +171,8 @@ func (s *story) holds() {
 	}
 }
 
-func TestWhatWasWrittenBeforeAGrantIsNotSent(t *testing.T) {
-	stories(t, project, func(s *story) {
+var traps = []trap{
+	{name: "what was written before a grant is not sent", story: func(s *story) {
 		s.reads()
 		s.writes("r1 a")
 		s.writes("r1 a")
@@ -166,12 +180,8 @@ func TestWhatWasWrittenBeforeAGrantIsNotSent(t *testing.T) {
 		s.changes("a")
 		s.reads("insert r1 a")
 		s.reads()
-		s.holds()
-	})
-}
-
-func TestWhatWasWrittenWhileAGrantWasTakenAwayIsNotSent(t *testing.T) {
-	stories(t, project, func(s *story) {
+	}},
+	{name: "what was written while a grant was taken away is not sent", story: func(s *story) {
 		s.changes("a b")
 		s.writes("r1 a", "r2 b")
 		s.catchesUp()
@@ -183,24 +193,16 @@ func TestWhatWasWrittenWhileAGrantWasTakenAwayIsNotSent(t *testing.T) {
 		s.catchesUp()
 		s.changes("a")
 		s.reads("update r2 b", "insert r1 a")
-		s.holds()
-	})
-}
-
-func TestARowThatMovesIntoAGrantHasNoPast(t *testing.T) {
-	stories(t, project, func(s *story) {
+	}},
+	{name: "a row that moves into a grant has no past", story: func(s *story) {
 		s.changes("a")
 		s.reads()
 		s.writes("r1 x")
 		s.writes("r1 a")
 		s.catchesUp()
 		s.reads("insert r1 a")
-		s.holds()
-	})
-}
-
-func TestALateMessageDoesNotSendThePastOfAGrantedRow(t *testing.T) {
-	stories(t, project, func(s *story) {
+	}},
+	{name: "a late message does not send the past of a granted row", story: func(s *story) {
 		s.reads()
 		s.writes("r1 a")
 		s.writes("r1 a")
@@ -213,12 +215,8 @@ func TestALateMessageDoesNotSendThePastOfAGrantedRow(t *testing.T) {
 		s.writes("r1 a")
 		s.catchesUp()
 		s.reads("update r1 a")
-		s.holds()
-	})
-}
-
-func TestALateMessageDeletesARowThatLeftALostGrant(t *testing.T) {
-	stories(t, project, func(s *story) {
+	}},
+	{name: "a late message deletes a row that left a lost grant", story: func(s *story) {
 		s.changes("a")
 		s.writes("r1 a", "r2 a")
 		s.catchesUp()
@@ -228,12 +226,8 @@ func TestALateMessageDeletesARowThatLeftALostGrant(t *testing.T) {
 		s.reads("delete r2")
 		s.catchesUp()
 		s.reads("delete r1")
-		s.holds()
-	})
-}
-
-func TestALateMessageDoesNotTakeAwayARowThatWentOn(t *testing.T) {
-	stories(t, project, func(s *story) {
+	}},
+	{name: "a late message does not take away a row that went on", story: func(s *story) {
 		s.changes("a")
 		s.writes("r1 a")
 		s.catchesUp()
@@ -244,14 +238,10 @@ func TestALateMessageDoesNotTakeAwayARowThatWentOn(t *testing.T) {
 		s.reads("insert r1 b")
 		s.catchesUp()
 		s.reads("insert r1 b") // the present, once more
-		s.holds()
-	})
-}
-
-// The row came into a kept grant and went on into a gained one. The message that it came
-// is sent, as an older state; so the one that it went must not be passed over.
-func TestALateMessageDoesNotLeaveAnOlderStateBehind(t *testing.T) {
-	stories(t, project, func(s *story) {
+	}},
+	// The row came into a kept grant and went on into a gained one. The message that it came
+	// is sent, as an older state; so the one that it went must not be passed over.
+	{name: "a late message does not leave an older state behind", story: func(s *story) {
 		s.changes("a")
 		s.writes("r1 x")
 		s.catchesUp()
@@ -262,12 +252,8 @@ func TestALateMessageDoesNotLeaveAnOlderStateBehind(t *testing.T) {
 		s.reads("insert r1 b")
 		s.catchesUp()
 		s.reads("insert r1 a", "insert r1 b")
-		s.holds()
-	})
-}
-
-func TestALateMessageDoesNotEndARowThatWasMadeAgain(t *testing.T) {
-	stories(t, project, func(s *story) {
+	}},
+	{name: "a late message does not end a row that was made again", story: func(s *story) {
 		s.changes("a")
 		s.writes("r1 a")
 		s.catchesUp()
@@ -281,12 +267,8 @@ func TestALateMessageDoesNotEndARowThatWasMadeAgain(t *testing.T) {
 		s.reads("insert r1 a")
 		s.catchesUp()
 		s.reads("insert r1 a")
-		s.holds()
-	})
-}
-
-func TestALateMessageEndsARowThatALostStreamBrought(t *testing.T) {
-	stories(t, project, func(s *story) {
+	}},
+	{name: "a late message ends a row that a lost stream brought", story: func(s *story) {
 		s.writes("r1 a")
 		s.catchesUp()
 		s.reads()
@@ -300,12 +282,8 @@ func TestALateMessageEndsARowThatALostStreamBrought(t *testing.T) {
 		} else {
 			s.reads("delete r1") // it may be there
 		}
-		s.holds()
-	})
-}
-
-func TestARowThatAnotherFilterStillReachesStays(t *testing.T) {
-	stories(t, []string{"id", "project"}, func(s *story) {
+	}},
+	{name: "a row that another filter still reaches stays", filters: []string{"id", "project"}, story: func(s *story) {
 		s.w.direct[0]["r1"] = true
 		s.changes("a")
 		s.writes("r1 a", "r2 a")
@@ -313,14 +291,10 @@ func TestARowThatAnotherFilterStillReachesStays(t *testing.T) {
 		s.reads("insert r1 a", "insert r2 a")
 		s.changes("a")
 		s.reads("insert r1 a", "delete r2")
-		s.holds()
-	})
-}
-
-// A read that does not reach the end of the log has no resync. It moves the client past
-// the mark of one that was lost.
-func TestALostResyncIsNotAcknowledgedByAnotherAnswer(t *testing.T) {
-	stories(t, project, func(s *story) {
+	}},
+	// A read that does not reach the end of the log has no resync. It moves the client past
+	// the mark of one that was lost.
+	{name: "a lost resync is not acknowledged by another answer", story: func(s *story) {
 		s.changes("a")
 		s.writes("r1 a")
 		s.catchesUp()
@@ -335,16 +309,12 @@ func TestALostResyncIsNotAcknowledgedByAnotherAnswer(t *testing.T) {
 		s.reads()
 		s.w.stops = 0
 		if s.c.offset.LSN() < 1016 {
-			t.Fatalf("the read brought the client to %s", s.c.offset)
+			s.t.Fatalf("the read brought the client to %s", s.c.offset)
 		}
 		s.reads("delete r1")
-		s.holds()
-	})
-}
-
-// Such a read leaves out what is lost today, though its handle names it as served.
-func TestWhatAReadWithoutAResyncLeftOutComes(t *testing.T) {
-	stories(t, project, func(s *story) {
+	}},
+	// Such a read leaves out what is lost today, though its handle names it as served.
+	{name: "what a read without a resync left out comes", story: func(s *story) {
 		s.changesGroup("a")
 		s.writes("r1 a")
 		s.catchesUp()
@@ -358,14 +328,10 @@ func TestWhatAReadWithoutAResyncLeftOutComes(t *testing.T) {
 		s.w.stops = 0
 		s.changesGroup("a")
 		s.reads("insert r1 a")
-		s.holds()
-	})
-}
-
-// A resync that went out took a grant away that was given back, by way of a group, before
-// the client came back.
-func TestWhatALostResyncTookAwayComesBack(t *testing.T) {
-	stories(t, project, func(s *story) {
+	}},
+	// A resync that went out took a grant away that was given back, by way of a group, before
+	// the client came back.
+	{name: "what a lost resync took away comes back", story: func(s *story) {
 		s.changesGroup("a")
 		s.writes("r1 a")
 		s.catchesUp()
@@ -378,6 +344,5 @@ func TestWhatALostResyncTookAwayComesBack(t *testing.T) {
 		s.catchesUp()
 		s.changesGroup("a")
 		s.reads("insert r1 a")
-		s.holds()
-	})
+	}},
 }
