@@ -5,41 +5,26 @@ import (
 	"github.com/shapegate/shapegate/proxy/electric"
 )
 
-// Step is a snapshot that the reader was given and that the log may not have passed yet.
-type Step struct {
-	Fence electric.Fence
-
-	// Kept are the grants that held before the snapshot, after it, and in between.
-	Kept authz.Grants
-
-	// Held are the grants whose rows the reader may have held before the snapshot.
-	Held []authz.Grants
-}
-
 // Filter decides what one reader is sent of a log. It does not change: its methods return
 // changed copies.
 type Filter struct {
-	rule *Rule
-
-	now         authz.Grants
-	served      authz.Grants
-	pending     []authz.Grants
-	interrupted authz.Grants
-	steps       []Step
-	changed     bool // now and served may differ
+	rule    *Rule
+	now     authz.Grants
+	history history
+	changed bool // now and served may differ
 }
 
 // New returns the filter of a reader. now are its grants today; served those that it
 // surely was served, and pending those of resyncs that it may have; steps are in the
 // order of its cursor, oldest first.
 func New(rule *Rule, now, served authz.Grants, pending []authz.Grants, steps []Step) *Filter {
-	return &Filter{rule: rule, now: now, served: served, pending: pending, steps: steps, changed: true}
+	return &Filter{rule: rule, now: now, history: history{served: served, pending: pending, steps: steps}, changed: true}
 }
 
 // Steady returns the filter of a reader that was served its grants of today and nothing
 // else: it is the same for everybody with equal grants.
 func Steady(rule *Rule, now authz.Grants) *Filter {
-	return &Filter{rule: rule, now: now, served: now}
+	return &Filter{rule: rule, now: now, history: history{served: now}}
 }
 
 // Narrowed returns the filter for the time of writing: of the grants that it was made
@@ -58,7 +43,7 @@ func (f *Filter) Narrowed(permitted authz.Grants) *Filter {
 // rows as they are now.
 func (f *Filter) Interrupted(ids authz.Grants) *Filter {
 	g := *f
-	g.interrupted, g.changed = ids, true
+	g.history.interrupted, g.changed = ids, true
 	return &g
 }
 
@@ -89,7 +74,7 @@ func (f *Filter) Fate(m *electric.Message) (Fate, error) {
 		old = m.Column
 	}
 	var room [8]*Step
-	seen := f.seen(room[:0], m)
+	seen := f.history.seen(room[:0], m)
 	if m.Operation != electric.Delete {
 		switch allowed, err := f.allowed(seen, m.Column); {
 		case err != nil:
@@ -112,12 +97,12 @@ func (f *Filter) Fate(m *electric.Message) (Fate, error) {
 	case allowed:
 		return Delete, nil
 	}
-	held, err := f.held(old)
+	held, err := f.history.held(f.rule, old)
 	if err != nil || !held {
 		return Nothing, err
 	}
 	if m.Operation == electric.Update {
-		if held, err = f.held(m.Column); err != nil || held {
+		if held, err = f.history.held(f.rule, m.Column); err != nil || held {
 			return Nothing, err // the resync that has to follow deletes the row
 		}
 	}
@@ -137,17 +122,6 @@ func (f *Filter) sent(m *electric.Message, seen []*Step, old column) (Fate, erro
 		return Send, err
 	}
 	return SendAsInsert, nil
-}
-
-// seen appends the steps whose snapshots have seen a message to dst. The message is late
-// if there is any.
-func (f *Filter) seen(dst []*Step, m *electric.Message) []*Step {
-	for i := range f.steps {
-		if m.SeenBy(&f.steps[i].Fence) {
-			dst = append(dst, &f.steps[i])
-		}
-	}
-	return dst
 }
 
 // late returns what becomes of a late message whose row is not allowed. oldest is the first
@@ -170,7 +144,7 @@ func (f *Filter) seen(dst []*Step, m *electric.Message) []*Step {
 //
 // So the message takes nothing away by itself: the present state decides.
 func (f *Filter) late(oldest *Step, old column) (Fate, error) {
-	held, err := f.anyPermits(oldest.Held, old)
+	held, err := f.rule.permitsAny(oldest.Held, old)
 	if err != nil || !held {
 		return Nothing, err
 	}
@@ -187,7 +161,7 @@ func (f *Filter) allowed(seen []*Step, of column) (bool, error) {
 		return f.rule.Permits(f.now, of)
 	}
 	if f.now.IsEverything() {
-		return f.keptEverything(seen), nil
+		return f.history.keptEverything(seen), nil
 	}
 	for i, name := range f.rule.Filters {
 		set := f.now.Set(i)
@@ -198,59 +172,8 @@ func (f *Filter) allowed(seen []*Step, of column) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if v.Present && !v.Null && set.HasBytes(v.Text) && f.kept(seen, i, v.Text) {
+		if v.Present && !v.Null && set.HasBytes(v.Text) && f.history.kept(seen, i, v.Text) {
 			return true, nil
-		}
-	}
-	return false, nil
-}
-
-// kept reports whether an id of a filter was granted all the time, as far as is known.
-func (f *Filter) kept(seen []*Step, filter int, id []byte) bool {
-	if !has(f.served, filter, id) || f.interrupted.Set(filter).HasBytes(id) {
-		return false
-	}
-	for _, g := range f.pending {
-		if !has(g, filter, id) {
-			return false
-		}
-	}
-	for _, s := range seen {
-		if !has(s.Kept, filter, id) {
-			return false
-		}
-	}
-	return true
-}
-
-func (f *Filter) keptEverything(seen []*Step) bool {
-	all := f.served.IsEverything() && f.interrupted.IsEmpty()
-	for _, g := range f.pending {
-		all = all && g.IsEverything()
-	}
-	for _, s := range seen {
-		all = all && s.Kept.IsEverything()
-	}
-	return all
-}
-
-func has(g authz.Grants, filter int, id []byte) bool {
-	return g.IsEverything() || g.Set(filter).HasBytes(id)
-}
-
-// held reports whether the reader may hold the row of a message that no snapshot has seen.
-func (f *Filter) held(of column) (bool, error) {
-	held, err := f.rule.Permits(f.served, of)
-	if err != nil || held {
-		return held, err
-	}
-	return f.anyPermits(f.pending, of)
-}
-
-func (f *Filter) anyPermits(all []authz.Grants, of column) (bool, error) {
-	for _, g := range all {
-		if permitted, err := f.rule.Permits(g, of); err != nil || permitted {
-			return permitted, err
 		}
 	}
 	return false, nil
@@ -286,7 +209,7 @@ func (f *Filter) mayName(key string) bool {
 	if f.now.IsEverything() {
 		return true
 	}
-	return f.rule.permitsKey(f.now, key) && (!f.changed || f.rule.permitsKey(f.served, key))
+	return f.rule.permitsKey(f.now, key) && (!f.changed || f.rule.permitsKey(f.history.served, key))
 }
 
 // Present appends to dst what the reader is sent of a row whose message had the fate
@@ -301,7 +224,7 @@ func (f *Filter) Present(dst []byte, row, late *electric.Message) ([]byte, error
 	}
 	permitted, err := f.rule.Permits(f.now, row.Column)
 	if err == nil && permitted && f.changed {
-		permitted, err = f.rule.Permits(f.served, row.Column)
+		permitted, err = f.rule.Permits(f.history.served, row.Column)
 	}
 	if err != nil {
 		return dst, err

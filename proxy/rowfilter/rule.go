@@ -40,6 +40,16 @@ func (r *Rule) Permits(g authz.Grants, of func(name string) (electric.Value, err
 	return false, nil
 }
 
+// permitsAny reports whether any of several grants reach a row.
+func (r *Rule) permitsAny(all []authz.Grants, of column) (bool, error) {
+	for _, g := range all {
+		if permitted, err := r.Permits(g, of); err != nil || permitted {
+			return permitted, err
+		}
+	}
+	return false, nil
+}
+
 // permitsKey reports whether grants reach the row that a key names. A key has the values
 // of the primary key alone: where a filter compares another column, the answer is no.
 func (r *Rule) permitsKey(g authz.Grants, key string) bool {
