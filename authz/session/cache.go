@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -37,9 +36,7 @@ type cache struct {
 	flights singleflight.Group
 	known   *recent.Map[Key, knowledge]
 
-	mu      sync.Mutex
-	watched map[Key]map[*watcher]struct{}
-	quit    chan struct{} // ends the poll; nil while no session is watched
+	watched watched
 }
 
 // knowledge is what the store said of a session.
@@ -50,14 +47,10 @@ type knowledge struct {
 	deleted bool      // by this process: final
 }
 
-type watcher struct{ ended func() }
-
 func newCache(store Store, now func() time.Time) *cache {
-	return &cache{
-		store: store, now: now,
-		known:   recent.New[Key, knowledge](cacheBytes),
-		watched: make(map[Key]map[*watcher]struct{}),
-	}
+	c := &cache{store: store, now: now, known: recent.New[Key, knowledge](cacheBytes)}
+	c.watched.poll = c.poll
+	return c
 }
 
 // get returns a session as the store had it at most readEvery ago or, while the
@@ -88,7 +81,7 @@ func (c *cache) get(ctx context.Context, key Key) (Session, error) {
 // is read by the poll, whose answers are up to two intervals apart.
 func (c *cache) isFresh(key Key, k knowledge) bool {
 	age := c.now().Sub(k.at)
-	return k.deleted || age < readEvery || age < 2*readEvery && c.isWatched(key)
+	return k.deleted || age < readEvery || age < 2*readEvery && c.watched.has(key)
 }
 
 // read asks the store for a session and remembers the answer.
@@ -114,7 +107,7 @@ func (c *cache) read(ctx context.Context, key Key) (knowledge, error) {
 	}
 	c.remember(key, k)
 	if k.err != nil {
-		c.end(key)
+		c.watched.end(key)
 	}
 	return k, nil
 }
@@ -126,67 +119,19 @@ func (c *cache) remember(key Key, k knowledge) {
 // delete notes that a session was ended here, and calls its watchers.
 func (c *cache) delete(key Key) {
 	c.remember(key, knowledge{err: authz.E(authz.Unauthenticated, opGet, errUnknown), deleted: true})
-	c.end(key)
+	c.watched.end(key)
 }
 
 // watch has ended called once, when the session has ended. It may be called before
 // watch returns, and is not called after stop has returned unless it was already
 // under way.
 func (c *cache) watch(key Key, ended func()) (stop func()) {
-	w := &watcher{ended}
-	c.mu.Lock()
-	if c.watched[key] == nil {
-		c.watched[key] = make(map[*watcher]struct{})
-	}
-	c.watched[key][w] = struct{}{}
-	if c.quit == nil {
-		c.quit = make(chan struct{})
-		go c.poll(c.quit)
-	}
-	c.mu.Unlock()
+	stop = c.watched.add(key, ended)
 	// It may have ended since it was verified, before this watch.
 	if k, ok := c.known.Get(key); ok && k.err != nil {
-		c.end(key)
+		c.watched.end(key)
 	}
-	return func() { c.unwatch(key, w) }
-}
-
-func (c *cache) unwatch(key Key, w *watcher) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.watched[key], w)
-	c.tidy(key)
-}
-
-// end calls the watchers of a session that has ended.
-func (c *cache) end(key Key) {
-	c.mu.Lock()
-	watchers := c.watched[key]
-	c.watched[key] = nil
-	c.tidy(key)
-	c.mu.Unlock()
-	for w := range watchers {
-		w.ended()
-	}
-}
-
-// tidy forgets a session that is not watched, and ends the poll with the last of
-// them. The caller holds the lock.
-func (c *cache) tidy(key Key) {
-	if len(c.watched[key]) > 0 {
-		return
-	}
-	delete(c.watched, key)
-	if len(c.watched) == 0 && c.quit != nil {
-		close(c.quit)
-		c.quit = nil
-	}
-}
-
-func (c *cache) isWatched(key Key) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.watched[key]) > 0
+	return stop
 }
 
 // poll asks for the sessions that are watched, again and again until quit.
@@ -199,23 +144,13 @@ func (c *cache) poll(quit <-chan struct{}) {
 			return
 		case <-tick.C:
 		}
-		keys := c.watchedKeys()
+		keys := c.watched.keys()
 		for len(keys) > 0 {
 			n := min(len(keys), pollChunk)
 			c.ask(context.Background(), keys[:n])
 			keys = keys[n:]
 		}
 	}
-}
-
-func (c *cache) watchedKeys() []Key {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	keys := make([]Key, 0, len(c.watched))
-	for key := range c.watched {
-		keys = append(keys, key)
-	}
-	return keys
 }
 
 // ask asks whether sessions are still there. That the store does not answer ends
@@ -233,7 +168,7 @@ func (c *cache) ask(ctx context.Context, keys []Key) {
 		switch {
 		case !held[i]:
 			c.remember(key, knowledge{err: authz.E(authz.Unauthenticated, opGet, errUnknown), at: at, deleted: k.deleted})
-			c.end(key)
+			c.watched.end(key)
 		case ok && k.err == nil:
 			k.at = at
 			c.remember(key, k)
