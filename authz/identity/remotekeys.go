@@ -3,13 +3,9 @@ package identity
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"math/rand/v2"
-	"net/http"
-	"net/url"
 	"sync"
 	"time"
 
@@ -20,13 +16,11 @@ import (
 )
 
 const (
-	fetchTimeout   = 10 * time.Second // for one fetch of the key set
-	askWait        = 2 * time.Second  // how long one token waits for a fetch
-	askInterval    = 10 * time.Second // between two fetches that tokens ask for, in the mean
-	askBurst       = 4                // of those, how many may follow each other at once
-	firstRetry     = time.Second      // after a failed fetch; doubles
-	lastRetry      = 30 * time.Second // where it stops doubling
-	maxKeySetBytes = 256 << 10        // of a key server's answer
+	askWait     = 2 * time.Second  // how long one token waits for a fetch
+	askInterval = 10 * time.Second // between two fetches that tokens ask for, in the mean
+	askBurst    = 4                // of those, how many may follow each other at once
+	firstRetry  = time.Second      // after a failed fetch; doubles
+	lastRetry   = 30 * time.Second // where it stops doubling
 )
 
 // remoteKeys keeps an issuer's key set. One goroutine fetches it: at start, at
@@ -38,9 +32,8 @@ const (
 // A failed fetch changes nothing: the last keys stay in use. One that brought no
 // usable key has failed.
 type remoteKeys struct {
-	url     string
+	server  keyServer
 	every   time.Duration
-	client  *http.Client
 	log     *slog.Logger
 	stopped <-chan struct{}
 	wake    chan struct{} // holds at most one request to fetch now
@@ -51,34 +44,25 @@ type remoteKeys struct {
 	err     error         // of the last fetch
 	pending bool          // a fetch is under way, or has been asked for
 	done    chan struct{} // closed when the pending fetch, or the next, is over
-	asks    *rate.Limiter // of fetches that tokens ask for
-
-	// missed has the key ids that a fetch was asked for and did not bring, with the
-	// time when they may be asked for again. The limiter bounds how many there are.
-	missed map[string]time.Time
+	asks    asks
 }
 
 func startRemoteKeys(ctx context.Context, cfg Config) *remoteKeys {
 	k := &remoteKeys{
-		url:     cfg.JWKSURL,
+		server:  keyServer{cfg.JWKSURL, cfg.HTTPClient},
 		every:   cfg.JWKSRefresh,
-		client:  cfg.HTTPClient,
 		log:     cfg.Logger,
 		stopped: ctx.Done(),
 		wake:    make(chan struct{}, 1),
 		pending: true, // so that the first tokens wait for the first fetch
 		done:    make(chan struct{}),
-		asks:    rate.NewLimiter(rate.Every(askInterval), askBurst),
-		missed:  make(map[string]time.Time),
+		asks:    newAsks(),
 	}
 	go k.run(ctx)
 	return k
 }
 
-var (
-	errNotFetched = errors.New("the issuer's key set has not been fetched yet")
-	errKeyServer  = errors.New("the key server did not answer properly")
-)
+var errNotFetched = errors.New("the issuer's key set has not been fetched yet")
 
 // find implements keySource.
 func (k *remoteKeys) find(ctx context.Context, token *jwt.Token) (any, error) {
@@ -129,7 +113,7 @@ func (k *remoteKeys) ask(ctx context.Context, id string) (heard bool) {
 	k.mu.Lock()
 	done := k.done
 	if !k.pending {
-		if !k.mayAsk(id) {
+		if !k.asks.allow(id) {
 			k.mu.Unlock()
 			return true
 		}
@@ -151,22 +135,10 @@ func (k *remoteKeys) ask(ctx context.Context, id string) (heard bool) {
 	return false
 }
 
-// mayAsk reports whether a fetch may be asked for a key id, and counts it. The
-// caller holds the lock.
-func (k *remoteKeys) mayAsk(id string) bool {
-	now := time.Now()
-	maps.DeleteFunc(k.missed, func(_ string, until time.Time) bool { return !now.Before(until) })
-	if _, ok := k.missed[id]; ok || !k.asks.AllowN(now, 1) {
-		return false
-	}
-	k.missed[id] = now.Add(askInterval)
-	return true
-}
-
 func (k *remoteKeys) run(ctx context.Context) {
 	retry := firstRetry
 	for {
-		set, err := k.fetch(ctx)
+		set, err := k.server.fetch(ctx)
 		k.finish(set, err)
 		wait := k.every
 		switch {
@@ -223,42 +195,26 @@ func (k *remoteKeys) finish(set keySet, err error) {
 	k.done = make(chan struct{})
 }
 
-// fetch gets the key set. Its errors do not contain the URL, whose user info or
-// query may be secret.
-func (k *remoteKeys) fetch(ctx context.Context) (keySet, error) {
-	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, k.url, nil)
-	if err != nil {
-		return nil, withoutURL(err)
-	}
-	req.Header.Set("Accept", "application/jwk-set+json, application/json")
-	resp, err := k.client.Do(req)
-	if err != nil {
-		return nil, withoutURL(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%w: status %d", errKeyServer, resp.StatusCode)
-	}
-	document, err := io.ReadAll(io.LimitReader(resp.Body, maxKeySetBytes+1))
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errKeyServer, err)
-	}
-	if len(document) > maxKeySetBytes {
-		return nil, fmt.Errorf("%w: more than %d bytes", errKeyServer, maxKeySetBytes)
-	}
-	set, err := parseKeySet(document)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errKeyServer, err)
-	}
-	return set, nil
+// asks bounds the fetches that tokens ask for. It is not safe for concurrent use.
+type asks struct {
+	limiter *rate.Limiter
+
+	// missed has the key ids that a fetch was asked for and did not bring, with the
+	// time when they may be asked for again. The limiter bounds how many there are.
+	missed map[string]time.Time
 }
 
-func withoutURL(err error) error {
-	var with *url.Error
-	if errors.As(err, &with) {
-		err = with.Err
+func newAsks() asks {
+	return asks{rate.NewLimiter(rate.Every(askInterval), askBurst), make(map[string]time.Time)}
+}
+
+// allow reports whether a fetch may be asked for a key id, and counts it.
+func (a asks) allow(id string) bool {
+	now := time.Now()
+	maps.DeleteFunc(a.missed, func(_ string, until time.Time) bool { return !now.Before(until) })
+	if _, ok := a.missed[id]; ok || !a.limiter.AllowN(now, 1) {
+		return false
 	}
-	return fmt.Errorf("%w: %w", errKeyServer, err)
+	a.missed[id] = now.Add(askInterval)
+	return true
 }
