@@ -18,126 +18,133 @@ var (
 // validObjectID reports whether SpiceDB accepts id as the id of one object.
 func validObjectID(id string) bool { return len(id) <= 1024 && objectID.MatchString(id) }
 
-func (d *document) authorize(e entry, columns []string, params *params) Authorize {
+// ruleReader reads the authorization rule of one shape.
+type ruleReader struct {
+	*document
+	columns []string // of the shape; nil if they are not known
+	params  *params
+}
+
+func (r ruleReader) rule(e entry) Authorize {
 	var rule Authorize
-	f, ok := d.fields(e.value, e.at, "gate", "unrestricted", "filter", "context")
+	f, ok := r.fields(e.value, e.at, "gate", "unrestricted", "filter", "context")
 	if !ok {
 		return rule
 	}
 	if v, ok := f.entries["gate"]; ok {
-		rule.Gate = d.requirement(v, params)
+		rule.Gate = r.requirement(v)
 	}
 	if v, ok := f.entries["unrestricted"]; ok {
-		rule.Unrestricted = d.requirement(v, params)
+		rule.Unrestricted = r.requirement(v)
 		if _, ok := f.entries["filter"]; !ok {
-			d.fail(v.key, v.at, "needs a filter: without one, everybody who passes the gate sees every row")
+			r.fail(v.key, v.at, "needs a filter: without one, everybody who passes the gate sees every row")
 		}
 	}
 	if v, ok := f.entries["filter"]; ok {
-		items, _ := d.list(v.value)
+		items, _ := r.list(v.value)
 		for _, item := range items {
-			rule.Filter = append(rule.Filter, d.filter(item, columns))
+			rule.Filter = append(rule.Filter, r.filter(item))
 		}
 	}
 	if v, ok := f.entries["context"]; ok {
-		rule.Context = d.context(v.value)
+		rule.Context = contextReader{r.document}.context(v.value)
 	}
 	_, gated := f.entries["gate"]
 	_, filtered := f.entries["filter"]
 	if !gated && !filtered {
-		d.fail(e.key, e.at, "needs a gate or a filter: nothing is public by accident")
+		r.fail(e.key, e.at, "needs a gate or a filter: nothing is public by accident")
 	}
 	return rule
 }
 
-func (d *document) requirement(e entry, params *params) *Requirement {
-	f, ok := d.fields(e.value, e.at, "resource", "permission")
+func (r ruleReader) requirement(e entry) *Requirement {
+	f, ok := r.fields(e.value, e.at, "resource", "permission")
 	if !ok {
 		return nil
 	}
 	var requirement Requirement
-	if v, ok := d.require(f, "resource"); ok {
-		requirement.Resource = d.resource(v.value, params)
+	if v, ok := r.require(f, "resource"); ok {
+		requirement.Resource = r.resource(v.value)
 	}
-	if v, ok := d.require(f, "permission"); ok {
-		requirement.Permission = d.permission(v.value)
+	if v, ok := r.require(f, "permission"); ok {
+		requirement.Permission = r.permission(v.value)
 	}
 	return &requirement
 }
 
 // resource reads type:id or type:$param.
-func (d *document) resource(v value, params *params) Resource {
-	text, ok := d.text(v)
+func (r ruleReader) resource(v value) Resource {
+	text, ok := r.text(v)
 	if !ok {
 		return Resource{}
 	}
 	typ, id, ok := strings.Cut(text, ":")
 	if !ok {
-		d.failAt(v, "%q is not of the form type:id or type:$param", text)
+		r.failAt(v, "%q is not of the form type:id or type:$param", text)
 		return Resource{}
 	}
 	if !definitionName.MatchString(typ) {
-		d.failAt(v, "%q is not the name of a definition", typ)
+		r.failAt(v, "%q is not the name of a definition", typ)
 	}
 	if name, ok := strings.CutPrefix(id, "$"); ok {
 		if !paramName.MatchString(name) {
-			d.failAt(v, "%q is not the name of a param", name)
+			r.failAt(v, "%q is not the name of a param", name)
 			return Resource{}
 		}
-		params.use(d, v, name)
+		r.params.use(v, name)
 		return Resource{Type: typ, Param: name}
 	}
 	if !validObjectID(id) {
-		d.failAt(v, "%q is not an object id that SpiceDB accepts", id)
+		r.failAt(v, "%q is not an object id that SpiceDB accepts", id)
 	}
 	return Resource{Type: typ, ID: id}
 }
 
-func (d *document) permission(v value) string {
-	text, ok := d.text(v)
+func (r ruleReader) permission(v value) string {
+	text, ok := r.text(v)
 	if ok && !relationName.MatchString(text) {
-		d.failAt(v, "%q is not the name of a permission", text)
+		r.failAt(v, "%q is not the name of a permission", text)
 	}
 	return text
 }
 
-func (d *document) filter(v value, columns []string) Filter {
-	f, ok := d.fields(v, v.place(), "resource", "permission", "column")
+func (r ruleReader) filter(v value) Filter {
+	f, ok := r.fields(v, v.place(), "resource", "permission", "column")
 	if !ok {
 		return Filter{}
 	}
 	var filter Filter
-	if v, ok := d.require(f, "resource"); ok {
-		filter.Resource = d.definition(v.value)
+	if v, ok := r.require(f, "resource"); ok {
+		filter.Resource = r.definition(v.value)
 	}
-	if v, ok := d.require(f, "permission"); ok {
-		filter.Permission = d.permission(v.value)
+	if v, ok := r.require(f, "permission"); ok {
+		filter.Permission = r.permission(v.value)
 	}
-	if v, ok := d.require(f, "column"); ok {
-		filter.Column = d.filterColumn(v.value, columns)
+	if v, ok := r.require(f, "column"); ok {
+		filter.Column = r.filterColumn(v.value)
 	}
 	return filter
 }
 
 // definition reads the name of a definition, which a filter has where a gate has
 // an object.
-func (d *document) definition(v value) string {
-	text, ok := d.text(v)
+func (r ruleReader) definition(v value) string {
+	text, ok := r.text(v)
 	switch typ, _, isObject := strings.Cut(text, ":"); {
 	case !ok:
 	case isObject:
-		d.failAt(v, "%q is one object; a filter names a definition, as in %q", text, typ)
+		r.failAt(v, "%q is one object; a filter names a definition, as in %q", text, typ)
 	case !definitionName.MatchString(text):
-		d.failAt(v, "%q is not the name of a definition", text)
+		r.failAt(v, "%q is not the name of a definition", text)
 	}
 	return text
 }
 
-func (d *document) filterColumn(v value, columns []string) string {
-	name, ok := d.text(v)
+func (r ruleReader) filterColumn(v value) string {
+	name, ok := r.text(v)
 	// Without columns there is an error already.
-	if ok && columns != nil && !slices.Contains(columns, name) {
-		d.failAt(v, "%q is not among the columns of the shape%s", name, didYouMean(name, columns))
+	if ok && r.columns != nil && !slices.Contains(r.columns, name) {
+		r.failAt(v, "%q is not among the columns of the shape%s", name, didYouMean(name, r.columns))
 	}
 	return name
 }

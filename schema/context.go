@@ -15,56 +15,59 @@ var caveatParam = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]{0,127}$`)
 // maxExact is the largest integer that a JSON number distinguishes from its neighbours.
 const maxExact = 1 << 53
 
-func (d *document) context(v value) map[string]ContextValue {
-	entries, ok := d.mapping(v)
+// contextReader reads the context that a shape gives to caveats.
+type contextReader struct{ *document }
+
+func (r contextReader) context(v value) map[string]ContextValue {
+	entries, ok := r.mapping(v)
 	if !ok {
 		return nil
 	}
 	context := make(map[string]ContextValue, len(entries))
 	for _, e := range entries {
 		if !caveatParam.MatchString(e.name) {
-			d.fail(e.key, e.at, "is no name for a parameter of a caveat")
+			r.fail(e.key, e.at, "is no name for a parameter of a caveat")
 		}
-		context[e.name] = d.contextValue(e)
+		context[e.name] = r.value(e)
 	}
 	return context
 }
 
-func (d *document) contextValue(e entry) ContextValue {
+func (r contextReader) value(e entry) ContextValue {
 	switch e.node.(type) {
 	case *ast.MappingNode, *ast.MappingValueNode:
-		f, _ := d.fields(e.value, e.at, "value")
-		v, ok := d.require(f, "value")
+		f, _ := r.fields(e.value, e.at, "value")
+		v, ok := r.require(f, "value")
 		if !ok {
 			return ContextValue{}
 		}
-		return ContextValue{Source: Literal, Value: d.literal(v.value)}
+		return ContextValue{Source: Literal, Value: r.literal(v.value)}
 	case *ast.StringNode, *ast.LiteralNode:
 	default:
-		d.failAt(e.value, "is %s, where a source should stand: claims.…, request.ip or request.time; a constant is written {value: …}", kind(e.node))
+		r.failAt(e.value, "is %s, where a source should stand: claims.…, request.ip or request.time; a constant is written {value: …}", kind(e.node))
 		return ContextValue{}
 	}
-	text, _ := d.text(e.value)
+	text, _ := r.text(e.value)
 	switch path, isClaim := strings.CutPrefix(text, "claims."); {
 	case text == "request.ip":
 		return ContextValue{Source: RequestIP}
 	case text == "request.time":
 		return ContextValue{Source: RequestTime}
 	case isClaim:
-		return ContextValue{Source: Claim, Path: d.claimPath(e.value, path)}
+		return ContextValue{Source: Claim, Path: r.claimPath(e.value, path)}
 	case strings.HasPrefix(text, "request."):
-		d.failAt(e.value, "%q is not known of a request%s", text, didYouMean(text, []string{"request.ip", "request.time"}))
+		r.failAt(e.value, "%q is not known of a request%s", text, didYouMean(text, []string{"request.ip", "request.time"}))
 	default:
-		d.failAt(e.value, "%q is not a source: claims.…, request.ip or request.time; a constant is written {value: …}", text)
+		r.failAt(e.value, "%q is not a source: claims.…, request.ip or request.time; a constant is written {value: …}", text)
 	}
 	return ContextValue{}
 }
 
-func (d *document) claimPath(v value, path string) []string {
+func (r contextReader) claimPath(v value, path string) []string {
 	steps := strings.Split(path, ".")
 	for _, step := range steps {
 		if step == "" || strings.ContainsAny(step, " \t\n\r") {
-			d.failAt(v, "%q does not name a claim", "claims."+path)
+			r.failAt(v, "%q does not name a claim", "claims."+path)
 			break
 		}
 	}
@@ -72,14 +75,14 @@ func (d *document) claimPath(v value, path string) []string {
 }
 
 // literal reads a constant: what JSON can say, with integers as int64.
-func (d *document) literal(v value) any {
+func (r contextReader) literal(v value) any {
 	switch node := v.node.(type) {
 	case *ast.NullNode:
 		return nil
 	case *ast.BoolNode:
 		return node.Value
 	case *ast.StringNode, *ast.LiteralNode:
-		text, _ := d.text(v)
+		text, _ := r.text(v)
 		return text
 	case *ast.FloatNode:
 		if !math.IsInf(node.Value, 0) && !math.IsNaN(node.Value) {
@@ -96,22 +99,22 @@ func (d *document) literal(v value) any {
 				return int64(n)
 			}
 		}
-		d.failAt(v, "the integer cannot be sent exactly; write it as a string")
+		r.failAt(v, "the integer cannot be sent exactly; write it as a string")
 		return nil
 	case *ast.SequenceNode:
 		items := make([]any, len(node.Values))
 		for i, item := range node.Values {
-			items[i] = d.literal(value{key: fmt.Sprintf("%s[%d]", v.key, i), node: item})
+			items[i] = r.literal(value{key: fmt.Sprintf("%s[%d]", v.key, i), node: item})
 		}
 		return items
 	case *ast.MappingNode, *ast.MappingValueNode:
-		entries, _ := d.mapping(v)
+		entries, _ := r.mapping(v)
 		object := make(map[string]any, len(entries))
 		for _, e := range entries {
-			object[e.name] = d.literal(e.value)
+			object[e.name] = r.literal(e.value)
 		}
 		return object
 	}
-	d.failAt(v, "is not a value that SpiceDB can be sent")
+	r.failAt(v, "is not a value that SpiceDB can be sent")
 	return nil
 }

@@ -23,12 +23,13 @@ var protocolParams = []string{
 
 // params are the declared params of a shape, and which of them are used.
 type params struct {
+	document *document
 	declared []entry
 	used     map[string]bool
 }
 
-func (d *document) params(f fields) *params {
-	p := &params{used: map[string]bool{}}
+func readParams(d *document, f fields) *params {
+	p := &params{document: d, used: map[string]bool{}}
 	e, ok := f.entries["params"]
 	if !ok {
 		return p
@@ -41,14 +42,14 @@ func (d *document) params(f fields) *params {
 		case slices.Contains(protocolParams, param.name) || strings.HasPrefix(param.name, "subset__"):
 			d.fail(param.key, param.at, "is a word of Electric's protocol, so it cannot be a param")
 		}
-		d.noKeys(param.value)
+		checkNoKeys(d, param.value)
 		p.declared = append(p.declared, param)
 	}
 	return p
 }
 
-// noKeys reports whatever stands in a mapping that has no keys yet.
-func (d *document) noKeys(v value) {
+// checkNoKeys reports whatever stands in a mapping that has no keys yet.
+func checkNoKeys(d *document, v value) {
 	switch node := v.node.(type) {
 	case nil, *ast.NullNode:
 		d.failAt(v, "must be a mapping: write {}")
@@ -63,7 +64,7 @@ func (d *document) noKeys(v value) {
 }
 
 // use notes that the value v speaks of the param called name.
-func (p *params) use(d *document, v value, name string) {
+func (p *params) use(v value, name string) {
 	p.used[name] = true
 	var names []string
 	for _, param := range p.declared {
@@ -72,15 +73,15 @@ func (p *params) use(d *document, v value, name string) {
 		}
 		names = append(names, param.name)
 	}
-	d.failAt(v, "$%s is not declared under params%s", name, didYouMean(name, names))
+	p.document.failAt(v, "$%s is not declared under params%s", name, didYouMean(name, names))
 }
 
 // finish reports params that nothing uses, and returns the names of all, sorted.
-func (p *params) finish(d *document) []string {
+func (p *params) finish() []string {
 	var names []string
 	for _, param := range p.declared {
 		if !p.used[param.name] {
-			d.fail(param.key, param.at, "is declared and never used")
+			p.document.fail(param.key, param.at, "is declared and never used")
 		}
 		names = append(names, param.name)
 	}

@@ -35,7 +35,7 @@ func Parse(filename string, data []byte) ([]Shape, error) {
 		if list, ok := top.entries["shapes"]; !ok {
 			d.fail("shapes", top.at, "is missing")
 		} else {
-			shapes = d.shapes(list.value)
+			shapes = readShapes(d, list.value)
 		}
 	}
 	if len(d.errs) > 0 {
@@ -45,19 +45,19 @@ func Parse(filename string, data []byte) ([]Shape, error) {
 	return shapes, nil
 }
 
-func (d *document) shapes(v value) []Shape {
+func readShapes(d *document, v value) []Shape {
 	entries, ok := d.mapping(v)
 	if ok && len(entries) == 0 {
 		d.failAt(v, "is empty: name at least one shape")
 	}
 	shapes := make([]Shape, 0, len(entries))
 	for _, e := range entries {
-		shapes = append(shapes, d.shape(e))
+		shapes = append(shapes, readShape(d, e))
 	}
 	return shapes
 }
 
-func (d *document) shape(e entry) Shape {
+func readShape(d *document, e entry) Shape {
 	shape := Shape{Name: e.name, origin: &d.positions}
 	if !shapeName.MatchString(e.name) {
 		d.fail(e.key, e.at, "is no name for a shape: it must match %s", shapeName)
@@ -66,33 +66,45 @@ func (d *document) shape(e entry) Shape {
 	if !ok {
 		return shape
 	}
-	params := d.params(f)
+	params := readParams(d, f)
 	if v, ok := d.require(f, "table"); ok {
-		shape.Table = d.table(v.value)
+		shape.Table = readTable(d, v.value)
 	}
 	if v, ok := d.require(f, "columns"); ok {
-		shape.Columns = d.columns(v.value)
+		shape.Columns = readColumns(d, v.value)
 	}
 	if v, ok := f.entries["where"]; ok {
-		shape.Where = d.where(v.value, params)
+		shape.Where = readWhere(d, v.value, params)
 	}
 	if v, ok := d.require(f, "authorize"); ok {
-		shape.Authorize = d.authorize(v, shape.Columns, params)
+		shape.Authorize = ruleReader{d, shape.Columns, params}.rule(v)
 	}
-	if v, ok := f.entries["consistency"]; ok {
-		shape.Consistency = d.consistency(v.value)
+	if v, ok := f.entries["consistency"]; ok && d.choice(v.value, "a consistency", "bounded", "strict") == "strict" {
+		shape.Consistency = Strict
 	}
 	if v, ok := f.entries["first_read"]; ok {
-		shape.FirstRead = d.firstRead(v, shape.Authorize)
+		shape.FirstRead = readFirstRead(d, v.value, shape.Authorize)
 	}
-	if v, ok := f.entries["narrowing"]; ok {
-		shape.Narrowing = d.narrowing(v.value)
+	if v, ok := f.entries["narrowing"]; ok && d.choice(v.value, "a narrowing", "served", "refused") == "refused" {
+		shape.Narrowing = NarrowingRefused
 	}
-	shape.Params = params.finish(d)
+	shape.Params = params.finish()
 	return shape
 }
 
-func (d *document) columns(v value) []string {
+func readTable(d *document, v value) Table {
+	text, ok := d.text(v)
+	if !ok {
+		return Table{}
+	}
+	table, err := ParseTable(text)
+	if err != nil {
+		d.failAt(v, "%v", err)
+	}
+	return table
+}
+
+func readColumns(d *document, v value) []string {
 	items, ok := d.list(v)
 	if !ok {
 		return nil
@@ -115,47 +127,15 @@ func (d *document) columns(v value) []string {
 	return columns
 }
 
-func (d *document) consistency(v value) Consistency {
-	text, ok := d.text(v)
-	if !ok {
-		return Bounded
-	}
-	switch text {
-	case "bounded":
-		return Bounded
-	case "strict":
-		return Strict
-	}
-	d.failAt(v, "%q is not a consistency%s", text, cmp.Or(didYouMean(text, []string{"bounded", "strict"}), ": bounded or strict"))
-	return Bounded
-}
-
-func (d *document) firstRead(e entry, rule Authorize) FirstRead {
-	text, ok := d.text(e.value)
+func readFirstRead(d *document, v value, rule Authorize) FirstRead {
 	switch {
-	case !ok:
-	case text == "snapshot":
-	case text != "stored":
-		d.failAt(e.value, "%q is not a first read%s", text, cmp.Or(didYouMean(text, []string{"snapshot", "stored"}), ": snapshot or stored"))
+	case d.choice(v, "a first read", "snapshot", "stored") != "stored":
 	case len(rule.Filter) > 0:
-		d.failAt(e.value, "stored is not possible with a filter: Electric's stored log holds every row, and its past")
+		d.failAt(v, "stored is not possible with a filter: Electric's stored log holds every row, and its past")
 	case rule.Unrestricted != nil:
-		d.failAt(e.value, "stored is not possible with unrestricted: Electric's stored log holds every row, and its past")
+		d.failAt(v, "stored is not possible with unrestricted: Electric's stored log holds every row, and its past")
 	default:
 		return Stored
 	}
 	return Snapshot
-}
-
-func (d *document) narrowing(v value) Narrowing {
-	text, ok := d.text(v)
-	switch {
-	case !ok:
-	case text == "served":
-	case text == "refused":
-		return NarrowingRefused
-	default:
-		d.failAt(v, "%q is not a narrowing%s", text, cmp.Or(didYouMean(text, []string{"served", "refused"}), ": served or refused"))
-	}
-	return NarrowingServed
 }

@@ -87,15 +87,3 @@ func cutIdentifier(text string) (name, rest string, err error) {
 	}
 	return "", "", errors.New("a quoted name has no closing quote")
 }
-
-func (d *document) table(v value) Table {
-	text, ok := d.text(v)
-	if !ok {
-		return Table{}
-	}
-	table, err := ParseTable(text)
-	if err != nil {
-		d.failAt(v, "%v", err)
-	}
-	return table
-}

@@ -16,7 +16,7 @@ import (
 // lines up to 10,000 bytes (recording 09).
 const maxWhere = 3000
 
-func (d *document) where(v value, params *params) *Where {
+func readWhere(d *document, v value, params *params) *Where {
 	text, ok := d.text(v)
 	if !ok {
 		return nil
@@ -29,7 +29,7 @@ func (d *document) where(v value, params *params) *Where {
 		return nil
 	}
 	for _, name := range where.Params {
-		params.use(d, v, name)
+		params.use(v, name)
 	}
 	return where
 }

@@ -232,6 +232,17 @@ func (d *document) text(v value) (string, bool) {
 	return "", false
 }
 
+// choice reads one of some words, and reports anything else and returns "". what is the
+// noun for the words, with its article: a consistency.
+func (d *document) choice(v value, what string, words ...string) string {
+	text, ok := d.text(v)
+	if ok && !slices.Contains(words, text) {
+		d.failAt(v, "%q is not %s%s", text, what, cmp.Or(didYouMean(text, words), ": "+strings.Join(words, " or ")))
+		return ""
+	}
+	return text
+}
+
 // list reads a list that is not empty.
 func (d *document) list(v value) ([]value, bool) {
 	sequence, ok := v.node.(*ast.SequenceNode)
