@@ -8,24 +8,29 @@ import (
 	"net/http"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/shapegate/shapegate/authz/spicedb"
+	"github.com/shapegate/shapegate/integration/electrictest"
 	"github.com/shapegate/shapegate/schema/demo"
 )
 
-// serveControls lets a user of this machine change the world with curl: its
-// relationships, and the stand-in's rows.
-func (w *world) serveControls() <-chan error {
+// controls let a user of this machine change the world with curl: its relationships,
+// and the stand-in's rows.
+type controls struct {
+	admin *spicedb.Client
+	table *electrictest.Server // nil with a real Electric
+}
+
+func (c controls) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /relationships", w.control(w.relate(spicedb.Touch)))
-	mux.HandleFunc("DELETE /relationships", w.control(w.relate(spicedb.Delete)))
-	mux.HandleFunc("POST /sql", w.control(w.exec))
-	return w.serve(&http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}, w.controlListener)
+	mux.HandleFunc("POST /relationships", control(c.relate(spicedb.Touch)))
+	mux.HandleFunc("DELETE /relationships", control(c.relate(spicedb.Delete)))
+	mux.HandleFunc("POST /sql", control(c.exec))
+	return mux
 }
 
 // control reads a body, and answers with what do says of it.
-func (w *world) control(do func(r *http.Request, body string) (string, error)) http.HandlerFunc {
+func control(do func(r *http.Request, body string) (string, error)) http.HandlerFunc {
 	const most = 1 << 20
 	return func(rw http.ResponseWriter, r *http.Request) {
 		// A page in a browser can send here, too; curl has no origin.
@@ -46,14 +51,15 @@ func (w *world) control(do func(r *http.Request, body string) (string, error)) h
 }
 
 // relate writes or deletes relationships, one per line.
-func (w *world) relate(op spicedb.Operation) func(*http.Request, string) (string, error) {
+func (c controls) relate(op spicedb.Operation) func(*http.Request, string) (string, error) {
 	return func(r *http.Request, body string) (string, error) {
-		token, err := w.write(r.Context(), op, demo.Lines(body))
+		token, err := write(r.Context(), c.admin, op, demo.Lines(body))
 		return "written at " + token, err
 	}
 }
 
-func (w *world) write(ctx context.Context, op spicedb.Operation, relationships []string) (zedToken string, err error) {
+// write writes or deletes relationships, and returns the ZedToken of that.
+func write(ctx context.Context, admin *spicedb.Client, op spicedb.Operation, relationships []string) (zedToken string, err error) {
 	updates := make([]spicedb.Update, len(relationships))
 	for i, text := range relationships {
 		updates[i].Operation = op
@@ -61,7 +67,7 @@ func (w *world) write(ctx context.Context, op spicedb.Operation, relationships [
 			return "", err
 		}
 	}
-	if zedToken, err = w.admin.WriteRelationships(ctx, updates...); err != nil {
+	if zedToken, err = admin.WriteRelationships(ctx, updates...); err != nil {
 		return "", errors.New(spicedb.Explain(err))
 	}
 	return zedToken, nil
@@ -70,16 +76,16 @@ func (w *world) write(ctx context.Context, op spicedb.Operation, relationships [
 var errRealElectric = errors.New("the rows are in your own database: change them there")
 
 // exec runs SQL on the stand-in. A SELECT shows its rows.
-func (w *world) exec(_ *http.Request, body string) (string, error) {
-	if w.table == nil {
+func (c controls) exec(_ *http.Request, body string) (string, error) {
+	if c.table == nil {
 		return "", errRealElectric
 	}
 	sql := strings.TrimSpace(body)
 	if len(sql) >= 6 && strings.EqualFold(sql[:6], "select") {
-		columns, rows, err := w.table.Query(sql)
+		columns, rows, err := c.table.Query(sql)
 		return tableOf(columns, rows), err
 	}
-	txid, err := w.table.Exec(sql)
+	txid, err := c.table.Exec(sql)
 	return fmt.Sprintf("committed as %d", txid), err
 }
 

@@ -32,13 +32,13 @@ func (o *options) everybody() []demo.Person {
 	return people
 }
 
-// token signs a person's token.
-func (w *world) token(p demo.Person) (string, error) {
+// tokenOf signs a person's token.
+func tokenOf(p demo.Person, secret []byte) (string, error) {
 	claims := jwt.MapClaims{"sub": p.Subject, "exp": time.Now().Add(tokenLife).Unix()}
 	for name, value := range p.Claims {
 		claims[name] = value
 	}
-	return jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString(w.secret)
+	return jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString(secret)
 }
 
 // shellName makes a variable's name of a subject: ALICE of alice.
@@ -55,47 +55,53 @@ func shellName(subject string) string {
 	return name
 }
 
-// guide prints what runs, and what to do with it.
-func (w *world) guide(out io.Writer, took time.Duration) {
-	fmt.Fprintf(out, "shapegate-dev is ready after %d ms.\n\n", took.Milliseconds())
-	for _, p := range w.started {
-		fmt.Fprintf(out, "  %-10s %s\n", p.name, p.what)
+// guide says what runs, and what to do with it.
+type guide struct {
+	*world
+	out io.Writer
+}
+
+// print prints all of it. took is how long the start took.
+func (g guide) print(took time.Duration) {
+	fmt.Fprintf(g.out, "shapegate-dev is ready after %d ms.\n\n", took.Milliseconds())
+	for _, p := range g.started {
+		fmt.Fprintf(g.out, "  %-10s %s\n", p.name, p.what)
 	}
-	fmt.Fprint(out, "\nShapes:")
-	for _, s := range w.shapes {
-		fmt.Fprintf(out, " %s", s.Name)
+	fmt.Fprint(g.out, "\nShapes:")
+	for _, s := range g.shapes {
+		fmt.Fprintf(g.out, " %s", s.Name)
 	}
-	fmt.Fprint(out, "\n\nTokens for a day:\n\n")
-	for _, p := range w.everybody() {
-		token, err := w.token(p)
+	fmt.Fprint(g.out, "\n\nTokens for a day:\n\n")
+	for _, p := range g.everybody() {
+		token, err := tokenOf(p, g.secret)
 		if err != nil {
-			fmt.Fprintf(out, "# no token for %s: %v\n", p.Subject, err)
+			fmt.Fprintf(g.out, "# no token for %s: %v\n", p.Subject, err)
 			continue
 		}
-		fmt.Fprintf(out, "%s=%s\n", shellName(p.Subject), token)
+		fmt.Fprintf(g.out, "%s=%s\n", shellName(p.Subject), token)
 	}
-	fmt.Fprint(out, "\nPaste those into another terminal, then these:\n")
-	if w.files == (files{}) && len(w.people) == 0 {
-		w.walkthrough(out)
+	fmt.Fprint(g.out, "\nPaste those into another terminal, then these:\n")
+	if g.files == (files{}) && len(g.people) == 0 {
+		g.walkthrough()
 	} else {
-		w.firstSteps(out)
+		g.firstSteps()
 	}
-	fmt.Fprint(out, "\nCtrl-C ends everything.\n")
+	fmt.Fprint(g.out, "\nCtrl-C ends everything.\n")
 }
 
 // curl begins a command that asks shapegate.
-func (w *world) curl() string {
-	if w.tls {
-		return "curl -s --cacert '" + w.certificate + "'"
+func (g guide) curl() string {
+	if g.tls {
+		return "curl -s --cacert '" + g.certificate + "'"
 	}
 	return "curl -s"
 }
 
-func (w *world) controls() string { return "http://" + w.controlListener.Addr().String() }
+func (g guide) controls() string { return "http://" + g.controlListener.Addr().String() }
 
 // walkthrough prints commands to paste that show the demo.
-func (w *world) walkthrough(out io.Writer) {
-	fmt.Fprintf(out, `
+func (g guide) walkthrough() {
+	fmt.Fprintf(g.out, `
 # What alice may see, and what bob may see.
 %[5]s -H "Authorization: Bearer $ALICE" '%[1]s?offset=-1'
 %[5]s -H "Authorization: Bearer $BOB" '%[1]s?offset=-1'
@@ -118,34 +124,34 @@ AT=$(%[5]s -o /dev/null -D - -H "Authorization: Bearer $BOB" '%[1]s?offset=-1' |
 
 # A session: a token that can be taken back.
 %[5]s -X POST -H "Authorization: Bearer $ALICE" %[4]s/v1/session
-`, w.url()+"/v1/shapes/documents", w.controls(), demo.SharedLater, w.url(), w.curl())
-	if w.table != nil {
-		fmt.Fprintf(out, `
+`, g.url()+"/v1/shapes/documents", g.controls(), demo.SharedLater, g.url(), g.curl())
+	if g.table != nil {
+		fmt.Fprintf(g.out, `
 # Look at the stand-in's rows, and change one; a client that waits for it gets it.
 curl -s -d "SELECT id, title FROM documents WHERE archived = false ORDER BY title" %[1]s/sql
 curl -s -d "UPDATE documents SET title = 'Borealis plan, second edition' WHERE id = 'd0c00000-0000-4000-8000-000000000004'" %[1]s/sql
-`, w.controls())
+`, g.controls())
 	}
 }
 
 // firstSteps prints commands to paste for a world of the user's own.
-func (w *world) firstSteps(out io.Writer) {
-	person, shape := shellName(w.everybody()[0].Subject), w.shapes[0]
+func (g guide) firstSteps() {
+	person, shape := shellName(g.everybody()[0].Subject), g.shapes[0]
 	query := "?offset=-1"
 	for _, param := range shape.Params {
 		query += "&" + param + "=…"
 	}
-	fmt.Fprintf(out, `
+	fmt.Fprintf(g.out, `
 # What the first of them may see.
 %[1]s -H "Authorization: Bearer $%[2]s" '%[3]s/v1/shapes/%[4]s%[5]s'
 
 # Write relationships, or delete them with -X DELETE.
 curl -s -d 'type:id#relation@user:%[6]s' %[7]s/relationships
-`, w.curl(), person, w.url(), shape.Name, query, w.everybody()[0].Subject, w.controls())
-	if w.table != nil {
-		fmt.Fprintf(out, `
+`, g.curl(), person, g.url(), shape.Name, query, g.everybody()[0].Subject, g.controls())
+	if g.table != nil {
+		fmt.Fprintf(g.out, `
 # Look at the stand-in's rows; INSERT, UPDATE and DELETE change them.
 curl -s -d 'SELECT * FROM %s LIMIT 5' %s/sql
-`, shape.Table.Name, w.controls())
+`, shape.Table.Name, g.controls())
 	}
 }

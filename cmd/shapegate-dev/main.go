@@ -86,7 +86,7 @@ func run(ctx context.Context, args, variables []string, out, errs io.Writer) err
 				cancel()
 				return errors.Join(err, <-done)
 			}
-			w.guide(out, time.Since(started))
+			guide{w, out}.print(time.Since(started))
 			ready = nil
 		case err := <-done:
 			return err

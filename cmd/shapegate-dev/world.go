@@ -158,7 +158,7 @@ func (w *world) useSpiceDB(ctx context.Context, text string, relationships []str
 	if len(relationships) == 0 {
 		return nil
 	}
-	_, err = w.write(ctx, spicedb.Touch, relationships)
+	_, err = write(ctx, w.admin, spicedb.Touch, relationships)
 	return err
 }
 
@@ -262,6 +262,11 @@ func (w *world) serve(server *http.Server, l net.Listener) <-chan error {
 	}()
 	w.closers = append(w.closers, func() { _ = server.Close() })
 	return failed
+}
+
+func (w *world) serveControls() <-chan error {
+	handler := controls{w.admin, w.table}.handler()
+	return w.serve(&http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}, w.controlListener)
 }
 
 func (w *world) config(logger *slog.Logger) gateway.Config {
