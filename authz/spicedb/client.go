@@ -19,23 +19,32 @@ import (
 // overloaded, whose database restarts, or that refuses the preshared key. Unanswerable
 // is what will not: a definition or permission that the schema does not have, a cycle.
 type Client struct {
-	conn        *grpc.ClientConn
+	conn *grpc.ClientConn
+	calls
+	failures
+}
+
+// calls makes the calls of SpiceDB's API, and makes those that read again where that
+// helps. Its errors are gRPC's.
+type calls struct {
 	permissions authzedv1.PermissionsServiceClient
 	schema      authzedv1.SchemaServiceClient
 	watch       authzedv1.WatchServiceClient
 	cfg         Config
-	complaints  complaints
 }
 
 var _ authz.Engine = (*Client)(nil)
 
 func newClient(conn *grpc.ClientConn, cfg Config) *Client {
 	return &Client{
-		conn:        conn,
-		permissions: authzedv1.NewPermissionsServiceClient(conn),
-		schema:      authzedv1.NewSchemaServiceClient(conn),
-		watch:       authzedv1.NewWatchServiceClient(conn),
-		cfg:         cfg,
+		conn: conn,
+		calls: calls{
+			permissions: authzedv1.NewPermissionsServiceClient(conn),
+			schema:      authzedv1.NewSchemaServiceClient(conn),
+			watch:       authzedv1.NewWatchServiceClient(conn),
+			cfg:         cfg,
+		},
+		failures: failures{log: cfg.Logger},
 	}
 }
 

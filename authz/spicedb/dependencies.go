@@ -25,7 +25,7 @@ func (c *Client) Dependencies(ctx context.Context, definition, permission string
 	if !s.has(asked) {
 		return authz.Dependencies{}, authz.E(authz.Unanswerable, op, &unknownRelationError{asked})
 	}
-	w := newWalk(c, s, asked)
+	w := newWalk(&c.calls, s, asked)
 	if err := w.run(ctx); err != nil {
 		return authz.Dependencies{}, c.failed(ctx, op, err)
 	}
@@ -80,7 +80,7 @@ func (s *schemaParts) has(r authz.Relation) bool {
 // its usersets name: that is all there is behind a relation, and leaves nothing
 // out where DependentRelations should.
 type walk struct {
-	client *Client
+	calls  *calls
 	schema *schemaParts
 	asked  authz.Relation
 	deps   authz.Dependencies
@@ -90,9 +90,9 @@ type walk struct {
 	listed map[authz.Relation]bool // so is everything that these rest on
 }
 
-func newWalk(c *Client, s *schemaParts, asked authz.Relation) *walk {
+func newWalk(c *calls, s *schemaParts, asked authz.Relation) *walk {
 	return &walk{
-		client: c, schema: s, asked: asked,
+		calls: c, schema: s, asked: asked,
 		deps: authz.Dependencies{
 			Relations: make(map[authz.Relation]bool),
 			Walked:    make(map[string]bool),
@@ -140,7 +140,7 @@ func (w *walk) visitPermission(ctx context.Context, p authz.Relation) error {
 	if w.listed[p] {
 		return nil
 	}
-	res, err := w.client.dependentRelations(ctx, w.schema.at, p)
+	res, err := w.calls.dependentRelations(ctx, w.schema.at, p)
 	if err != nil {
 		return err
 	}
@@ -159,7 +159,7 @@ func (w *walk) enqueue(r authz.Relation) {
 	}
 }
 
-func (c *Client) dependentRelations(ctx context.Context, at *authzedv1.ZedToken, p authz.Relation) (*authzedv1.DependentRelationsResponse, error) {
+func (c *calls) dependentRelations(ctx context.Context, at *authzedv1.ZedToken, p authz.Relation) (*authzedv1.DependentRelationsResponse, error) {
 	return retry(ctx, c.cfg.LookupTimeout/2, func(ctx context.Context) (*authzedv1.DependentRelationsResponse, error) {
 		return c.schema.DependentRelations(ctx, &authzedv1.DependentRelationsRequest{
 			Consistency:    exactly(at),

@@ -13,16 +13,23 @@ import (
 	"github.com/shapegate/shapegate/authz"
 )
 
+// failures give the errors of calls their kinds, and say in the log what only an operator
+// can mend.
+type failures struct {
+	log        *slog.Logger
+	complaints complaints
+}
+
 // failed gives an error of a call its kind. ctx is the context of the call as a
 // whole.
-func (c *Client) failed(ctx context.Context, op string, err error) error {
+func (f *failures) failed(ctx context.Context, op string, err error) error {
 	code := status.Code(err)
 	if cause := ctx.Err(); errors.Is(cause, context.Canceled) {
 		// The caller went away: that is no failure.
 		return &canceledError{op: op}
 	}
 	if code == codes.Unauthenticated || code == codes.PermissionDenied {
-		c.complaints.say(ctx, c.cfg.Logger, slog.LevelError,
+		f.complaints.say(ctx, f.log, slog.LevelError,
 			"SpiceDB refuses the preshared key: no request can be authorized until SPICEDB_TOKEN is put right",
 			slog.String("code", code.String()))
 	}
@@ -46,13 +53,22 @@ func kindOf(code codes.Code) authz.Kind {
 
 // refused gives an error of a write or of a token its kind: what SpiceDB refuses to
 // take is the caller's mistake.
-func (c *Client) refused(ctx context.Context, op string, err error) error {
+func (f *failures) refused(ctx context.Context, op string, err error) error {
 	switch status.Code(err) {
 	case codes.InvalidArgument, codes.FailedPrecondition, codes.OutOfRange, codes.AlreadyExists:
 		return authz.E(authz.Invalid, op, err)
 	default:
-		return c.failed(ctx, op, err)
+		return f.failed(ctx, op, err)
 	}
+}
+
+// refusedRevision gives an error of a call that names a revision its kind: Invalid if
+// SpiceDB does not have the revision, or does not know the token.
+func (f *failures) refusedRevision(ctx context.Context, op string, err error) error {
+	if revisionGone(err) {
+		return authz.E(authz.Invalid, op, err)
+	}
+	return f.failed(ctx, op, err)
 }
 
 // passing reports whether the same read may succeed when it is sent again.

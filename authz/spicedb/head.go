@@ -51,7 +51,7 @@ func reflectHeartbeat(at *authzedv1.Consistency) *authzedv1.ReflectSchemaRequest
 // which answers every question about one with NotFound and no revision. A check
 // fails too, but among several each fails on its own: then there is an answer,
 // and a revision that it is of.
-func (c *Client) headWithoutSchema(ctx context.Context) (*authzedv1.ZedToken, error) {
+func (c *calls) headWithoutSchema(ctx context.Context) (*authzedv1.ZedToken, error) {
 	object := objectReference(authz.ObjectRef{Type: heartbeatDefinition, ID: "none"})
 	res, err := retry(ctx, c.cfg.Timeout/2, func(ctx context.Context) (*authzedv1.CheckBulkPermissionsResponse, error) {
 		return c.permissions.CheckBulkPermissions(ctx, &authzedv1.CheckBulkPermissionsRequest{
@@ -75,13 +75,4 @@ func (c *Client) Reach(ctx context.Context, token authz.ZedToken) error {
 	}
 	_, _, err := c.Head(ctx)
 	return err
-}
-
-// refusedRevision gives an error of a call that names a revision its kind: Invalid if
-// SpiceDB does not have the revision, or does not know the token.
-func (c *Client) refusedRevision(ctx context.Context, op string, err error) error {
-	if revisionGone(err) {
-		return authz.E(authz.Invalid, op, err)
-	}
-	return c.failed(ctx, op, err)
 }

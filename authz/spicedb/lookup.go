@@ -54,7 +54,7 @@ func (c *Client) LookupResources(ctx context.Context, l authz.Lookup, yield func
 // lookupAll looks up with one caveat context, resuming where a stream breaks. What it
 // yields before an error is of the answer with any smaller context too: a value that
 // SpiceDB could not take has decided nothing.
-func (c *Client) lookupAll(ctx context.Context, l authz.Lookup, values *structpb.Struct, yield func(id string)) (authz.ZedToken, error) {
+func (c *calls) lookupAll(ctx context.Context, l authz.Lookup, values *structpb.Struct, yield func(id string)) (authz.ZedToken, error) {
 	req := &authzedv1.LookupResourcesRequest{
 		Consistency:        fullyConsistent(),
 		ResourceObjectType: l.ResourceType,
@@ -110,7 +110,7 @@ func resumeAfter(req *authzedv1.LookupResourcesRequest, last place) (progress bo
 }
 
 // lookupFrom reads one stream to its end.
-func (c *Client) lookupFrom(ctx context.Context, req *authzedv1.LookupResourcesRequest, yield func(id string)) (last place, err error) {
+func (c *calls) lookupFrom(ctx context.Context, req *authzedv1.LookupResourcesRequest, yield func(id string)) (last place, err error) {
 	ctx, cancel := context.WithCancel(ctx) // frees the stream, however this ends
 	defer cancel()
 	stream, err := c.permissions.LookupResources(ctx, req)

@@ -72,7 +72,7 @@ func TestALookupResumesWhereverItIsCut(t *testing.T) {
 }
 
 func withPermissions(c *Client, p authzedv1.PermissionsServiceClient) *Client {
-	return &Client{conn: c.conn, permissions: p, schema: c.schema, watch: c.watch, cfg: c.cfg}
+	return &Client{conn: c.conn, calls: calls{permissions: p, schema: c.schema, watch: c.watch, cfg: c.cfg}, failures: failures{log: c.log}}
 }
 
 func TestALookupGoesOnAsLongAsItMakesProgress(t *testing.T) {

@@ -42,7 +42,7 @@ func (c *Client) Reflect(ctx context.Context) ([]Definition, error) {
 }
 
 // reflect asks for the schema, again where that may help, within a time.
-func (c *Client) reflect(ctx context.Context, within time.Duration, req *authzedv1.ReflectSchemaRequest) (*authzedv1.ReflectSchemaResponse, error) {
+func (c *calls) reflect(ctx context.Context, within time.Duration, req *authzedv1.ReflectSchemaRequest) (*authzedv1.ReflectSchemaResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	return retry(ctx, within/2, func(ctx context.Context) (*authzedv1.ReflectSchemaResponse, error) {

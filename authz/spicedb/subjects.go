@@ -41,7 +41,7 @@ func (c *Client) LookupSubjects(ctx context.Context, resource authz.ObjectRef, p
 }
 
 // subjectsOf reads one stream to its end.
-func (c *Client) subjectsOf(ctx context.Context, req *authzedv1.LookupSubjectsRequest, yield func(authz.SubjectFound)) (at authz.ZedToken, err error) {
+func (c *calls) subjectsOf(ctx context.Context, req *authzedv1.LookupSubjectsRequest, yield func(authz.SubjectFound)) (at authz.ZedToken, err error) {
 	ctx, cancel := context.WithCancel(ctx) // frees the stream, however this ends
 	defer cancel()
 	stream, err := c.permissions.LookupSubjects(ctx, req)

@@ -55,7 +55,7 @@ func (c *Client) Watch(ctx context.Context, after authz.ZedToken, yield func(aut
 // watchable asks whether SpiceDB still has everything since a revision. Its watch
 // does not: on Postgres it begins at any revision, and leaves out what was
 // collected as garbage.
-func (c *Client) watchable(ctx context.Context, after authz.ZedToken) error {
+func (c *calls) watchable(ctx context.Context, after authz.ZedToken) error {
 	if after == "" {
 		return nil
 	}
@@ -73,7 +73,7 @@ var watchKinds = []authzedv1.WatchKind{
 }
 
 // watchFrom reads one stream until it breaks.
-func (c *Client) watchFrom(ctx context.Context, after authz.ZedToken, yield func(authz.WatchEvent)) error {
+func (c *calls) watchFrom(ctx context.Context, after authz.ZedToken, yield func(authz.WatchEvent)) error {
 	req := &authzedv1.WatchRequest{OptionalUpdateKinds: watchKinds}
 	if after != "" {
 		req.OptionalStartCursor = asZedToken(after)

@@ -320,7 +320,7 @@ func TestKindsOfABrokenWatch(t *testing.T) {
 		{status.Error(codes.Internal, "failed to read schema: revision has expired"), authz.Unavailable, true},
 		{status.Error(codes.Unknown, "maximum changes byte size of 42 exceeded"), authz.Unavailable, true},
 	} {
-		c := &Client{watch: &failingWatch{err: tt.err}}
+		c := &Client{calls: calls{watch: &failingWatch{err: tt.err}}}
 		err := c.Watch(t.Context(), "", func(authz.WatchEvent) { t.Error("an event") })
 		wantKind(t, err, tt.want)
 		if gone := errors.Is(err, authz.ErrRevisionGone); gone != tt.gone {
