@@ -39,7 +39,7 @@ are served.`,
 				if err := withSpiceDB(s, compare)(cmd, args); err != nil {
 					return err
 				}
-				if err := s.compareTables(cmd, shapes); err != nil {
+				if err := compareTables(cmd, s.electricConfig(), shapes); err != nil {
 					return err
 				}
 			}
@@ -56,12 +56,12 @@ are served.`,
 const tablesTime = 30 * time.Second
 
 // compareTables compares the shapes with Electric's tables.
-func (s *settings) compareTables(cmd *cobra.Command, shapes []schema.Shape) error {
-	if s.Gateway.Electric.URL == "" {
+func compareTables(cmd *cobra.Command, at electric.Config, shapes []schema.Shape) error {
+	if at.URL == "" {
 		cmd.PrintErrln("hint: ELECTRIC_URL is not set: tables and columns were not checked")
 		return nil
 	}
-	client, err := electric.NewClient(s.electricConfig())
+	client, err := electric.NewClient(at)
 	if err != nil {
 		return &exitError{exitNoAnswer, err}
 	}

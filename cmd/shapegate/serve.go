@@ -49,7 +49,7 @@ func serve(ctx context.Context, s *settings, shapes []schema.Shape, log *slog.Lo
 	}
 	defer func() { err = errors.Join(err, stopTracing(context.WithoutCancel(ctx))) }()
 
-	secure, err := s.tlsConfig()
+	secure, err := tlsConfig(s.TLSCertFile, s.TLSKeyFile)
 	if err != nil {
 		return &exitError{exitNoAnswer, err}
 	}
@@ -74,11 +74,11 @@ func serve(ctx context.Context, s *settings, shapes []schema.Shape, log *slog.Lo
 }
 
 // tlsConfig returns the certificate to serve with, or nil if there is to be none.
-func (s *settings) tlsConfig() (*tls.Config, error) {
-	if s.TLSCertFile == "" {
+func tlsConfig(certFile, keyFile string) (*tls.Config, error) {
+	if certFile == "" {
 		return nil, nil //nolint:nilnil // plain text
 	}
-	certificate, err := tls.LoadX509KeyPair(s.TLSCertFile, s.TLSKeyFile)
+	certificate, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err != nil {
 		return nil, fmt.Errorf("SHAPEGATE_TLS_CERT_FILE, SHAPEGATE_TLS_KEY_FILE: %w", err)
 	}

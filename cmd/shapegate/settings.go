@@ -272,7 +272,7 @@ func (s *settings) require(needed ...string) error {
 	for _, v := range s.variables() {
 		for _, n := range needed {
 			if either := strings.Split(n, "|"); either[0] == v.name && !s.hasAny(either) {
-				missing = append(missing, s.spell(either))
+				missing = append(missing, spell(either))
 			}
 		}
 	}
@@ -287,7 +287,7 @@ func (s *settings) hasAny(names []string) bool {
 }
 
 // spell names settings by variable and flag: "A (--a) or B (--b)".
-func (s *settings) spell(names []string) string {
+func spell(names []string) string {
 	var spelled []string
 	for _, name := range names {
 		spelled = append(spelled, fmt.Sprintf("%s (--%s)", name, variable{name: name}.flag()))
