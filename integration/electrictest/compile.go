@@ -13,8 +13,14 @@ import (
 // what Electric 1.7.12 refuses: its operators, functions and casts are a small
 // part of Postgres'.
 type compiler struct {
-	scope  scope
+	rules
 	params map[int32]*param
+}
+
+// rules make expressions of expressions: they give literals their types, and choose
+// operators by types.
+type rules struct {
+	scope scope
 
 	// statement says that the expression stands in an INSERT or UPDATE of Exec,
 	// where Postgres' own functions may be used.
@@ -62,7 +68,7 @@ var errNotBoolean = errors.New("WHERE clause must return a boolean")
 func (c *compiler) expr(n *pg.Node) (*expr, error) {
 	switch n := n.GetNode().(type) {
 	case *pg.Node_AConst:
-		return c.constant(n.AConst)
+		return constant(n.AConst)
 	case *pg.Node_ColumnRef:
 		return c.columnRef(n.ColumnRef)
 	case *pg.Node_ParamRef:
@@ -70,7 +76,7 @@ func (c *compiler) expr(n *pg.Node) (*expr, error) {
 	case *pg.Node_BoolExpr:
 		return c.boolExpr(n.BoolExpr)
 	case *pg.Node_AExpr:
-		return c.operator(n.AExpr)
+		return operation{c, n.AExpr}.compile()
 	case *pg.Node_NullTest:
 		return c.nullTest(n.NullTest)
 	case *pg.Node_BooleanTest:
@@ -89,7 +95,7 @@ func (c *compiler) expr(n *pg.Node) (*expr, error) {
 		return c.subscript(n.AIndirection)
 	case *pg.Node_SqlvalueFunction:
 		if c.statement {
-			return c.clock(n.SqlvalueFunction)
+			return clock(n.SqlvalueFunction)
 		}
 		return nil, sqlErrorf(n.SqlvalueFunction.Location, "SQLValueFunction is not supported in this context")
 	case *pg.Node_SubLink:
@@ -110,7 +116,7 @@ func (c *compiler) exprs(nodes []*pg.Node) ([]*expr, error) {
 	return list, nil
 }
 
-func (c *compiler) constant(n *pg.A_Const) (*expr, error) {
+func constant(n *pg.A_Const) (*expr, error) {
 	loc := n.Location
 	if n.Isnull {
 		return &expr{loc: loc, column: -1}, nil
@@ -188,7 +194,7 @@ func (c *compiler) paramRef(n *pg.ParamRef) (*expr, error) {
 }
 
 // give turns a literal without a type into a constant of one.
-func (c *compiler) give(e *expr, t typ) (*expr, error) {
+func (c *rules) give(e *expr, t typ) (*expr, error) {
 	if !e.untyped() {
 		return e, nil
 	}
@@ -220,7 +226,7 @@ func (c *compiler) give(e *expr, t typ) (*expr, error) {
 
 // unify gives the literals among the expressions the type of the others, text if
 // there are none, and returns the type that they have in common.
-func (c *compiler) unify(loc int32, list []*expr) (typ, error) {
+func (c *rules) unify(loc int32, list []*expr) (typ, error) {
 	common := typ{}
 	for _, e := range list {
 		switch {

@@ -30,7 +30,7 @@ func compileCondition(text string, values map[string]string, s scope, subqueries
 }
 
 func (w *whereClause) compile(params map[int32]*param, s scope) (*condition, error) {
-	c := compiler{scope: s, params: params}
+	c := compiler{rules: rules{scope: s}, params: params}
 	e, err := c.boolean(w.node)
 	if err != nil {
 		return nil, errors.New(located(err, int32(len(wherePrefix))))
@@ -126,7 +126,7 @@ func parseOrderBy(text string, s scope) ([]sortKey, error) {
 		case *pg.Node_AConst:
 			continue
 		case *pg.Node_ColumnRef:
-			c := compiler{scope: s}
+			c := compiler{rules: rules{scope: s}}
 			e, err := c.columnRef(n.ColumnRef)
 			if err != nil {
 				return nil, errors.New(located(err, 0))

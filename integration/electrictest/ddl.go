@@ -9,7 +9,7 @@ import (
 	pg "github.com/pganalyze/pg_query_go/v6"
 )
 
-func (tx *Tx) createTable(n *pg.CreateStmt) error {
+func (tx sqlTx) createTable(n *pg.CreateStmt) error {
 	rel := relationOf(n.Relation)
 	_, exists := tx.s.tables[rel]
 	if _, isPart := tx.s.partitions[rel]; exists || isPart {
@@ -94,7 +94,7 @@ func newColumn(n *pg.ColumnDef) (c *column, inKey bool, err error) {
 		case pg.ConstrType_CONSTR_GENERATED:
 			return nil, false, errors.New("generated columns are not imitated")
 		case pg.ConstrType_CONSTR_DEFAULT:
-			compile := compiler{scope: scope{column: noColumn, key: -1}, statement: true}
+			compile := compiler{rules: rules{scope: scope{column: noColumn, key: -1}, statement: true}}
 			if c.fallback, err = compile.expr(k.RawExpr); err != nil {
 				return nil, false, err
 			}
@@ -105,7 +105,7 @@ func newColumn(n *pg.ColumnDef) (c *column, inKey bool, err error) {
 
 // drop removes tables. Unlike other statements it is not taken back when a later
 // one in the same transaction fails.
-func (tx *Tx) drop(n *pg.DropStmt) error {
+func (tx sqlTx) drop(n *pg.DropStmt) error {
 	if n.RemoveType != pg.ObjectType_OBJECT_TABLE {
 		return fmt.Errorf("DROP of %s is not imitated", n.RemoveType)
 	}
@@ -131,7 +131,7 @@ func (tx *Tx) drop(n *pg.DropStmt) error {
 
 // alter accepts what says nothing about rows: replica identity, constraints
 // other than a primary key, owners.
-func (tx *Tx) alter(n *pg.AlterTableStmt) error {
+func (tx sqlTx) alter(n *pg.AlterTableStmt) error {
 	for _, cmd := range n.Cmds {
 		switch c := cmd.GetAlterTableCmd(); c.Subtype {
 		case pg.AlterTableType_AT_ReplicaIdentity, pg.AlterTableType_AT_ChangeOwner,

@@ -23,25 +23,31 @@ func (tx *Tx) exec(sql string, args []any) error {
 		}
 	}
 	for _, stmt := range tree.Stmts {
-		if err := tx.statement(stmt.Stmt, params); err != nil {
+		if err := (sqlTx{tx, params}).statement(stmt.Stmt); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (tx *Tx) statement(n *pg.Node, params map[int32]*string) error {
+// sqlTx runs SQL statements in a transaction.
+type sqlTx struct {
+	*Tx
+	params map[int32]*string // the values of $1, $2, …; nil is NULL
+}
+
+func (tx sqlTx) statement(n *pg.Node) error {
 	switch n := n.GetNode().(type) {
 	case *pg.Node_CreateStmt:
 		return tx.createTable(n.CreateStmt)
 	case *pg.Node_DropStmt:
 		return tx.drop(n.DropStmt)
 	case *pg.Node_InsertStmt:
-		return tx.insertStmt(n.InsertStmt, params)
+		return tx.insertStmt(n.InsertStmt)
 	case *pg.Node_UpdateStmt:
-		return tx.updateStmt(n.UpdateStmt, params)
+		return tx.updateStmt(n.UpdateStmt)
 	case *pg.Node_DeleteStmt:
-		return tx.deleteStmt(n.DeleteStmt, params)
+		return tx.deleteStmt(n.DeleteStmt)
 	case *pg.Node_TruncateStmt:
 		for _, r := range n.TruncateStmt.Relations {
 			t, err := tx.relation(relationOf(r.GetRangeVar()))
@@ -80,7 +86,7 @@ func args(params map[int32]*string) map[int32]*param {
 	return out
 }
 
-func (tx *Tx) insertStmt(n *pg.InsertStmt, params map[int32]*string) error {
+func (tx sqlTx) insertStmt(n *pg.InsertStmt) error {
 	t, err := tx.relation(relationOf(n.Relation))
 	if err != nil {
 		return err
@@ -107,7 +113,7 @@ func (tx *Tx) insertStmt(n *pg.InsertStmt, params map[int32]*string) error {
 		return add(nil, nil)
 	case len(sel.ValuesLists) > 0:
 		for _, list := range sel.ValuesLists {
-			exprs, err := valueExprs(list.GetList().GetItems(), scope{column: noColumn, key: -1}, params)
+			exprs, err := valueExprs(list.GetList().GetItems(), scope{column: noColumn, key: -1}, tx.params)
 			if err != nil {
 				return err
 			}
@@ -117,7 +123,7 @@ func (tx *Tx) insertStmt(n *pg.InsertStmt, params map[int32]*string) error {
 		}
 		return nil
 	default:
-		return insertSeries(sel, params, add)
+		return insertSeries(sel, tx.params, add)
 	}
 }
 
@@ -142,7 +148,7 @@ func insertColumns(t *table, cols []*pg.Node) ([]int, error) {
 
 // valueExprs compiles the values of one row; nil stands for DEFAULT.
 func valueExprs(nodes []*pg.Node, s scope, params map[int32]*string) ([]*expr, error) {
-	c := compiler{scope: s, params: args(params), statement: true}
+	c := compiler{rules: rules{scope: s, statement: true}, params: args(params)}
 	exprs := make([]*expr, len(nodes))
 	for i, n := range nodes {
 		if n.GetSetToDefault() != nil {
@@ -156,7 +162,7 @@ func valueExprs(nodes []*pg.Node, s scope, params map[int32]*string) ([]*expr, e
 	return exprs, nil
 }
 
-func (tx *Tx) insertExprs(t *table, columns []int, exprs []*expr, source []cell) error {
+func (tx sqlTx) insertExprs(t *table, columns []int, exprs []*expr, source []cell) error {
 	if len(exprs) > len(columns) {
 		return errors.New("INSERT has more expressions than target columns")
 	}
@@ -230,7 +236,7 @@ func insertSeries(sel *pg.SelectStmt, params map[int32]*string, add func([]*expr
 	return nil
 }
 
-func (tx *Tx) updateStmt(n *pg.UpdateStmt, params map[int32]*string) error {
+func (tx sqlTx) updateStmt(n *pg.UpdateStmt) error {
 	t, err := tx.relation(relationOf(n.Relation))
 	if err != nil {
 		return err
@@ -248,11 +254,11 @@ func (tx *Tx) updateStmt(n *pg.UpdateStmt, params map[int32]*string) error {
 		}
 		columns, values = append(columns, i), append(values, rt.Val)
 	}
-	exprs, err := valueExprs(values, t.scope(nil), params)
+	exprs, err := valueExprs(values, t.scope(nil), tx.params)
 	if err != nil {
 		return err
 	}
-	return tx.eachMatch(t, n.WhereClause, params, func(pos int, r *row) error {
+	return tx.eachMatch(t, n.WhereClause, func(pos int, r *row) error {
 		cells := append([]cell(nil), r.cells...)
 		for k, i := range columns {
 			var err error
@@ -269,7 +275,7 @@ func (tx *Tx) updateStmt(n *pg.UpdateStmt, params map[int32]*string) error {
 	})
 }
 
-func (tx *Tx) deleteStmt(n *pg.DeleteStmt, params map[int32]*string) error {
+func (tx sqlTx) deleteStmt(n *pg.DeleteStmt) error {
 	t, err := tx.relation(relationOf(n.Relation))
 	if err != nil {
 		return err
@@ -277,7 +283,7 @@ func (tx *Tx) deleteStmt(n *pg.DeleteStmt, params map[int32]*string) error {
 	if len(n.UsingClause) > 0 {
 		return errors.New("DELETE … USING is not imitated")
 	}
-	return tx.eachMatch(t, n.WhereClause, params, func(pos int, _ *row) error {
+	return tx.eachMatch(t, n.WhereClause, func(pos int, _ *row) error {
 		tx.delete(t, pos)
 		return nil
 	})
@@ -285,10 +291,10 @@ func (tx *Tx) deleteStmt(n *pg.DeleteStmt, params map[int32]*string) error {
 
 // eachMatch calls do for the rows that a where holds for, as they were before the
 // first call.
-func (tx *Tx) eachMatch(t *table, where *pg.Node, params map[int32]*string, do func(int, *row) error) error {
+func (tx sqlTx) eachMatch(t *table, where *pg.Node, do func(int, *row) error) error {
 	var cond *condition
 	if where != nil {
-		c := compiler{scope: t.scope(nil), params: args(params), statement: true}
+		c := compiler{rules: rules{scope: t.scope(nil), statement: true}, params: args(tx.params)}
 		e, err := c.boolean(where)
 		if err != nil {
 			return err

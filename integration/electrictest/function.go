@@ -49,7 +49,7 @@ func (c *compiler) funcCall(n *pg.FuncCall) (*expr, error) {
 	return nil, sqlErrorf(loc, "unknown or unsupported function %s/%d", function, len(args))
 }
 
-func (c *compiler) concat(loc int32, args []*expr) (*expr, error) {
+func (c *rules) concat(loc int32, args []*expr) (*expr, error) {
 	if err := c.texts(loc, args); err != nil {
 		return nil, sqlErrorf(loc, "Could not select a function overload for concat")
 	}
@@ -110,7 +110,7 @@ func (c *compiler) extreme(n *pg.MinMaxExpr) (*expr, error) {
 }
 
 // statementFunction holds the few functions that test data is written with.
-func (c *compiler) statementFunction(function string, loc int32, args []*expr) (*expr, error) {
+func (c *rules) statementFunction(function string, loc int32, args []*expr) (*expr, error) {
 	for i, a := range args {
 		var err error
 		if args[i], err = c.give(a, typeText); err != nil {
@@ -153,7 +153,7 @@ func (c *compiler) statementFunction(function string, loc int32, args []*expr) (
 }
 
 // clock is CURRENT_TIMESTAMP and its like.
-func (c *compiler) clock(n *pg.SQLValueFunction) (*expr, error) {
+func clock(n *pg.SQLValueFunction) (*expr, error) {
 	t := typ{name: "timestamptz"}
 	switch n.Op {
 	case pg.SQLValueFunctionOp_SVFOP_CURRENT_TIMESTAMP, pg.SQLValueFunctionOp_SVFOP_CURRENT_TIMESTAMP_N:

@@ -1,11 +1,6 @@
 package electrictest
 
-import (
-	"errors"
-	"slices"
-	"strconv"
-	"strings"
-)
+import "errors"
 
 // OpenTx is a transaction that stays open: snapshots that are taken meanwhile name its
 // id in their xip_list and do not see it, and other transactions commit beside it. It is
@@ -31,7 +26,7 @@ var errOver = errors.New("the transaction has ended")
 func (s *Server) Begin() *OpenTx {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return &OpenTx{s: s, id: s.begin()}
+	return &OpenTx{s: s, id: s.transactions.begin()}
 }
 
 // ID returns the transaction's id: the one in the txids of its messages.
@@ -67,36 +62,6 @@ func (t *OpenTx) Rollback() {
 	defer t.s.mu.Unlock()
 	if !t.over {
 		t.over = true
-		t.s.end(t.id)
+		t.s.transactions.end(t.id)
 	}
-}
-
-// begin gives out a transaction's id. The caller must hold the lock.
-func (s *Server) begin() int64 {
-	id := s.nextXID
-	s.nextXID++
-	s.running = append(s.running, id)
-	return id
-}
-
-// end notes that a transaction has ended. The caller must hold the lock.
-func (s *Server) end(id int64) {
-	s.running = slices.DeleteFunc(s.running, func(other int64) bool { return other == id })
-	s.ended = max(s.ended, id)
-}
-
-// fence is what pg_current_snapshot() says, as the members of an answer. The caller must
-// hold the lock.
-func (s *Server) fence() string {
-	xmax := s.ended + 1
-	xmin := xmax
-	var xip []string
-	for _, id := range s.running {
-		if id < xmax {
-			xip = append(xip, `"`+strconv.FormatInt(id, 10)+`"`)
-			xmin = min(xmin, id)
-		}
-	}
-	return `"xip_list":[` + strings.Join(xip, ",") + `],"xmax":"` + strconv.FormatInt(xmax, 10) +
-		`","xmin":"` + strconv.FormatInt(xmin, 10) + `"`
 }

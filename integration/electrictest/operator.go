@@ -6,12 +6,19 @@ import (
 	pg "github.com/pganalyze/pg_query_go/v6"
 )
 
-func (c *compiler) operator(n *pg.A_Expr) (*expr, error) {
+// operation is an operator with its operands, while it is compiled.
+type operation struct {
+	*compiler
+	n *pg.A_Expr
+}
+
+func (c operation) compile() (*expr, error) {
+	n := c.n
 	op, loc := name(n.Name), n.Location
 	switch n.Kind {
 	case pg.A_Expr_Kind_AEXPR_OP, pg.A_Expr_Kind_AEXPR_LIKE, pg.A_Expr_Kind_AEXPR_ILIKE:
 		if n.Lexpr == nil {
-			return c.unary(op, n)
+			return c.unary(op)
 		}
 		args, err := c.exprs([]*pg.Node{n.Lexpr, n.Rexpr})
 		if err != nil {
@@ -32,19 +39,19 @@ func (c *compiler) operator(n *pg.A_Expr) (*expr, error) {
 		}
 		return distinctExpr(loc, args[0], args[1], unequal, n.Kind == pg.A_Expr_Kind_AEXPR_NOT_DISTINCT), nil
 	case pg.A_Expr_Kind_AEXPR_IN:
-		return c.in(op, n)
+		return c.in(op)
 	case pg.A_Expr_Kind_AEXPR_OP_ANY, pg.A_Expr_Kind_AEXPR_OP_ALL:
-		return c.anyOrAll(op, n)
+		return c.anyOrAll(op)
 	case pg.A_Expr_Kind_AEXPR_BETWEEN, pg.A_Expr_Kind_AEXPR_NOT_BETWEEN,
 		pg.A_Expr_Kind_AEXPR_BETWEEN_SYM, pg.A_Expr_Kind_AEXPR_NOT_BETWEEN_SYM:
-		return c.between(n)
+		return c.between()
 	default:
 		return nil, sqlErrorf(loc, "expression %s of %s is not currently supported", op, n.Kind)
 	}
 }
 
-func (c *compiler) unary(op string, n *pg.A_Expr) (*expr, error) {
-	arg, err := c.expr(n.Rexpr)
+func (c operation) unary(op string) (*expr, error) {
+	arg, err := c.expr(c.n.Rexpr)
 	if err != nil {
 		return nil, err
 	}
@@ -52,18 +59,18 @@ func (c *compiler) unary(op string, n *pg.A_Expr) (*expr, error) {
 		return nil, err
 	}
 	if op == "~" && arg.typ.kind() == kindInt {
-		return strict1(arg.typ, n.Location, arg, func(d datum) datum { return datum{i: ^d.i} }), nil
+		return strict1(arg.typ, c.n.Location, arg, func(d datum) datum { return datum{i: ^d.i} }), nil
 	}
 	if op != "+" && op != "-" {
-		return nil, sqlErrorf(n.Location, "unknown unary operator %s", op)
+		return nil, sqlErrorf(c.n.Location, "unknown unary operator %s", op)
 	}
 	if !arg.typ.numeric() {
-		return nil, sqlErrorf(n.Location, "Could not select an operator overload")
+		return nil, sqlErrorf(c.n.Location, "Could not select an operator overload")
 	}
 	if op == "+" {
 		return arg, nil
 	}
-	return strict1(arg.typ, n.Location, arg, func(d datum) datum { return datum{i: -d.i, f: -d.f} }), nil
+	return strict1(arg.typ, c.n.Location, arg, func(d datum) datum { return datum{i: -d.i, f: -d.f} }), nil
 }
 
 // comparisons says when an operator holds, by how its operands compare.
@@ -76,7 +83,7 @@ var comparisons = map[string]func(int) bool{
 	">=": func(c int) bool { return c >= 0 },
 }
 
-func (c *compiler) binary(op string, loc int32, a, b *expr) (*expr, error) {
+func (c *rules) binary(op string, loc int32, a, b *expr) (*expr, error) {
 	args := []*expr{a, b}
 	if holds, ok := comparisons[op]; ok {
 		t, err := c.unify(loc, args)
@@ -113,7 +120,7 @@ func (c *compiler) binary(op string, loc int32, a, b *expr) (*expr, error) {
 
 // compare refuses what Electric has no operator for: order among booleans and
 // arrays, and anything at all about json, bytea and types that it does not know.
-func (c *compiler) compare(op string, loc int32, t typ, a, b *expr, holds func(int) bool) (*expr, error) {
+func (c *rules) compare(op string, loc int32, t typ, a, b *expr, holds func(int) bool) (*expr, error) {
 	equality := op == "=" || op == "<>"
 	if t.array && kinds[t.name] != kindOpaque && equality {
 		element := t.element().kind()
@@ -137,7 +144,7 @@ func (c *compiler) compare(op string, loc int32, t typ, a, b *expr, holds func(i
 
 // keySet returns the rows that a = b speaks of, where one side is the primary
 // key and the other a constant.
-func (c *compiler) keySet(a, b *expr) *idSet {
+func (c *rules) keySet(a, b *expr) *idSet {
 	if b.column == c.scope.key && b.column >= 0 {
 		a, b = b, a
 	}
@@ -162,7 +169,7 @@ func indexable(t typ) bool {
 	}
 }
 
-func (c *compiler) texts(loc int32, args []*expr) error {
+func (c *rules) texts(loc int32, args []*expr) error {
 	for i, a := range args {
 		var err error
 		if args[i], err = c.give(a, typeText); err != nil {
@@ -175,7 +182,7 @@ func (c *compiler) texts(loc int32, args []*expr) error {
 	return nil
 }
 
-func (c *compiler) match(op string, loc int32, a, b *expr) (*expr, error) {
+func (c *rules) match(op string, loc int32, a, b *expr) (*expr, error) {
 	args := []*expr{a, b}
 	if err := c.texts(loc, args); err != nil {
 		return nil, err
@@ -193,7 +200,7 @@ var patterns = map[string]func(text, pattern datum) bool{
 }
 
 // bits is an operator on the bits of integers.
-func (c *compiler) bits(op string, loc int32, args []*expr) (*expr, error) {
+func (c *rules) bits(op string, loc int32, args []*expr) (*expr, error) {
 	t, err := c.unify(loc, args)
 	if err != nil {
 		return nil, err
@@ -235,7 +242,7 @@ func arithmetic(op string, loc int32, t typ, a, b *expr) *expr {
 	})
 }
 
-func (c *compiler) arrayOperator(op string, loc int32, a, b *expr) (*expr, error) {
+func (c *rules) arrayOperator(op string, loc int32, a, b *expr) (*expr, error) {
 	args := []*expr{a, b}
 	t, err := c.unify(loc, args)
 	if err != nil {
@@ -262,18 +269,18 @@ func (c *compiler) arrayOperator(op string, loc int32, a, b *expr) (*expr, error
 }
 
 // in is a IN (list) or a NOT IN (list).
-func (c *compiler) in(op string, n *pg.A_Expr) (*expr, error) {
-	left, err := c.expr(n.Lexpr)
+func (c operation) in(op string) (*expr, error) {
+	left, err := c.expr(c.n.Lexpr)
 	if err != nil {
 		return nil, err
 	}
-	items, err := c.exprs(n.Rexpr.GetList().GetItems())
+	items, err := c.exprs(c.n.Rexpr.GetList().GetItems())
 	if err != nil {
 		return nil, err
 	}
 	var out *expr
 	for _, item := range items {
-		equal, err := c.binary("=", n.Location, left, item)
+		equal, err := c.binary("=", c.n.Location, left, item)
 		if err != nil {
 			return nil, err
 		}
@@ -282,11 +289,11 @@ func (c *compiler) in(op string, n *pg.A_Expr) (*expr, error) {
 			continue
 		}
 		ids := joinIDs(out.ids, equal.ids)
-		out = orExpr(n.Location, out, equal)
+		out = orExpr(c.n.Location, out, equal)
 		out.ids = ids
 	}
 	if op == "<>" {
-		out = notExpr(n.Location, out)
+		out = notExpr(c.n.Location, out)
 	}
 	return out, nil
 }
@@ -298,53 +305,53 @@ func joinIDs(a, b *idSet) *idSet {
 	return &idSet{texts: append(slices.Clip(a.texts), b.texts...)}
 }
 
-func (c *compiler) between(n *pg.A_Expr) (*expr, error) {
-	value, err := c.expr(n.Lexpr)
+func (c operation) between() (*expr, error) {
+	value, err := c.expr(c.n.Lexpr)
 	if err != nil {
 		return nil, err
 	}
-	bounds, err := c.exprs(n.Rexpr.GetList().GetItems())
+	bounds, err := c.exprs(c.n.Rexpr.GetList().GetItems())
 	if err != nil {
 		return nil, err
 	}
 	within := func(lo, hi *expr) (*expr, error) {
-		above, err := c.binary("<=", n.Location, lo, value)
+		above, err := c.binary("<=", c.n.Location, lo, value)
 		if err != nil {
 			return nil, err
 		}
-		below, err := c.binary("<=", n.Location, value, hi)
+		below, err := c.binary("<=", c.n.Location, value, hi)
 		if err != nil {
 			return nil, err
 		}
-		return andExpr(n.Location, above, below), nil
+		return andExpr(c.n.Location, above, below), nil
 	}
 	out, err := within(bounds[0], bounds[1])
 	if err != nil {
 		return nil, err
 	}
-	switch n.Kind {
+	switch c.n.Kind {
 	case pg.A_Expr_Kind_AEXPR_BETWEEN_SYM, pg.A_Expr_Kind_AEXPR_NOT_BETWEEN_SYM:
 		swapped, err := within(bounds[1], bounds[0])
 		if err != nil {
 			return nil, err
 		}
-		out = orExpr(n.Location, out, swapped)
+		out = orExpr(c.n.Location, out, swapped)
 	}
-	switch n.Kind {
+	switch c.n.Kind {
 	case pg.A_Expr_Kind_AEXPR_NOT_BETWEEN, pg.A_Expr_Kind_AEXPR_NOT_BETWEEN_SYM:
-		out = notExpr(n.Location, out)
+		out = notExpr(c.n.Location, out)
 	}
 	return out, nil
 }
 
 // anyOrAll is a op ANY(array) or a op ALL(array). A constant array is made into
 // a set once, so that a query over 200,000 ids is a look-up per row.
-func (c *compiler) anyOrAll(op string, n *pg.A_Expr) (*expr, error) {
-	args, err := c.exprs([]*pg.Node{n.Lexpr, n.Rexpr})
+func (c operation) anyOrAll(op string) (*expr, error) {
+	args, err := c.exprs([]*pg.Node{c.n.Lexpr, c.n.Rexpr})
 	if err != nil {
 		return nil, err
 	}
-	left, right, loc := args[0], args[1], n.Location
+	left, right, loc := args[0], args[1], c.n.Location
 	holds, isComparison := comparisons[op]
 	matches, isMatch := patterns[op]
 	if !isComparison && !isMatch {
@@ -370,7 +377,7 @@ func (c *compiler) anyOrAll(op string, n *pg.A_Expr) (*expr, error) {
 		return nil, sqlErrorf(loc, "Could not select an operator overload")
 	}
 	left, right = convert(left, t), convertArray(right, t)
-	all := n.Kind == pg.A_Expr_Kind_AEXPR_OP_ALL
+	all := c.n.Kind == pg.A_Expr_Kind_AEXPR_OP_ALL
 	if right.constant() && !right.value.null && (op == "=" && !all || op == "<>" && all) {
 		e := membership(loc, t, left, right.value.list, all)
 		if !all {
@@ -412,7 +419,7 @@ func convertArray(e *expr, t typ) *expr {
 	})
 }
 
-func (c *compiler) keyList(left, right *expr) *idSet {
+func (c *rules) keyList(left, right *expr) *idSet {
 	if c.scope.key < 0 || left.column != c.scope.key || !indexable(left.typ) ||
 		left.typ.kind() != right.typ.element().kind() {
 		return nil

@@ -47,7 +47,7 @@ func (t *table) partition(n *pg.PartitionSpec) error {
 }
 
 // createPartition is CREATE TABLE … PARTITION OF.
-func (tx *Tx) createPartition(rel relation, n *pg.CreateStmt) error {
+func (tx sqlTx) createPartition(rel relation, n *pg.CreateStmt) error {
 	root, err := tx.relation(relationOf(n.InhRelations[0].GetRangeVar()))
 	if err != nil {
 		return err

@@ -23,12 +23,12 @@ func (s *Server) Query(sql string) (columns []string, rows [][]*string, err erro
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return (&Tx{s: s}).query(tree.Stmts[0].Stmt.GetSelectStmt())
+	return sqlTx{Tx: &Tx{s: s}}.query(tree.Stmts[0].Stmt.GetSelectStmt())
 }
 
 var errQuery = errors.New("only SELECT columns FROM table WHERE … ORDER BY columns LIMIT n is imitated")
 
-func (tx *Tx) query(n *pg.SelectStmt) (columns []string, rows [][]*string, err error) {
+func (tx sqlTx) query(n *pg.SelectStmt) (columns []string, rows [][]*string, err error) {
 	from := n.FromClause
 	if len(from) != 1 || from[0].GetRangeVar() == nil || n.GroupClause != nil || n.DistinctClause != nil || n.WithClause != nil || n.LimitOffset != nil {
 		return nil, nil, errQuery
@@ -46,7 +46,7 @@ func (tx *Tx) query(n *pg.SelectStmt) (columns []string, rows [][]*string, err e
 		return nil, nil, err
 	}
 	var matches []*row
-	if err := tx.eachMatch(t, n.WhereClause, nil, func(_ int, r *row) error {
+	if err := tx.eachMatch(t, n.WhereClause, func(_ int, r *row) error {
 		matches = append(matches, r)
 		return nil
 	}); err != nil {

@@ -46,11 +46,10 @@ type Server struct {
 	handles    map[string]*shape
 	wal        int64 // the LSN of the write-ahead log's end
 	seen       int64 // the LSN of the last transaction that Electric was sent
-	nextXID    int64
-	ended      int64   // the greatest id of a transaction that has ended
-	running    []int64 // the ids of open transactions, in order
 	lastHandle int64
 	fronts     []*Front // those of NewFront
+
+	transactions transactions
 
 	main *Front // the server's own
 
@@ -92,7 +91,7 @@ func New(opts Options) *Server {
 		partitions: make(map[relation]*table),
 		shapes:     make(map[string][]*shape),
 		handles:    make(map[string]*shape),
-		wal:        firstLSN, seen: firstLSN, nextXID: firstXID, ended: firstXID - 1,
+		wal:        firstLSN, seen: firstLSN, transactions: transactions{next: firstXID, ended: firstXID - 1},
 		closing: make(chan struct{}),
 	}
 	s.main = &Front{s: s, limit: noLag}
@@ -118,7 +117,7 @@ func (s *Server) Exec(sql string, args ...any) (txid int64, err error) {
 func (s *Server) Tx(do func(tx *Tx) error) (txid int64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	id := s.begin()
+	id := s.transactions.begin()
 	if err := s.run(id, do); err != nil {
 		return 0, err
 	}
@@ -127,7 +126,7 @@ func (s *Server) Tx(do func(tx *Tx) error) (txid int64, err error) {
 
 // run runs a transaction that was begun, and ends it. The caller must hold the lock.
 func (s *Server) run(id int64, do func(tx *Tx) error) error {
-	defer s.end(id)
+	defer s.transactions.end(id)
 	tx := &Tx{s: s, id: id}
 	if err := do(tx); err != nil {
 		tx.undo()

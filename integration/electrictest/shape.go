@@ -100,7 +100,7 @@ func (sh *shape) reach(p *params, limit int64) offset {
 // newShape takes the shape's snapshot. The caller must hold the server's lock.
 func (s *Server) newShape(d *definition) *shape {
 	sh := &shape{definition: d, handle: s.newHandle(d.identity), last: snapshotEnd, changed: make(chan struct{})}
-	sh.end = `{"headers":{"control":"snapshot-end",` + s.fence() + `}}`
+	sh.end = `{"headers":{"control":"snapshot-end",` + s.transactions.fence() + `}}`
 	size := 0
 	if !d.changesOnly {
 		for _, r := range d.table.rows.view().all() {

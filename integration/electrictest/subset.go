@@ -55,7 +55,7 @@ func (d *definition) compileSubset(p *subsetParams, errs fieldErrors) *subset {
 func (a *answer) serveSubset() {
 	s, t := a.subset, a.def.table
 	a.s.mu.RLock()
-	fence, wal := a.s.fence(), a.s.wal
+	fence, wal := a.s.transactions.fence(), a.s.wal
 	var all view
 	var found []*row
 	byKey := s.where != nil && s.where.expr.ids != nil && len(s.where.expr.ids.texts) <= t.rows.live
