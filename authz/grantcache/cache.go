@@ -50,7 +50,7 @@ func New(cfg Config) (*Cache, error) {
 	}
 	schema := newSchema(cfg.Engine, tasks, failures)
 	entries := &entries{schema, touches, space, losses, metrics.entries}
-	questions := &questions{shards, space, entries}
+	questions := &questions{shards: shards, space: space, entries: entries}
 
 	// What asks SpiceDB.
 	client := &client{cfg.Engine, tables, space, metrics, failures}

@@ -294,6 +294,10 @@ func TestNoMoreQuestionsAreKeptThanThereIsRoomFor(t *testing.T) {
 			t.Fatal("a subscription that was released twice counts twice")
 		}
 		all[1].Release()
+		if _, err := another(); err == nil {
+			t.Fatal("room is made for every question anew, which goes through all of them")
+		}
+		later(makeRoomEvery)
 		s, err := another()
 		if err != nil {
 			t.Fatalf("after one was released: %v", err)

@@ -2,6 +2,7 @@ package grantcache
 
 import (
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/shapegate/shapegate/authz"
@@ -13,6 +14,8 @@ type questions struct {
 	shards  *shards
 	space   *space
 	entries *entries
+
+	made atomic.Int64 // when room was last made, in nanoseconds since 1970
 }
 
 var errFull = errors.New("too many questions, or too much memory in grant sets, at the same time")
@@ -30,7 +33,7 @@ func (qs *questions) join(question authz.Question) (*query, error) {
 	key := queryKey(&question, values)
 	s := qs.shards.of(question.Subject.ObjectRef)
 	if qs.space.isFull() {
-		qs.dropIdle(0)
+		qs.makeRoom(time.Now())
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -45,6 +48,17 @@ func (qs *questions) join(question authz.Question) (*query, error) {
 	}
 	q.readers++
 	return q, nil
+}
+
+// makeRoomEvery is how often room is made at most: it goes through all queries.
+const makeRoomEvery = time.Second
+
+// makeRoom ends the queries that have no reader, if it has not just been done.
+func (qs *questions) makeRoom(now time.Time) {
+	last := qs.made.Load()
+	if now.UnixNano()-last >= int64(makeRoomEvery) && qs.made.CompareAndSwap(last, now.UnixNano()) {
+		qs.dropIdle(0)
+	}
 }
 
 // dropIdle ends the queries that have had no reader for a time.
