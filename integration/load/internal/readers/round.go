@@ -52,6 +52,11 @@ func (c *crowd) arrived(m *member, body []byte) bool {
 // change changes a row of a person's, or of everybody's, and returns how long after
 // the commit each client that may see it had it.
 func (c *crowd) change(ctx context.Context, person int) ([]time.Duration, error) {
+	return c.changeBy(ctx, person, func(mark string) string { return changeOf(person, mark) })
+}
+
+// changeBy is change by the SQL of a mark.
+func (c *crowd) changeBy(ctx context.Context, person int, sql func(mark string) string) ([]time.Duration, error) {
 	r := &round{person: person, at: make([]atomic.Int64, len(c.members)), done: make(chan struct{})}
 	mark := nextMark()
 	r.mark = []byte(mark)
@@ -65,7 +70,7 @@ func (c *crowd) change(ctx context.Context, person int) ([]time.Duration, error)
 	c.round.Store(r)
 	defer c.round.Store(nil)
 
-	committed, err := c.door.rows.Exec(ctx, changeOf(person, mark))
+	committed, err := c.door.rows.Exec(ctx, sql(mark))
 	if err != nil {
 		return nil, err
 	}
