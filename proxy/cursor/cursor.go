@@ -93,8 +93,8 @@ type Resync struct {
 	Collapses, ByKey bool
 }
 
-// Step is a resync that the client has, and whose snapshot has seen messages that the
-// log may still bring.
+// Step is a resync that the client has, or that is pending, and whose snapshot has seen
+// messages that the log may still bring.
 type Step struct {
 	// Before names the grants before the resync: first those that the client surely was
 	// served, then those that it may have held besides. None before a first read.
@@ -135,10 +135,9 @@ func (c *Cursor) MayHold() []Grants {
 }
 
 // Resynced returns the cursor of a client that has a resync: of an answer that it adopts
-// as a whole, or one that it acknowledged. It returns false if the cursor would be too
-// large: then the client has to begin anew.
+// as a whole. It returns false if the cursor would be too large: then the client has to
+// begin anew.
 func (c Cursor) Resynced(r Resync) (Cursor, bool) {
-	step := Step{Before: c.MayHold(), Interrupted: r.Interrupted, Fresh: r.Fresh, Fence: r.Fence, At: r.At.Time}
 	if r.Collapses && r.Fence.XMax() > 0 {
 		var all []Grants
 		for i, s := range c.Steps {
@@ -146,13 +145,25 @@ func (c Cursor) Resynced(r Resync) (Cursor, bool) {
 				all = appendNew(all, s.Before)
 			}
 		}
-		step.Before, c.Steps = appendNew(all, step.Before), nil
-	}
-	if r.Fence.XMax() > 0 {
-		c.Steps = append(slices.Clone(c.Steps), step)
+		c.Steps = []Step{r.step(appendNew(all, c.MayHold()))}
+	} else {
+		c.Steps = c.stepped(r)
 	}
 	c.Served, c.At, c.Pending = r.To, r.At, nil
-	return c, fits(step) && c.fits()
+	return c, c.fits()
+}
+
+// step is that of a resync whose client may have held rows of some grants before.
+func (r *Resync) step(before []Grants) Step {
+	return Step{Before: before, Interrupted: r.Interrupted, Fresh: r.Fresh, Fence: r.Fence, At: r.At.Time}
+}
+
+// stepped returns the steps with that of a resync, if it has a snapshot.
+func (c *Cursor) stepped(r Resync) []Step {
+	if r.Fence.XMax() == 0 {
+		return c.Steps
+	}
+	return append(slices.Clone(c.Steps), r.step(c.MayHold()))
 }
 
 // MustCollapse reports whether the next resync has to take the place of all steps.
@@ -160,10 +171,16 @@ func (c *Cursor) MustCollapse() bool { return len(c.Steps) >= MaxSteps }
 
 // Offered returns the cursor of a client that is about to be sent a resync in an event
 // stream. It may arrive or not: until the client acknowledges it, the resync is pending.
-// It returns false if the cursor would be too large, now or once the client has the
-// resync.
+// Its step counts at once. Whether or not the client has it, what its snapshot has seen
+// did not bring a row of what it gained. Only a resync that takes the place of all steps
+// has to arrive first. Offered returns false if the cursor would be too large, now or once
+// the client has the resync.
 func (c Cursor) Offered(r Resync) (Cursor, bool) {
 	_, fits := c.Resynced(r)
+	if !r.Collapses {
+		c.Steps = c.stepped(r)
+		r = Resync{To: r.To, At: r.At, Mark: r.Mark}
+	}
 	c.Pending = append(slices.Clone(c.Pending), r)
 	return c, fits && c.fits()
 }
@@ -228,11 +245,14 @@ func (c *Cursor) fits() bool {
 	if len(c.Steps) > MaxSteps || len(c.Pending) > MaxPending {
 		return false
 	}
+	if slices.ContainsFunc(c.Steps, func(s Step) bool { return !s.fits() }) {
+		return false
+	}
 	none := math.MaxInt
 	return handleLen(len(encode(c, none))) <= MaxHandle
 }
 
-func fits(s Step) bool {
+func (s *Step) fits() bool {
 	n := 0
 	for _, ids := range s.Interrupted {
 		n += len(ids)

@@ -39,11 +39,10 @@ func Example() {
 	fmt.Println("upstream:", c.Upstream, "from", c.Base)
 	fmt.Printf("served:   %x… at %s, decided %s\n", c.Served.Fingerprint[:1], c.Served.Tokens, c.At.Time.UTC().Format(time.TimeOnly))
 	for _, s := range c.Steps {
-		fmt.Println("step:     a snapshot before transaction", s.Fence.XMax(), "at LSN", s.Fence.LSN(), "- fresh:", s.Fresh)
+		fmt.Printf("step:     a snapshot before transaction %d without %d at LSN %d, fresh: %v\n", s.Fence.XMax(), s.Fence.XIP(), s.Fence.LSN(), s.Fresh)
 	}
 	for _, p := range c.Pending {
-		fmt.Printf("pending:  %x… at %s, a snapshot before transaction %d without %d, mark %d\n",
-			p.To.Fingerprint[:1], p.To.Tokens, p.Fence.XMax(), p.Fence.XIP(), p.Mark)
+		fmt.Printf("pending:  %x… at %s, mark %d\n", p.To.Fingerprint[:1], p.To.Tokens, p.Mark)
 	}
 
 	// The client comes back from the end of the stream's first batch: it has the resync.
@@ -56,8 +55,9 @@ func Example() {
 	// Output:
 	// upstream: 3297964-1795463878298592 from 27065288_1
 	// served:   a1… at [GhUKEzE3OTU0], decided 12:00:00
-	// step:     a snapshot before transaction 805 at LSN 27094008 - fresh: true
-	// pending:  a2… at [GhUKEzE3OTU5], a snapshot before transaction 809 without [807], mark 27094113
+	// step:     a snapshot before transaction 805 without [] at LSN 27094008, fresh: true
+	// step:     a snapshot before transaction 809 without [807] at LSN 27094120, fresh: false
+	// pending:  a2… at [GhUKEzE3OTU5], mark 27094113
 	// then:     served a2…, 0 pending, 1 steps
 	// of bob:   cursor: not a handle that was sealed here
 }

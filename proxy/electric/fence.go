@@ -4,7 +4,8 @@ package electric
 // pg_current_snapshot() said while it was taken, and where the write-ahead log was.
 //
 // Transaction ids are kept as Postgres says them: 64 bits, an epoch above the id. They
-// are compared by their lower 32 bits, since the log's messages carry no epoch.
+// are compared by their lower 32 bits, since the log's messages carry no epoch. The zero
+// fence is of no snapshot: it has seen nothing.
 type Fence struct {
 	xmin, xmax uint64
 	xip        []uint64
@@ -112,7 +113,7 @@ func (m *Message) OldestTxID() (oldest TxID, ok bool) {
 // has reports whether a transaction had committed, or was rolled back, when the snapshot
 // was taken.
 func (s *Fence) has(x uint64) bool {
-	if !txID(x).Before(txID(s.xmax)) {
+	if s.xmax == 0 || !txID(x).Before(txID(s.xmax)) {
 		return false
 	}
 	for _, r := range s.xip {
