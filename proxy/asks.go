@@ -99,7 +99,7 @@ var errKey = &electric.ProtocolError{Reason: "a row's key is not of its table"}
 
 // rowsByKey returns the subset of the rows with some keys, as JSON spells the keys.
 func (s *shape) rowsByKey(keys []string) (electric.Subset, error) {
-	rule := s.rule()
+	rule := s.table.rule()
 	q := electric.Subset{Params: make(map[string]string)}
 	values := make([][]string, len(rule.Key))
 	for _, quoted := range keys {

@@ -63,7 +63,7 @@ func (l *logPart) readBatch() (batch [][]byte, end bool, err error) {
 
 // confirm returns what is permitted of the ids in a batch.
 func (l *logPart) confirm(ctx context.Context, batch [][]byte) (authz.Grants, error) {
-	rule := l.x.shape.rule()
+	rule := l.x.shape.table.rule()
 	ids := make([][]string, len(rule.Filters))
 	seen := make([]map[string]bool, len(ids))
 	any := false

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -179,13 +180,13 @@ func (x *exchange) mayBeLate(p *feed.Part) bool {
 // it was served.
 func (x *exchange) filter(ctx context.Context, d authz.Decision, late bool) (*rowfilter.Filter, error) {
 	if !late {
-		return rowfilter.Steady(x.shape.rule(), d.Grants), nil
+		return rowfilter.Steady(x.shape.table.rule(), d.Grants), nil
 	}
 	steps, err := x.steps(ctx, d, d.Grants)
 	if err != nil {
 		return nil, err
 	}
-	return rowfilter.New(x.shape.rule(), d.Grants, d.Grants, nil, steps), nil
+	return rowfilter.New(x.shape.table.rule(), d.Grants, d.Grants, nil, steps), nil
 }
 
 // filterOfResync returns the filter of a part of the log for a client whose grants have
@@ -197,7 +198,7 @@ func (x *exchange) filterOfResync(ctx context.Context, d authz.Decision, held []
 	if err != nil {
 		return nil, err
 	}
-	return rowfilter.New(x.shape.rule(), d.Grants, held[0], held[1:], steps).Interrupted(lost), nil
+	return rowfilter.New(x.shape.table.rule(), d.Grants, held[0], held[1:], steps).Interrupted(lost), nil
 }
 
 // steps recalls the grants of the cursor's steps.
@@ -216,7 +217,7 @@ func (x *exchange) steps(ctx context.Context, d authz.Decision, served authz.Gra
 			before = held[0]
 		}
 		if !named[i].Fresh {
-			steps[i].Kept = before.And(after).Minus(x.shape.grantsOfIDs(after, named[i].Interrupted))
+			steps[i].Kept = before.And(after).Minus(grantsOfIDs(after, named[i].Interrupted))
 		}
 		after = before
 	}
@@ -242,4 +243,35 @@ func (x *exchange) explain(err error) error {
 		}
 	}
 	return err
+}
+
+// idsOf returns the ids that grants hold for a number of filters, or nil if they are more
+// than most.
+func idsOf(g authz.Grants, filters, most int) [][]string {
+	ids := make([][]string, filters)
+	n := 0
+	for i := range ids {
+		if n += g.Set(i).Len(); n > most || g.IsEverything() {
+			return nil
+		}
+		ids[i] = slices.Collect(g.Set(i).All())
+	}
+	if n == 0 {
+		return nil
+	}
+	return ids
+}
+
+// grantsOfIDs returns the ids, by filter, that grants hold.
+func grantsOfIDs(g authz.Grants, ids [][]string) authz.Grants {
+	if len(ids) == 0 {
+		return authz.Grants{}
+	}
+	sets := make([]*authz.GrantSet, len(ids))
+	for i, of := range ids {
+		if table := g.Set(i).IDs(); table != nil {
+			sets[i] = authz.NewGrantSet(table, slices.Values(of))
+		}
+	}
+	return authz.GrantsOf(sets...)
 }

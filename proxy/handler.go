@@ -124,7 +124,6 @@ func New(cfg Config) (*Handler, error) {
 		return nil, fmt.Errorf("proxy: Secret has fewer than %d bytes", minSecret)
 	}
 	h := &Handler{
-		shapes:     make(map[string]*shape, len(cfg.Shapes)),
 		authorizer: cfg.Authorizer,
 		tokens:     cfg.Tokens,
 		sessions:   cfg.Sessions,
@@ -148,15 +147,9 @@ func New(cfg Config) (*Handler, error) {
 	if h.metrics, err = newMetrics(cfg.Registerer); err != nil {
 		return nil, fmt.Errorf("proxy: %w", err)
 	}
-	leftOut := newLeftOut(h.metrics, h.log)
-	for i := range cfg.Shapes {
-		def := &cfg.Shapes[i]
-		if _, ok := h.shapes[def.Name]; ok {
-			return nil, fmt.Errorf("proxy: shape %s is defined twice", def.Name)
-		}
-		h.shapes[def.Name] = newShape(def, leftOut)
+	if h.shapes, err = newShapes(cfg.Shapes, newNotes(h.metrics, h.log)); err != nil {
+		return nil, fmt.Errorf("proxy: %w", err)
 	}
-	shareColumns(h.shapes)
 	if h.cors, err = newCORS(cfg.CORSOrigins); err != nil {
 		return nil, fmt.Errorf("proxy: %w", err)
 	}

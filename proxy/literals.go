@@ -54,7 +54,7 @@ func (l *literals) of(s *shape, column string, set *authz.GrantSet) filterArray 
 	if set.Len() <= smallSet {
 		return newFilterArray(column, s.validIDs(column, set))
 	}
-	key := literalKey{set, column, s.table.Load().Columns[column].Type}
+	key := literalKey{set, column, s.table.typeOf(column)}
 	l.mu.Lock()
 	f, ok := l.lru.Get(key)
 	l.mu.Unlock()

@@ -12,7 +12,7 @@ import (
 // and fewer columns. Electric evaluates it: it is part of the log spec, and of what the
 // handle is good for.
 func (x *exchange) narrow() (err error) {
-	required := slices.Clone(x.shape.table.Load().Key)
+	required := slices.Clone(x.shape.table.rule().Key)
 	for _, f := range x.shape.def.Authorize.Filter {
 		required = append(required, f.Column)
 	}
@@ -20,7 +20,7 @@ func (x *exchange) narrow() (err error) {
 	if key := r.key(); key != "" && x.shape.def.Narrowing == schema.NarrowingRefused {
 		return invalid(key, "a log of this shape cannot be narrowed: ask for a subset instead")
 	}
-	x.narrowed, err = subset.ParseNarrowing(r.where, r.whereParams, r.columns, x.shape.clientColumns(), required)
+	x.narrowed, err = subset.ParseNarrowing(r.where, r.whereParams, r.columns, x.shape.table.clientColumns(), required)
 	return err
 }
 
@@ -47,7 +47,7 @@ func narrowSpec(spec *electric.LogSpec, n *subset.Narrowing) *electric.LogSpec {
 
 // clientColumns are the columns that the client may name in a subset.
 func (x *exchange) clientColumns() subset.Columns {
-	all := x.shape.clientColumns()
+	all := x.shape.table.clientColumns()
 	if x.narrowed == nil || x.narrowed.Columns == nil {
 		return all
 	}

@@ -17,7 +17,7 @@ func (x *exchange) plan(asked *subset.Request, g authz.Grants) ([]electric.Subse
 	if g.IsEverything() {
 		return []electric.Subset{combine(asked)}, nil
 	}
-	rule := x.shape.rule()
+	rule := x.shape.table.rule()
 	if len(rule.Filters) == 0 { // nothing is permitted of a shape that has no filter
 		none := combine(asked)
 		none.Where = "false"

@@ -62,8 +62,8 @@ func (x *exchange) askForResync(ctx context.Context, d authz.Decision) (*resync,
 	if err != nil {
 		return nil, err
 	}
-	r := &resync{x: x, d: d, diff: rowfilter.NewResync(x.shape.rule(), d.Grants, held[0], held[1:], lost)}
-	r.of = cursor.Resync{To: cursor.Named(d), At: d.At, ByKey: x.shape.rule().ByKey()}
+	r := &resync{x: x, d: d, diff: rowfilter.NewResync(x.shape.table.rule(), d.Grants, held[0], held[1:], lost)}
+	r.of = cursor.Resync{To: cursor.Named(d), At: d.At, ByKey: x.shape.table.rule().ByKey()}
 	if err := r.keep(ctx, held[0]); err != nil {
 		return nil, err
 	}
@@ -94,7 +94,7 @@ func (r *resync) keep(ctx context.Context, served authz.Grants) error {
 		r.diff = r.diff.Keeping(kept)
 	}
 	interrupted := before.And(r.d.Grants).Minus(kept)
-	r.of.Interrupted = r.x.shape.idsOf(interrupted, cursor.MaxInterrupted)
+	r.of.Interrupted = idsOf(interrupted, len(r.x.shape.def.Authorize.Filter), cursor.MaxInterrupted)
 	if r.of.Interrupted == nil && !interrupted.IsEmpty() || kept.IsEmpty() && r.of.Collapses {
 		r.of.Fresh, r.of.Interrupted = true, nil
 		r.diff = r.diff.Keeping(authz.Grants{})
@@ -202,7 +202,7 @@ func (r *resync) writeAll(ctx context.Context, part *logPart, send func(message 
 		return err
 	}
 	// The handle names the grants of today.
-	part.filter = rowfilter.Steady(r.x.shape.rule(), r.d.Grants).Narrowed(r.guard.permitted)
+	part.filter = rowfilter.Steady(r.x.shape.table.rule(), r.d.Grants).Narrowed(r.guard.permitted)
 	return part.askAgain(ctx, send)
 }
 

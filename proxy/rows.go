@@ -121,7 +121,7 @@ func (r *rows) Close() {
 // writeRows writes the rows that are permitted. The query asked for no others: a row that
 // comes all the same is withheld and, unless grants have changed since, it is a defect.
 func (x *exchange) writeRows(ctx context.Context, out *arrayWriter, rows *rows, g *guard) error {
-	rule := x.shape.rule()
+	rule := x.shape.table.rule()
 	withheld := 0
 	for {
 		m, err := rows.Next()
@@ -153,7 +153,5 @@ func (x *exchange) noteWithheld(count int, g *guard) {
 	if count == 0 || g.isNarrowed() {
 		return
 	}
-	x.h.metrics.rowsWithheld.WithLabelValues(x.shape.def.Name).Add(float64(count))
-	x.h.log.Error("a subset held rows that its filter does not permit; they were withheld",
-		"shape", x.shape.def.Name, "count", count)
+	x.shape.notes.withheld(x.shape.def.Name, count)
 }

@@ -95,13 +95,13 @@ func (x *exchange) parse(c *gin.Context, name string) error {
 	return checkKeys(q, x.shape.def)
 }
 
-// contextOf gathers what of a request may enter the caveat context.
-func contextOf(r *http.Request) requestContext {
+// clientIP is the address that a request came from; empty: it is not known.
+func clientIP(r *http.Request) string {
 	ip, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
-		ip = ""
+		return ""
 	}
-	return requestContext{ip: ip}
+	return ip
 }
 
 // held is a request that is held: it is answered when there is something to say.
@@ -137,7 +137,7 @@ func (x *exchange) serveNow(ctx context.Context, c *gin.Context) (held, error) {
 	if err != nil {
 		return nil, err
 	}
-	q, err := x.shape.question(x.access.subject, x.req.params, contextOf(c.Request))
+	q, err := x.shape.question(x.access.subject, x.req.params, clientIP(c.Request))
 	if err != nil {
 		return nil, err
 	}
@@ -203,17 +203,17 @@ func (x *exchange) openSource(ctx context.Context, d authz.Decision) error {
 	spec := func() *electric.LogSpec {
 		return x.shape.logSpec(x.req.params, d.Grants.IsEverything(), x.req.replica)
 	}
-	if x.shape.table.Load() == nil {
+	if !x.shape.table.isKnown() {
 		resp, err := x.h.electric.ReadLog(ctx, spec(), electric.LogRequest{Offset: electric.Now})
 		if err != nil {
 			return x.explain(err)
 		}
-		x.shape.learn(resp.Schema)
+		x.shape.table.learn(resp.Schema)
 		if err := resp.Close(); err != nil {
 			return err
 		}
 	}
-	if err := x.shape.checkFilterTypes(); err != nil {
+	if err := x.shape.table.checkFilterTypes(); err != nil {
 		return err
 	}
 	if err := x.narrow(); err != nil {

@@ -87,7 +87,7 @@ func (s *source) read(ctx context.Context, after feed.Place) (*feed.Part, error)
 // learn keeps what an answer said of the table, if it said all.
 func (s *source) learn(table *electric.Schema) {
 	if !s.narrowed {
-		s.shape.learn(table)
+		s.shape.table.learn(table)
 	}
 }
 
@@ -121,7 +121,7 @@ func (s *source) join(f *feed.Feed, d authz.Decision) *feed.Cohort {
 	s.leaveCohort()
 	s.cohortName = d.Fingerprint
 	s.cohort = f.Cohort(d.Fingerprint.String(), func() (feed.View, feed.Encoder) {
-		filter := rowfilter.Steady(s.shape.rule(), d.Grants)
+		filter := rowfilter.Steady(s.shape.table.rule(), d.Grants)
 		return s.shape.feedView(d.Grants), func(dst []byte, m *electric.Message) ([]byte, bool, error) {
 			dst, fate, err := filter.Append(dst, m)
 			return dst, fate != rowfilter.Nothing, err

@@ -19,13 +19,13 @@ func isMisconfigured(err error) bool {
 
 // checkFilterTypes makes sure that the shape's filters can be laid on their columns as the
 // table has them: on columns whose values have one spelling, in which they are object ids.
-func (s *shape) checkFilterTypes() error {
-	table := s.table.Load()
-	for _, f := range s.def.Authorize.Filter {
-		c, ok := table.Columns[f.Column]
+func (t *table) checkFilterTypes() error {
+	seen := t.seen.Load()
+	for _, f := range t.def.Authorize.Filter {
+		c, ok := seen.Columns[f.Column]
 		if !ok || c.Dims > 0 || !schema.HoldsIDs(c.Type) {
 			return fmt.Errorf("%w: shape %s: the filter's column %s is of type %s, which cannot hold object ids: use uuid, text, varchar or an integer",
-				errMisconfigured, s.def.Name, f.Column, c.Type)
+				errMisconfigured, t.def.Name, f.Column, c.Type)
 		}
 	}
 	return nil
