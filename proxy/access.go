@@ -9,7 +9,7 @@ import (
 // access is who sends a request, and the subscription to what they may see. It decides
 // nothing itself, and keeps no decision: each part of an answer asks anew.
 type access struct {
-	h       *Handler
+	auth    *authentication
 	creds   credentials
 	place   *admission // among the subject's requests
 	subject authz.Subject
@@ -47,7 +47,7 @@ func (a *access) reauthorizeLog(ctx context.Context) (authz.Decision, error) {
 }
 
 func (a *access) identify(ctx context.Context) error {
-	subject, _, err := a.h.identify(ctx, &a.creds)
+	subject, _, err := a.auth.identify(ctx, &a.creds)
 	if err != nil {
 		return err
 	}

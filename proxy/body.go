@@ -37,7 +37,7 @@ type body struct {
 
 // boundBody sees to it that a request whose body was not read does not make the
 // server wait for it.
-func (h *Handler) boundBody(c *gin.Context) {
+func boundBody(c *gin.Context) {
 	if c.Request.ContentLength == 0 {
 		return
 	}
@@ -48,14 +48,20 @@ func (h *Handler) boundBody(c *gin.Context) {
 	c.Next()
 }
 
-// readBody reads the body of a request, which may be empty. Only a POST may have
-// one that is not. Call it when the credentials hold.
-func (h *Handler) readBody(c *gin.Context) ([]byte, error) {
+// bodies says how long a client may take to send a body.
+type bodies struct {
+	time     time.Duration
+	draining context.Context //nolint:containedctx // ends with Handler.Drain
+}
+
+// read reads the body of a request, which may be empty. Only a POST may have one that is
+// not. Call it when the credentials hold.
+func (r bodies) read(c *gin.Context) ([]byte, error) {
 	b := bodyOf(c)
 	if b == nil {
 		return nil, nil
 	}
-	all, err := b.readAll(h.draining, h.timeouts.body)
+	all, err := b.readAll(r.draining, r.time)
 	b.failed = err != nil
 	if err == nil && len(all) > 0 && c.Request.Method != http.MethodPost {
 		err = invalid("body", "only a POST may have a body")

@@ -71,27 +71,34 @@ func credentialsOf(r *http.Request) (credentials, error) {
 	return credentials{}, authz.E(authz.Unauthenticated, "read credentials", errNoCredentials)
 }
 
+// authentication says whose credentials are, and when they cease to hold.
+type authentication struct {
+	tokens   TokenVerifier
+	sessions Sessions // nil: there are none
+	watches  watches
+}
+
 // identify verifies the credentials. It returns whose they are and, of a session,
 // the revision that its decisions must have seen. It notes when they expire.
-func (h *Handler) identify(ctx context.Context, c *credentials) (authz.Subject, authz.ZedToken, error) {
+func (a *authentication) identify(ctx context.Context, c *credentials) (authz.Subject, authz.ZedToken, error) {
 	if !c.session {
-		who, err := h.tokens.Verify(ctx, c.token)
+		who, err := a.tokens.Verify(ctx, c.token)
 		c.expires = who.Expires
 		return who.Subject, "", err
 	}
-	if h.sessions == nil {
+	if a.sessions == nil {
 		return authz.Subject{}, "", authz.E(authz.Unauthenticated, "read session", errNoSessions)
 	}
-	s, err := h.sessions.Get(ctx, c.token)
+	s, err := a.sessions.Get(ctx, c.token)
 	c.expires = s.Expires
 	return s.Subject, s.ZedToken, err
 }
 
-// watchCredentials returns a channel that is closed as soon as verified credentials
-// have ceased to hold: when they expire, at once when their session is ended here,
+// watch returns a channel that is closed as soon as verified credentials have ceased to
+// hold: when they expire, at once when their session is ended here,
 // and within about a second when it is ended by another process. A held request
 // that sees it closed verifies its credentials again, which says why they do not
 // hold. The caller calls stop.
-func (h *Handler) watchCredentials(c credentials) (ended <-chan struct{}, stop func()) {
-	return h.watches.watch(c, h.sessions, h.now())
+func (a *authentication) watch(c credentials) (ended <-chan struct{}, stop func()) {
+	return a.watches.watch(c, a.sessions, time.Now())
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/proxy/electric"
@@ -92,7 +93,7 @@ func (x *exchange) deliverShared(p *feed.Part, d authz.Decision, a *feed.Answer)
 func (x *exchange) headOf(p *feed.Part) shapeHeaders {
 	head := shapeHeaders{handle: x.handle(), offset: p.End.Offset, upToDate: p.UpToDate, hasData: true}
 	if x.req.live {
-		head.cursor = nextCursor(x.h.now(), x.req.cursor)
+		head.cursor = nextCursor(time.Now(), x.req.cursor)
 	} else {
 		head.schema = p.Schema
 	}
@@ -125,7 +126,7 @@ func (l *logPart) head() (shapeHeaders, error) {
 // newLogPart returns the part with a guard: the caller has decided just now, after the
 // part was read.
 func (x *exchange) newLogPart(p *feed.Part, d authz.Decision, f *rowfilter.Filter) *logPart {
-	return &logPart{x: x, part: p, filter: f, guard: &guard{access: x.access, named: d, permitted: d.Grants, since: x.h.now()}}
+	return &logPart{x: x, part: p, filter: f, guard: &guard{access: x.access, named: d, permitted: d.Grants, since: time.Now()}}
 }
 
 // write sends what of each message is visible. What is sent holds until send returns.

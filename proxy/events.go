@@ -75,7 +75,7 @@ func (x *exchange) serveEvents(ctx context.Context) error {
 		return err
 	}
 	var stop func()
-	s.ended, stop = x.h.watchCredentials(x.access.creds)
+	s.ended, stop = x.s.auth.watch(x.access.creds)
 	defer stop()
 	for err == nil && (served || s.mark > 0) {
 		err = s.next(ctx)
@@ -122,7 +122,7 @@ func (x *exchange) openWithResync(ctx context.Context, p *feed.Part, d authz.Dec
 		return nil, err
 	}
 	s := x.openStream()
-	s.resynced = x.h.now()
+	s.resynced = time.Now()
 	part := &logPart{x: x, part: p, filter: r.filter, guard: r.guard}
 	if err := r.writeAll(ctx, part, s.event); err != nil {
 		return s, err
@@ -146,14 +146,14 @@ func (x *exchange) openWithResync(ctx context.Context, p *feed.Part, d authz.Dec
 const streamBuffer = 4 << 10
 
 func (x *exchange) openStream() *events {
-	now := x.h.now()
+	now := time.Now()
 	at := x.place()
 	s := &events{
 		x:       x,
 		w:       bufio.NewWriterSize(newPatientWriter(x.w), streamBuffer),
 		control: http.NewResponseController(x.w),
 		at:      at, resume: at.Offset.LSN(),
-		until:  now.Add(spread(x.h.timeouts.stream)),
+		until:  now.Add(spread(x.s.holding.stream)),
 		silent: now,
 	}
 	shapeHeaders{
@@ -186,12 +186,12 @@ func (s *events) next(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	now := x.h.now()
+	now := time.Now()
 	left := s.until.Sub(now)
 	if left <= 0 {
 		return errStreamOver
 	}
-	timer := time.NewTimer(max(0, min(left, s.silent.Add(x.h.timeouts.keepAlive).Sub(now))))
+	timer := time.NewTimer(max(0, min(left, s.silent.Add(x.s.holding.keepAlive).Sub(now))))
 	defer timer.Stop()
 	f, err := x.source.open()
 	if err != nil {
@@ -199,7 +199,7 @@ func (s *events) next(ctx context.Context) error {
 	}
 	interest := feed.Interest{Cohort: x.source.join(f, d)}
 	interest.Newest, interest.Late = x.newestStep()
-	p, err := f.Wait(ctx, s.at, interest, feed.Until{Changed: changed, Drained: x.h.draining.Done(), Ended: s.ended, Timer: timer.C})
+	p, err := f.Wait(ctx, s.at, interest, feed.Until{Changed: changed, Drained: x.s.holding.draining.Done(), Ended: s.ended, Timer: timer.C})
 	switch {
 	case errors.Is(err, feed.ErrChanged):
 		return nil // the next decision says what has changed
@@ -280,7 +280,7 @@ func (s *events) passed(p *feed.Part) error {
 
 // quiet is called when nothing came for a while.
 func (s *events) quiet(ctx context.Context) error {
-	if s.x.h.draining.Err() != nil || !s.x.h.now().Before(s.until) {
+	if s.x.s.holding.draining.Err() != nil || !time.Now().Before(s.until) {
 		return errStreamOver
 	}
 	if _, err := s.authorize(ctx); err != nil {
@@ -291,7 +291,7 @@ func (s *events) quiet(ctx context.Context) error {
 }
 
 func (s *events) flush() error {
-	s.silent = s.x.h.now()
+	s.silent = time.Now()
 	if err := s.w.Flush(); err != nil {
 		return err
 	}
@@ -329,7 +329,7 @@ func (s *events) end(ctx context.Context, err error) error {
 		}
 	}
 	if err != nil {
-		s.x.h.log.Debug("event stream ended", "shape", s.x.shape.def.Name, "cause", err)
+		s.x.s.log.Debug("event stream ended", "shape", s.x.shape.def.Name, "cause", err)
 	}
 	return nil
 }
@@ -337,7 +337,7 @@ func (s *events) end(ctx context.Context, err error) error {
 // gather keeps a stream open that began with a resync a moment ago: changes of grants that
 // come in a burst are one resync and not one for each.
 func (s *events) gather(ctx context.Context) {
-	left := burstTime - s.x.h.now().Sub(s.resynced)
+	left := burstTime - time.Now().Sub(s.resynced)
 	if s.mark == 0 || left <= 0 {
 		return
 	}
@@ -345,7 +345,7 @@ func (s *events) gather(ctx context.Context) {
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-s.x.h.draining.Done():
+	case <-s.x.s.holding.draining.Done():
 	case <-ctx.Done():
 	}
 }

@@ -18,7 +18,7 @@ import (
 
 // exchange is one request for a shape, and its answer.
 type exchange struct {
-	h        *Handler
+	s        *shapeServer
 	shape    *shape
 	req      request
 	narrowed *subset.Narrowing // nil: the whole shape
@@ -55,7 +55,7 @@ func (x *exchange) scope() cursor.Scope {
 
 // openCursor reads the handle that the client came with. The error is errStaleHandle.
 func (x *exchange) openCursor() error {
-	c, err := x.h.key.Open(x.req.handle, x.scope())
+	c, err := x.s.key.Open(x.req.handle, x.scope())
 	if err != nil {
 		return errStaleHandle
 	}
@@ -75,7 +75,7 @@ func (x *exchange) become(c cursor.Cursor, changed bool) {
 // if nothing changed.
 func (x *exchange) handle() string {
 	if x.client.handle == "" {
-		x.client.handle = x.h.key.Seal(&x.client.cursor, x.scope())
+		x.client.handle = x.s.key.Seal(&x.client.cursor, x.scope())
 	}
 	return x.client.handle
 }
@@ -105,7 +105,7 @@ func (x *exchange) passed(p *feed.Part, d authz.Decision) {
 	if !p.UpToDate || len(c.Steps) == 0 {
 		return
 	}
-	now := x.h.now()
+	now := time.Now()
 	if p.Away {
 		now = time.Time{}
 	}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/rs/cors"
 
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/proxy/cursor"
@@ -81,91 +80,95 @@ type Config struct {
 // Handler serves shapes and sessions. It is an http.Handler that can be mounted
 // in any server.
 type Handler struct {
-	shapes     map[string]*shape
-	authorizer Authorizer
-	tokens     TokenVerifier
-	sessions   Sessions
-	electric   *electric.Client
-	feeds      *feed.Feeds
-	limiter    *limiter
-	watches    watches
-	cors       *cors.Cors
-	cookie     Cookie
-	ready      func() bool
-
-	key      cursor.Key
-	literals *literals
-	timeouts timeouts
-
-	log     *slog.Logger
-	metrics *metrics
-	routes  http.Handler
-	now     func() time.Time
-
-	draining context.Context //nolint:containedctx // ends with Drain
-	drain    context.CancelFunc
+	routes http.Handler
+	feeds  *feed.Feeds
+	drain  context.CancelFunc
 }
-
-// timeouts bound how long a held request lasts, and how long a body may take.
-type timeouts struct{ longPoll, stream, keepAlive, body time.Duration }
 
 // minSecret is the least length of Config.Secret, in bytes.
 const minSecret = 16
 
+func (c *Config) check() error {
+	switch {
+	case len(c.Shapes) == 0:
+		return errors.New("no shapes")
+	case c.Authorizer == nil, c.Tokens == nil, c.Electric == nil:
+		return errors.New("Authorizer, Tokens and Electric are needed")
+	case len(c.Secret) < minSecret:
+		return fmt.Errorf("Secret has fewer than %d bytes", minSecret)
+	}
+	return nil
+}
+
 // New returns a handler. It connects to nothing yet: that SpiceDB, Electric or
 // Redis are away is answered request by request. The caller closes it.
 func New(cfg Config) (*Handler, error) {
-	switch {
-	case len(cfg.Shapes) == 0:
-		return nil, errors.New("proxy: no shapes")
-	case cfg.Authorizer == nil, cfg.Tokens == nil, cfg.Electric == nil:
-		return nil, errors.New("proxy: Authorizer, Tokens and Electric are needed")
-	case len(cfg.Secret) < minSecret:
-		return nil, fmt.Errorf("proxy: Secret has fewer than %d bytes", minSecret)
+	h, err := newHandler(&cfg)
+	if err != nil {
+		return nil, fmt.Errorf("proxy: %w", err)
 	}
-	h := &Handler{
+	return h, nil
+}
+
+func newHandler(cfg *Config) (*Handler, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	metrics, err := newMetrics(cfg.Registerer)
+	if err != nil {
+		return nil, err
+	}
+	shapes, err := newShapes(cfg.Shapes, newNotes(metrics, cfg.Logger))
+	if err != nil {
+		return nil, err
+	}
+	origins, err := newCORS(cfg.CORSOrigins)
+	if err != nil {
+		return nil, err
+	}
+	cookie, err := cfg.Cookie.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	limiter, err := newLimiter(cfg.Limits, cfg.Waiting, cfg.WaitingPerSubject, cfg.Registerer)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Feeds.Upstream, cfg.Feeds.Logger, cfg.Feeds.Registerer = cfg.Electric, cfg.Logger, cfg.Registerer
+	feeds, err := feed.New(cfg.Feeds)
+	if err != nil {
+		return nil, err
+	}
+	draining, drain := context.WithCancel(context.Background())
+	auth := &authentication{tokens: cfg.Tokens, sessions: cfg.Sessions}
+	bodies := bodies{time: orDefault(cfg.BodyTime, 30*time.Second), draining: draining}
+	shapeServer := &shapeServer{
+		shapes:     shapes,
+		ready:      cfg.Ready,
+		auth:       auth,
+		limiter:    limiter,
 		authorizer: cfg.Authorizer,
-		tokens:     cfg.Tokens,
-		sessions:   cfg.Sessions,
-		electric:   cfg.Electric,
+		upstream:   upstream{electric: cfg.Electric, feeds: feeds, literals: newLiterals()},
 		key:        cursor.NewKey(cfg.Secret),
-		literals:   newLiterals(),
-		timeouts: timeouts{
+		bodies:     bodies,
+		holding: holding{
 			longPoll:  orDefault(cfg.LongPollTimeout, 20*time.Second),
 			stream:    orDefault(cfg.StreamTimeout, 60*time.Second),
 			keepAlive: orDefault(cfg.KeepAlive, 21*time.Second),
-			body:      orDefault(cfg.BodyTime, 30*time.Second),
+			draining:  draining,
+			held:      metrics.held,
 		},
-		ready: cfg.Ready,
-		log:   cfg.Logger,
-		now:   time.Now,
+		log: cfg.Logger,
 	}
-	if h.log == nil {
-		h.log = slog.Default()
+	var sessions *sessionServer
+	if cfg.Sessions != nil {
+		sessions = &sessionServer{auth: auth, limiter: limiter, bodies: bodies, cookie: cookie}
 	}
-	var err error
-	if h.metrics, err = newMetrics(cfg.Registerer); err != nil {
-		return nil, fmt.Errorf("proxy: %w", err)
-	}
-	if h.shapes, err = newShapes(cfg.Shapes, newNotes(h.metrics, h.log)); err != nil {
-		return nil, fmt.Errorf("proxy: %w", err)
-	}
-	if h.cors, err = newCORS(cfg.CORSOrigins); err != nil {
-		return nil, fmt.Errorf("proxy: %w", err)
-	}
-	if h.cookie, err = cfg.Cookie.withDefaults(); err != nil {
-		return nil, fmt.Errorf("proxy: %w", err)
-	}
-	if h.limiter, err = newLimiter(cfg.Limits, cfg.Waiting, cfg.WaitingPerSubject, cfg.Registerer); err != nil {
-		return nil, fmt.Errorf("proxy: %w", err)
-	}
-	cfg.Feeds.Upstream, cfg.Feeds.Logger, cfg.Feeds.Registerer = cfg.Electric, h.log, cfg.Registerer
-	if h.feeds, err = feed.New(cfg.Feeds); err != nil {
-		return nil, fmt.Errorf("proxy: %w", err)
-	}
-	h.draining, h.drain = context.WithCancel(context.Background())
-	h.routes = h.newRoutes()
-	return h, nil
+	m := &middleware{cors: origins, metrics: metrics, log: cfg.Logger}
+	return &Handler{routes: m.routes(shapeServer, sessions), feeds: feeds, drain: drain}, nil
 }
 
 func orDefault[T ~int | ~int64](value, def T) T {

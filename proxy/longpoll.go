@@ -25,18 +25,18 @@ type longPoll struct {
 }
 
 func (x *exchange) newLongPoll() *longPoll {
-	return &longPoll{x: x, at: x.place(), deadline: x.h.now().Add(spread(x.h.timeouts.longPoll))}
+	return &longPoll{x: x, at: x.place(), deadline: time.Now().Add(spread(x.s.holding.longPoll))}
 }
 
 // wait implements held. Thousands of goroutines are blocked in feed.Waiter.Wait, which is
 // called from here: so whatever is done before and after is done in calls that have
 // returned, and takes no stack meanwhile.
 func (p *longPoll) wait(ctx context.Context) error {
-	timer := time.NewTimer(p.deadline.Sub(p.x.h.now()))
+	timer := time.NewTimer(p.deadline.Sub(time.Now()))
 	defer timer.Stop()
-	ended, stop := p.x.h.watchCredentials(p.x.access.creds)
+	ended, stop := p.x.s.auth.watch(p.x.access.creds)
 	defer stop()
-	p.until = feed.Until{Drained: p.x.h.draining.Done(), Ended: ended, Timer: timer.C}
+	p.until = feed.Until{Drained: p.x.s.holding.draining.Done(), Ended: ended, Timer: timer.C}
 	for {
 		if done, err := p.begin(ctx); done || err != nil {
 			return err
@@ -62,7 +62,7 @@ func (p *longPoll) begin(ctx context.Context) (done bool, err error) {
 		return false, err
 	case !served:
 		return true, p.resync(ctx)
-	case !p.x.h.now().Before(p.deadline):
+	case !time.Now().Before(p.deadline):
 		return true, p.x.answerNothing(p.at.Offset, p.at.Offset.LSN())
 	}
 	f, err := p.x.source.open()
@@ -145,7 +145,7 @@ func (p *longPoll) resync(ctx context.Context) error {
 
 // answerNothing answers a long-poll that brought nothing visible.
 func (x *exchange) answerNothing(at electric.Offset, lastSeen uint64) error {
-	out := beginArray(x.w, shapeHeaders{handle: x.handle(), offset: at, cursor: nextCursor(x.h.now(), x.req.cursor), upToDate: true})
+	out := beginArray(x.w, shapeHeaders{handle: x.handle(), offset: at, cursor: nextCursor(time.Now(), x.req.cursor), upToDate: true})
 	_ = out.add(feed.UpToDateMessage(lastSeen))
 	return out.end()
 }

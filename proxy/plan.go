@@ -26,7 +26,7 @@ func (x *exchange) plan(asked *subset.Request, g authz.Grants) ([]electric.Subse
 	}
 	filters := make([]filterArray, len(rule.Filters))
 	for i, name := range rule.Filters {
-		filters[i] = x.h.literals.of(x.shape, name, g.Set(i))
+		filters[i] = x.s.upstream.literals.of(x.shape, name, g.Set(i))
 	}
 	return planFor(asked, filters, func(i int) []string { return x.shape.validIDs(rule.Filters[i], g.Set(i)) })
 }

@@ -9,10 +9,12 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/rs/cors"
 )
 
-// newRoutes builds the router: the one place where paths stand.
-func (h *Handler) newRoutes() http.Handler {
+// routes builds the router: the one place where paths stand. There are no paths of
+// sessions where sessions is nil.
+func (m *middleware) routes(shapes *shapeServer, sessions *sessionServer) http.Handler {
 	// Gin has one mode for the whole process, and its debug mode prints to
 	// standard output what is not for a library to print.
 	if gin.Mode() == gin.DebugMode {
@@ -25,22 +27,22 @@ func (h *Handler) newRoutes() http.Handler {
 	e.RedirectFixedPath = false
 	e.ForwardedByClientIP = false
 
-	e.Use(h.observe, h.recover, h.common, h.boundBody)
-	e.NoRoute(func(c *gin.Context) { h.fail(c, &problem{kind: notFound, message: "no such path"}) })
-	e.NoMethod(func(c *gin.Context) { h.fail(c, &problem{kind: methodNotAllowed, message: "no such method here"}) })
+	e.Use(m.observe, m.recover, m.common, boundBody)
+	e.NoRoute(m.answer(func(*gin.Context) error { return &problem{kind: notFound, message: "no such path"} }))
+	e.NoMethod(m.answer(func(*gin.Context) error { return &problem{kind: methodNotAllowed, message: "no such method here"} }))
 
-	named := h.serveShape(func(c *gin.Context) string { return c.Param("name") })
-	byTable := h.serveShape(func(c *gin.Context) string { return c.Query("table") })
+	named := m.answer(func(c *gin.Context) error { return shapes.serve(c, c.Param("name")) })
+	byTable := m.answer(func(c *gin.Context) error { return shapes.serve(c, c.Query("table")) })
 	// The server leaves the body out of an answer to HEAD.
 	reads := []string{http.MethodGet, http.MethodHead, http.MethodPost}
 	e.Match(reads, "/v1/shapes/:name", named)
 	e.Match(reads, "/v1/shape", byTable)
 
 	paths := []string{"/v1/shapes/:name", "/v1/shape"}
-	if h.sessions != nil {
-		e.POST("/v1/session", h.createSession)
-		e.Match([]string{http.MethodGet, http.MethodHead}, "/v1/session", h.showSession)
-		e.DELETE("/v1/session", h.deleteSession)
+	if sessions != nil {
+		e.POST("/v1/session", m.answer(sessions.create))
+		e.Match([]string{http.MethodGet, http.MethodHead}, "/v1/session", m.answer(sessions.show))
+		e.DELETE("/v1/session", m.answer(sessions.delete))
 		paths = append(paths, "/v1/session")
 	}
 	for _, p := range paths {
@@ -61,9 +63,16 @@ func (h *Handler) newRoutes() http.Handler {
 	})
 }
 
+// middleware is what every request passes, whatever it is for.
+type middleware struct {
+	cors    *cors.Cors
+	metrics *metrics
+	log     *slog.Logger
+}
+
 // common sets the headers of every answer: no cache may keep it for another person.
-func (h *Handler) common(c *gin.Context) {
-	h.cors.HandlerFunc(c.Writer, c.Request)
+func (m *middleware) common(c *gin.Context) {
+	m.cors.HandlerFunc(c.Writer, c.Request)
 	head := c.Writer.Header()
 	head.Set("Cache-Control", "private, no-store")
 	head.Set("Vary", "Authorization, Cookie, Origin, Accept-Encoding")
@@ -73,7 +82,7 @@ func (h *Handler) common(c *gin.Context) {
 }
 
 // observe counts and logs the request, once it is answered.
-func (h *Handler) observe(c *gin.Context) {
+func (m *middleware) observe(c *gin.Context) {
 	start := time.Now()
 	defer func() {
 		route := c.FullPath()
@@ -81,8 +90,8 @@ func (h *Handler) observe(c *gin.Context) {
 			route = "none"
 		}
 		status := strconv.Itoa(c.Writer.Status())
-		h.metrics.requests.WithLabelValues(route, knownMethod(c.Request.Method), status).Inc()
-		h.log.LogAttrs(c.Request.Context(), slog.LevelDebug, "request",
+		m.metrics.requests.WithLabelValues(route, knownMethod(c.Request.Method), status).Inc()
+		m.log.LogAttrs(c.Request.Context(), slog.LevelDebug, "request",
 			slog.String("route", route), slog.String("method", knownMethod(c.Request.Method)),
 			slog.String("status", status), slog.Duration("took", time.Since(start)))
 	}()
@@ -100,7 +109,7 @@ func knownMethod(m string) string {
 
 // recover answers a panic with 500. An abort is meant to cut the connection, and
 // passes.
-func (h *Handler) recover(c *gin.Context) {
+func (m *middleware) recover(c *gin.Context) {
 	defer func() {
 		v := recover()
 		if v == nil {
@@ -109,25 +118,35 @@ func (h *Handler) recover(c *gin.Context) {
 		if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 			panic(http.ErrAbortHandler)
 		}
-		h.log.Error("panic", "value", v, "stack", string(debug.Stack()))
+		m.log.Error("panic", "value", v, "stack", string(debug.Stack()))
 		if c.Writer.Written() {
 			panic(http.ErrAbortHandler)
 		}
-		h.fail(c, &problem{kind: internal, message: "internal error"})
+		m.fail(c, &problem{kind: internal, message: "internal error"})
 	}()
 	c.Next()
 }
 
+// answer returns a handler that has do answer the request. If do returns an error, that is
+// the answer.
+func (m *middleware) answer(do func(*gin.Context) error) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if err := do(c); err != nil {
+			m.fail(c, err)
+		}
+	}
+}
+
 // fail answers a request that could not be served, or cuts its connection where
 // the answer had begun.
-func (h *Handler) fail(c *gin.Context, err error) {
+func (m *middleware) fail(c *gin.Context, err error) {
 	if c.Request.Context().Err() != nil && !bodyOf(c).isFailed() {
 		// The client is gone, or the server gave up. In the second case the headers may
 		// be out, and a body that just ends would pass for the whole answer.
 		panic(http.ErrAbortHandler)
 	}
 	p := problemOf(err)
-	h.logProblem(c, p, err)
+	m.logProblem(c, p, err)
 	if c.Writer.Written() {
 		panic(http.ErrAbortHandler)
 	}
@@ -148,12 +167,12 @@ func (h *Handler) fail(c *gin.Context, err error) {
 // shapeKey is where a request's context has the name of its shape.
 const shapeKey = "shape"
 
-func (h *Handler) logProblem(c *gin.Context, p *problem, err error) {
+func (m *middleware) logProblem(c *gin.Context, p *problem, err error) {
 	level := slog.LevelDebug
 	if p.status() >= http.StatusInternalServerError || errors.Is(err, errAborted) {
 		level = slog.LevelError
 	}
-	h.log.LogAttrs(c.Request.Context(), level, "request failed",
+	m.log.LogAttrs(c.Request.Context(), level, "request failed",
 		slog.String("route", c.FullPath()), slog.String("shape", c.GetString(shapeKey)), slog.String("kind", string(p.kind)),
 		slog.String("field", p.field), slog.Any("cause", err))
 }

@@ -3,14 +3,18 @@ package proxy
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
+	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/proxy/cursor"
 	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/proxy/feed"
 	"github.com/shapegate/shapegate/proxy/subset"
 )
 
@@ -22,44 +26,69 @@ type request struct {
 	gzip   bool            // the client takes it
 }
 
-// serveShape answers requests for the shape that name finds in them.
-func (h *Handler) serveShape(name func(*gin.Context) string) gin.HandlerFunc {
-	return func(c *gin.Context) {
-		x, err := h.newExchange(c)
-		if err == nil {
-			defer x.release()
-			err = x.parse(c, name(c))
-		}
-		if err == nil {
-			err = x.serve(c)
-		}
-		if err != nil {
-			h.fail(c, err)
-		}
+// shapeServer answers requests for shapes.
+type shapeServer struct {
+	shapes     map[string]*shape
+	ready      func() bool // nil: shapes may always be served
+	auth       *authentication
+	limiter    *limiter
+	authorizer Authorizer
+	upstream   upstream
+	key        cursor.Key
+	bodies     bodies
+	holding    holding
+	log        *slog.Logger
+}
+
+// upstream is Electric, and what is kept of and for it.
+type upstream struct {
+	electric *electric.Client
+	feeds    *feed.Feeds
+	literals *literals
+}
+
+// holding says how long requests are held.
+type holding struct {
+	longPoll, stream, keepAlive time.Duration
+
+	draining context.Context //nolint:containedctx // ends with Handler.Drain
+	held     *prometheus.GaugeVec
+}
+
+// serve answers a request for the shape of a name.
+func (s *shapeServer) serve(c *gin.Context, name string) error {
+	x, err := s.newExchange(c)
+	if err != nil {
+		return err
 	}
+	defer x.release()
+	if err := x.parse(c, name); err != nil {
+		return err
+	}
+	return x.serve(c)
 }
 
 // newExchange authenticates a request, and admits it within its subject's limits. Without
 // valid credentials, the answer does not say which shapes there are.
-func (h *Handler) newExchange(c *gin.Context) (*exchange, error) {
-	if h.ready != nil && !h.ready() {
+func (s *shapeServer) newExchange(c *gin.Context) (*exchange, error) {
+	if s.ready != nil && !s.ready() {
 		return nil, &problem{kind: unavailable, message: "starting"}
 	}
 	creds, err := credentialsOf(c.Request)
 	if err != nil {
 		return nil, err
 	}
-	subject, fresh, err := h.identify(c.Request.Context(), &creds)
+	subject, fresh, err := s.auth.identify(c.Request.Context(), &creds)
 	if err != nil {
 		return nil, err
 	}
-	place, err := h.limiter.admit(c.Request.Context(), subject.String())
+	place, err := s.limiter.admit(c.Request.Context(), subject.String())
 	if err != nil {
 		return nil, err
 	}
 	return &exchange{
-		h: h, w: c.Writer,
-		access: &access{h: h, creds: creds, subject: subject, place: place, fresh: fresh},
+		s: s, w: c.Writer,
+		access: &access{auth: s.auth, creds: creds, subject: subject, place: place, fresh: fresh},
 	}, nil
 }
 
@@ -70,7 +99,7 @@ func (x *exchange) parse(c *gin.Context, name string) error {
 		return err
 	}
 	var ok bool
-	if x.shape, ok = x.h.shapes[name]; !ok {
+	if x.shape, ok = x.s.shapes[name]; !ok {
 		return &problem{kind: notFound, message: "no such shape", field: "table"}
 	}
 	c.Set(shapeKey, x.shape.def.Name)
@@ -126,14 +155,14 @@ func (x *exchange) serve(c *gin.Context) error {
 // refetchHandle is the handle of an answer that says must-refetch. It is new, and good for
 // nothing: Electric has no log of its name.
 func (x *exchange) refetchHandle() string {
-	c := cursor.Now("0", electric.Start, authz.Decision{At: authz.Moment{Time: x.h.now()}})
-	return x.h.key.Seal(&c, x.scope())
+	c := cursor.Now("0", electric.Start, authz.Decision{At: authz.Moment{Time: time.Now()}})
+	return x.s.key.Seal(&c, x.scope())
 }
 
 // serveNow authorizes the request and answers it, unless it is one to be held, which it
 // returns.
 func (x *exchange) serveNow(ctx context.Context, c *gin.Context) (held, error) {
-	body, err := x.h.readBody(c)
+	body, err := x.s.bodies.read(c)
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +170,7 @@ func (x *exchange) serveNow(ctx context.Context, c *gin.Context) (held, error) {
 	if err != nil {
 		return nil, err
 	}
-	if x.access.sub, err = x.h.authorizer.Subscribe(q); err != nil {
+	if x.access.sub, err = x.s.authorizer.Subscribe(q); err != nil {
 		return nil, err
 	}
 	d, err := x.access.decide(ctx)
@@ -191,7 +220,7 @@ func (x *exchange) hold(ctx context.Context, waiting held) error {
 	if err := x.access.place.hold(); err != nil {
 		return err
 	}
-	gauge := x.h.metrics.held.WithLabelValues(x.shape.def.Name)
+	gauge := x.s.holding.held.WithLabelValues(x.shape.def.Name)
 	gauge.Inc()
 	defer gauge.Dec()
 	return waiting.wait(ctx)
@@ -204,7 +233,7 @@ func (x *exchange) openSource(ctx context.Context, d authz.Decision) error {
 		return x.shape.logSpec(x.req.params, d.Grants.IsEverything(), x.req.replica)
 	}
 	if !x.shape.table.isKnown() {
-		resp, err := x.h.electric.ReadLog(ctx, spec(), electric.LogRequest{Offset: electric.Now})
+		resp, err := x.s.upstream.electric.ReadLog(ctx, spec(), electric.LogRequest{Offset: electric.Now})
 		if err != nil {
 			return x.explain(err)
 		}
@@ -220,7 +249,7 @@ func (x *exchange) openSource(ctx context.Context, d authz.Decision) error {
 		return err
 	}
 	x.source = &source{
-		feeds: x.h.feeds, electric: x.h.electric, place: x.access.place, shape: x.shape,
+		feeds: x.s.upstream.feeds, electric: x.s.upstream.electric, place: x.access.place, shape: x.shape,
 		spec: narrowSpec(spec(), x.narrowed), narrowed: x.narrowed != nil, subject: x.access.subject.String(),
 	}
 	return nil

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"time"
@@ -14,96 +13,99 @@ import (
 
 var errWantsJWT = errors.New("a session is got for a bearer JWT, not for a session or a cookie")
 
-// createSession exchanges a bearer JWT for a session: a token in the answer's
-// body, and the same one in a cookie that scripts cannot read.
-func (h *Handler) createSession(c *gin.Context) {
+// sessionServer answers requests for sessions.
+type sessionServer struct {
+	auth    *authentication // its sessions are not nil
+	limiter *limiter
+	bodies  bodies
+	cookie  Cookie
+}
+
+// create exchanges a bearer JWT for a session: a token in the answer's body, and the same
+// one in a cookie that scripts cannot read.
+func (s *sessionServer) create(c *gin.Context) error {
 	ctx := c.Request.Context()
 	creds, err := credentialsOf(c.Request)
-	if err == nil && creds.session {
-		err = authz.E(authz.Unauthenticated, "create session", errWantsJWT)
-	}
 	if err != nil {
-		h.fail(c, err)
-		return
+		return err
 	}
-	who, err := h.tokens.Verify(ctx, creds.token)
-	if err != nil {
-		h.fail(c, err)
-		return
+	if creds.session {
+		return authz.E(authz.Unauthenticated, "create session", errWantsJWT)
 	}
-	place, err := h.limiter.admit(ctx, who.Subject.String())
+	who, err := s.auth.tokens.Verify(ctx, creds.token)
 	if err != nil {
-		h.fail(c, err)
-		return
+		return err
+	}
+	place, err := s.limiter.admit(ctx, who.Subject.String())
+	if err != nil {
+		return err
 	}
 	defer place.leave()
 	// A client may send a body along, and it says nothing.
-	if _, err := h.readBody(c); err != nil {
-		h.fail(c, err)
-		return
+	if _, err := s.bodies.read(c); err != nil {
+		return err
 	}
 	at, err := freshness(c.Request)
 	if err != nil {
-		h.fail(c, err)
-		return
+		return err
 	}
-	token, s, err := h.sessions.Create(ctx, who, at)
+	token, made, err := s.auth.sessions.Create(ctx, who, at)
 	if authz.KindOf(err) == authz.Invalid {
-		err = &problem{kind: badRequest, field: "authorization", message: "the token's claims are too large for a session", cause: err}
+		return &problem{kind: badRequest, field: "authorization", message: "the token's claims are too large for a session", cause: err}
 	}
 	if err != nil {
-		h.fail(c, err)
-		return
+		return err
 	}
-	http.SetCookie(c.Writer, h.cookie.session(token, s.Expires, h.now()))
-	body := sessionBody(s)
+	http.SetCookie(c.Writer, s.cookie.session(token, made.Expires, time.Now()))
+	body := sessionBody(made)
 	body["token"] = token
 	c.JSON(http.StatusCreated, body)
+	return nil
 }
 
-// showSession answers whose session it is, and when it ends.
-func (h *Handler) showSession(c *gin.Context) {
-	s, err := h.sessionOf(c.Request.Context(), c.Request)
-	if err == nil {
-		_, err = h.readBody(c)
-	}
+// show answers whose session it is, and when it ends.
+func (s *sessionServer) show(c *gin.Context) error {
+	token, err := sessionToken(c.Request, "read session")
 	if err != nil {
-		h.fail(c, err)
-		return
+		return err
 	}
-	c.JSON(http.StatusOK, sessionBody(s))
+	of, err := s.auth.sessions.Get(c.Request.Context(), token)
+	if err != nil {
+		return err
+	}
+	if _, err := s.bodies.read(c); err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, sessionBody(of))
+	return nil
 }
 
-// deleteSession logs out. It succeeds where there is nothing to log out of: the
-// session is not there, which is what was asked for.
-func (h *Handler) deleteSession(c *gin.Context) {
-	creds, err := credentialsOf(c.Request)
-	if err == nil && !creds.session {
-		err = authz.E(authz.Unauthenticated, "delete session", errWantsSession)
-	}
-	if err == nil {
-		err = h.sessions.Delete(c.Request.Context(), creds.token)
-	}
+// delete logs out. It succeeds where there is nothing to log out of: the session is not
+// there, which is what was asked for.
+func (s *sessionServer) delete(c *gin.Context) error {
+	token, err := sessionToken(c.Request, "delete session")
 	if err != nil {
-		h.fail(c, err)
-		return
+		return err
 	}
-	http.SetCookie(c.Writer, h.cookie.session("", time.Unix(0, 0), h.now()))
+	if err := s.auth.sessions.Delete(c.Request.Context(), token); err != nil {
+		return err
+	}
+	http.SetCookie(c.Writer, s.cookie.session("", time.Unix(0, 0), time.Now()))
 	c.Status(http.StatusNoContent)
 	c.Writer.WriteHeaderNow()
+	return nil
 }
 
 var errWantsSession = errors.New("neither a session token nor a session cookie")
 
-func (h *Handler) sessionOf(ctx context.Context, r *http.Request) (session.Session, error) {
+// sessionToken returns the token of the session that a request is about. The error names
+// what was to be done with it.
+func sessionToken(r *http.Request, op string) (string, error) {
 	creds, err := credentialsOf(r)
-	if err != nil {
-		return session.Session{}, err
+	if err == nil && !creds.session {
+		err = authz.E(authz.Unauthenticated, op, errWantsSession)
 	}
-	if !creds.session {
-		return session.Session{}, authz.E(authz.Unauthenticated, "read session", errWantsSession)
-	}
-	return h.sessions.Get(ctx, creds.token)
+	return creds.token, err
 }
 
 func sessionBody(s session.Session) gin.H {

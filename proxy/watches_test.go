@@ -59,12 +59,12 @@ func (t tokenUntil) Verify(context.Context, string) (identity.Identity, error) {
 	return identity.Identity{Expires: time.Time(t)}, nil
 }
 
-func watched(t *testing.T, h *Handler, c credentials) (<-chan struct{}, func()) {
+func watched(t *testing.T, a *authentication, c credentials) (<-chan struct{}, func()) {
 	t.Helper()
-	if _, _, err := h.identify(t.Context(), &c); err != nil {
+	if _, _, err := a.identify(t.Context(), &c); err != nil {
 		t.Fatal(err)
 	}
-	return h.watchCredentials(c)
+	return a.watch(c)
 }
 
 func isClosed(c <-chan struct{}) bool {
@@ -80,8 +80,8 @@ func TestWatchedCredentialsEndWhenTheyExpire(t *testing.T) {
 	for name, c := range map[string]credentials{"a token": {token: "x"}, "a session": {token: "sgs_x", session: true}} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				h := &Handler{now: time.Now, tokens: tokenUntil(time.Now().Add(time.Hour)), sessions: &sessionsOfOne{}}
-				ended, stop := watched(t, h, c)
+				a := &authentication{tokens: tokenUntil(time.Now().Add(time.Hour)), sessions: &sessionsOfOne{}}
+				ended, stop := watched(t, a, c)
 				defer stop()
 				time.Sleep(time.Hour - time.Millisecond)
 				synctest.Wait()
@@ -100,8 +100,8 @@ func TestWatchedCredentialsEndWhenTheyExpire(t *testing.T) {
 
 func TestWatchedCredentialsEndWithTheirSession(t *testing.T) {
 	s := &sessionsOfOne{}
-	h := &Handler{now: time.Now, sessions: s}
-	ended, stop := watched(t, h, credentials{token: "sgs_x", session: true})
+	a := &authentication{sessions: s}
+	ended, stop := watched(t, a, credentials{token: "sgs_x", session: true})
 	defer stop()
 	if err := s.Delete(t.Context(), ""); err != nil {
 		t.Fatal(err)
@@ -109,7 +109,7 @@ func TestWatchedCredentialsEndWithTheirSession(t *testing.T) {
 	if !isClosed(ended) {
 		t.Error("the session has ended, and the watch goes on")
 	}
-	again, stop := watched(t, h, credentials{token: "sgs_x", session: true})
+	again, stop := watched(t, a, credentials{token: "sgs_x", session: true})
 	defer stop()
 	_ = s.Delete(t.Context(), "")
 	if !isClosed(again) {
@@ -119,17 +119,17 @@ func TestWatchedCredentialsEndWithTheirSession(t *testing.T) {
 
 func TestRequestsWithTheSameCredentialsShareAWatch(t *testing.T) {
 	s := &sessionsOfOne{}
-	h := &Handler{now: time.Now, sessions: s, tokens: tokenUntil(time.Now().Add(time.Hour))}
+	a := &authentication{sessions: s, tokens: tokenUntil(time.Now().Add(time.Hour))}
 	expires := time.Now().Add(time.Hour)
 	c := credentials{token: "sgs_x", session: true, expires: expires}
 	var all []<-chan struct{}
 	var stops []func()
 	for range 1000 {
-		ended, stop := h.watchCredentials(c)
+		ended, stop := a.watch(c)
 		all, stops = append(all, ended), append(stops, stop)
 	}
-	if s.watched != 1 || len(h.watches.byKey) != 1 {
-		t.Errorf("%d watches of one session, %d in all", s.watched, len(h.watches.byKey))
+	if s.watched != 1 || len(a.watches.byKey) != 1 {
+		t.Errorf("%d watches of one session, %d in all", s.watched, len(a.watches.byKey))
 	}
 	for _, stop := range stops[1:] {
 		stop()
@@ -140,7 +140,7 @@ func TestRequestsWithTheSameCredentialsShareAWatch(t *testing.T) {
 		t.Error("the last one goes on")
 	}
 	stops[0]()
-	if len(s.watching) != 0 || len(h.watches.byKey) != 0 {
-		t.Errorf("%d sessions and %d credentials are still watched", len(s.watching), len(h.watches.byKey))
+	if len(s.watching) != 0 || len(a.watches.byKey) != 0 {
+		t.Errorf("%d sessions and %d credentials are still watched", len(s.watching), len(a.watches.byKey))
 	}
 }
