@@ -63,7 +63,7 @@ func (l *logPart) readBatch() (batch [][]byte, end bool, err error) {
 
 // confirm returns what is permitted of the ids in a batch.
 func (l *logPart) confirm(ctx context.Context, batch [][]byte) (authz.Grants, error) {
-	rule := l.x.shape.table.rule()
+	rule := l.late.snapshots.log.shape.table.rule()
 	ids := make([][]string, len(rule.Filters))
 	seen := make([]map[string]bool, len(ids))
 	any := false
@@ -97,5 +97,5 @@ func (l *logPart) confirm(ctx context.Context, batch [][]byte) (authz.Grants, er
 	if !any {
 		return l.guard.permitted, nil // no message of the batch is visible
 	}
-	return l.x.access.sub.Confirm(ctx, l.guard.permitted, ids)
+	return l.guard.access.sub.Confirm(ctx, l.guard.permitted, ids)
 }

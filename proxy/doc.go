@@ -1,12 +1,31 @@
 // Package proxy serves authorized shapes over HTTP, in Electric's protocol.
 //
-// A Handler answers each request for a shape in the same order: parse, authenticate,
-// limit, authorize, read, filter and write. The parts of a request are values of their
-// own: a request (what the client asks), an access (who asks, and the subscription to
-// what they may see), a source (the feed and the snapshots that rows come from) and a
-// client (what the client holds, by its handle). An exchange has all four. Each kind of
-// answer is one file: initial.go, catchup.go, longpoll.go, events.go, subset.go, and
-// resync.go for what the first four have in common when grants have changed.
+// A Handler answers each request for a shape in the same order: authenticate, limit, parse,
+// authorize, read, filter and write. These are its parts, in that order:
+//
+//   - middleware (routes.go) is what every request passes: headers, metrics, logs, and the
+//     answers to errors (problem.go). A body (body.go) is not read yet.
+//   - shapeServer (serve.go) takes a request for a shape through all that follows, and
+//     sessionServer (sessions.go) one for a session.
+//   - access is who asks, and the subscription to what they may see. It is made by the
+//     authentication (credentials.go) and the limiter.
+//   - request is what the client asks, parsed: logrequest.go, keys.go, narrow.go. It names a
+//     shape, which is a definition (shape.go, question.go) and what Electric says of its
+//     table (table.go).
+//   - logSource and snapshots are where messages and rows come from. rows are what a
+//     snapshot brings, by a plan of requests at Electric (plan.go, literals.go).
+//   - client is what the client holds, by its handle. namedGrants are the grants that the
+//     handle names, recalled.
+//   - exchange has these five, and chooses one of the kinds of answer: initialRead,
+//     positionRead, storedRead, catchUp, longPoll, events (with a stream), subsetRead. Each
+//     is a file. longPoll and events wait.
+//   - logRead is a part of the log that was read for a client, with the decision made since.
+//     logPart writes what of it is visible: through the filter, under a guard that decides
+//     anew while the answer is written, confirmed in strict shapes (confirm.go), with the
+//     rows that late messages take away (laterows.go). Readers with equal grants are most
+//     often sent the same bytes.
+//   - resync is what a client is sent in addition when its grants have changed.
+//   - arrayWriter (answer.go), lazyArray and eventWriter write the bytes.
 //
 // What a client holds is in its handle, and nowhere else: see package proxy/cursor. What
 // it is sent of a message or a row is decided in package proxy/rowfilter. The log itself

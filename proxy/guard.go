@@ -23,6 +23,11 @@ type guard struct {
 	since     time.Time
 }
 
+// guardOf returns the guard of an answer with what was read before a decision.
+func guardOf(a *access, d authz.Decision) *guard {
+	return &guard{access: a, named: d, permitted: d.Grants, since: time.Now()}
+}
+
 // newGuard decides anew: the caller has just asked Electric for something.
 func newGuard(ctx context.Context, a *access, named authz.Decision) (*guard, error) {
 	g := &guard{access: a, named: named}
@@ -54,6 +59,16 @@ func (g *guard) renew(ctx context.Context) error {
 // isNarrowed reports whether less is permitted than the answer was asked for with.
 func (g *guard) isNarrowed() bool { return !g.permitted.Equal(g.named.Grants) }
 
+// leaveOut notes in the client's cursor what is left out of an answer that has not begun:
+// the newest decision is pending, so that the next answer brings what it has and takes away
+// what it has not.
+func (g *guard) leaveOut(c *client) error {
+	if !g.isNarrowed() {
+		return nil
+	}
+	return c.onward(g.now)
+}
+
 // check decides anew if the last decision is too old, and reports whether it did.
 func (g *guard) check(ctx context.Context) (renewed bool, err error) {
 	if time.Since(g.since) < guardTime {
@@ -78,27 +93,17 @@ var errUnsettled = &problem{
 // when they were not the client's to read. They cannot be left out, since the handle names
 // the id, and nobody would bring them later. So ask is called again, with the newer
 // decision.
-func (x *exchange) settle(ctx context.Context, d authz.Decision, ask func(authz.Decision) (authz.Decision, error)) (*guard, error) {
+func (a *access) settle(ctx context.Context, d authz.Decision, ask func(authz.Decision) (authz.Decision, error)) (*guard, error) {
 	for range mostAsked {
 		named, err := ask(d)
 		if err != nil {
 			return nil, err
 		}
-		g, err := newGuard(ctx, x.access, named)
+		g, err := newGuard(ctx, a, named)
 		if err != nil || !g.regained {
 			return g, err
 		}
 		d = g.now
 	}
 	return nil, errUnsettled
-}
-
-// leaveOut notes in the client's cursor what the guard leaves out of an answer that has
-// not begun: the newest decision is pending, so that the next answer brings what it has
-// and takes away what it has not.
-func (x *exchange) leaveOut(g *guard) error {
-	if !g.isNarrowed() {
-		return nil
-	}
-	return x.onward(g.now)
 }

@@ -91,11 +91,11 @@ const minSecret = 16
 func (c *Config) check() error {
 	switch {
 	case len(c.Shapes) == 0:
-		return errors.New("no shapes")
+		return errors.New("proxy: no shapes")
 	case c.Authorizer == nil, c.Tokens == nil, c.Electric == nil:
-		return errors.New("Authorizer, Tokens and Electric are needed")
+		return errors.New("proxy: Authorizer, Tokens and Electric are needed")
 	case len(c.Secret) < minSecret:
-		return fmt.Errorf("Secret has fewer than %d bytes", minSecret)
+		return fmt.Errorf("proxy: Secret has fewer than %d bytes", minSecret)
 	}
 	return nil
 }
@@ -103,6 +103,9 @@ func (c *Config) check() error {
 // New returns a handler. It connects to nothing yet: that SpiceDB, Electric or
 // Redis are away is answered request by request. The caller closes it.
 func New(cfg Config) (*Handler, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
 	h, err := newHandler(&cfg)
 	if err != nil {
 		return nil, fmt.Errorf("proxy: %w", err)
@@ -111,17 +114,14 @@ func New(cfg Config) (*Handler, error) {
 }
 
 func newHandler(cfg *Config) (*Handler, error) {
-	if err := cfg.check(); err != nil {
-		return nil, err
-	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	metrics, err := newMetrics(cfg.Registerer)
+	counts, err := newMetrics(cfg.Registerer)
 	if err != nil {
 		return nil, err
 	}
-	shapes, err := newShapes(cfg.Shapes, newNotes(metrics, cfg.Logger))
+	shapes, err := newShapes(cfg.Shapes, newNotes(counts, cfg.Logger))
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +133,7 @@ func newHandler(cfg *Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	limiter, err := newLimiter(cfg.Limits, cfg.Waiting, cfg.WaitingPerSubject, cfg.Registerer)
+	limits, err := newLimiter(cfg.Limits, cfg.Waiting, cfg.WaitingPerSubject, cfg.Registerer)
 	if err != nil {
 		return nil, err
 	}
@@ -144,31 +144,31 @@ func newHandler(cfg *Config) (*Handler, error) {
 	}
 	draining, drain := context.WithCancel(context.Background())
 	auth := &authentication{tokens: cfg.Tokens, sessions: cfg.Sessions}
-	bodies := bodies{time: orDefault(cfg.BodyTime, 30*time.Second), draining: draining}
-	shapeServer := &shapeServer{
+	body := bodies{time: orDefault(cfg.BodyTime, 30*time.Second), draining: draining}
+	server := &shapeServer{
 		shapes:     shapes,
 		ready:      cfg.Ready,
 		auth:       auth,
-		limiter:    limiter,
+		limiter:    limits,
 		authorizer: cfg.Authorizer,
 		upstream:   upstream{electric: cfg.Electric, feeds: feeds, literals: newLiterals()},
 		key:        cursor.NewKey(cfg.Secret),
-		bodies:     bodies,
+		bodies:     body,
 		holding: holding{
 			longPoll:  orDefault(cfg.LongPollTimeout, 20*time.Second),
 			stream:    orDefault(cfg.StreamTimeout, 60*time.Second),
 			keepAlive: orDefault(cfg.KeepAlive, 21*time.Second),
 			draining:  draining,
-			held:      metrics.held,
+			held:      counts.held,
 		},
 		log: cfg.Logger,
 	}
 	var sessions *sessionServer
 	if cfg.Sessions != nil {
-		sessions = &sessionServer{auth: auth, limiter: limiter, bodies: bodies, cookie: cookie}
+		sessions = &sessionServer{auth: auth, limiter: limits, bodies: body, cookie: cookie}
 	}
-	m := &middleware{cors: origins, metrics: metrics, log: cfg.Logger}
-	return &Handler{routes: m.routes(shapeServer, sessions), feeds: feeds, drain: drain}, nil
+	m := &middleware{cors: origins, metrics: counts, log: cfg.Logger}
+	return &Handler{routes: m.routes(server, sessions), feeds: feeds, drain: drain}, nil
 }
 
 func orDefault[T ~int | ~int64](value, def T) T {

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/proxy/electric"
 	"github.com/shapegate/shapegate/proxy/feed"
 )
@@ -24,19 +23,19 @@ type longPoll struct {
 	reader   *feed.Waiter // nil: there is something to read at once
 }
 
-func (x *exchange) newLongPoll() *longPoll {
-	return &longPoll{x: x, at: x.place(), deadline: time.Now().Add(spread(x.s.holding.longPoll))}
+func newLongPoll(x *exchange) *longPoll {
+	return &longPoll{x: x, at: x.client.place(), deadline: time.Now().Add(spread(x.server.holding.longPoll))}
 }
 
-// wait implements held. Thousands of goroutines are blocked in feed.Waiter.Wait, which is
-// called from here: so whatever is done before and after is done in calls that have
-// returned, and takes no stack meanwhile.
-func (p *longPoll) wait(ctx context.Context) error {
-	timer := time.NewTimer(p.deadline.Sub(time.Now()))
+// serve waits. Thousands of goroutines are blocked in feed.Waiter.Wait, which is called from
+// here: so whatever is done before and after is done in calls that have returned, and takes
+// no stack meanwhile.
+func (p *longPoll) serve(ctx context.Context) error {
+	timer := time.NewTimer(time.Until(p.deadline))
 	defer timer.Stop()
-	ended, stop := p.x.s.auth.watch(p.x.access.creds)
+	ended, stop := p.x.server.auth.watch(p.x.access.creds)
 	defer stop()
-	p.until = feed.Until{Drained: p.x.s.holding.draining.Done(), Ended: ended, Timer: timer.C}
+	p.until = feed.Until{Drained: p.x.server.holding.draining.Done(), Ended: ended, Timer: timer.C}
 	for {
 		if done, err := p.begin(ctx); done || err != nil {
 			return err
@@ -56,35 +55,21 @@ func (p *longPoll) wait(ctx context.Context) error {
 func (p *longPoll) begin(ctx context.Context) (done bool, err error) {
 	p.reader = nil
 	p.until.Changed = p.x.access.sub.Changed() // before the decision, or a change is missed
-	d, served, err := p.authorize(ctx)
+	d, served, err := p.x.authorizeLog(ctx)
 	switch {
 	case err != nil:
 		return false, err
 	case !served:
 		return true, p.resync(ctx)
 	case !time.Now().Before(p.deadline):
-		return true, p.x.answerNothing(p.at.Offset, p.at.Offset.LSN())
+		return true, p.answerNothing(p.at.Offset, p.at.Offset.LSN())
 	}
-	f, err := p.x.source.open()
-	if err != nil {
-		return false, err
-	}
-	interest := feed.Interest{Cohort: p.x.source.join(f, d)}
-	interest.Newest, interest.Late = p.x.newestStep()
-	reader, part, err := f.Join(ctx, p.at, interest)
+	reader, part, err := p.x.join(ctx, p.at, d)
 	if reader == nil {
 		return p.take(ctx, part, err)
 	}
 	p.reader = reader
 	return false, nil
-}
-
-func (p *longPoll) authorize(ctx context.Context) (d authz.Decision, served bool, err error) {
-	if d, err = p.x.access.reauthorizeLog(ctx); err != nil {
-		return d, false, err
-	}
-	served, err = p.x.isServed(d)
-	return d, served, err
 }
 
 // take answers with what the wait has brought, and reports whether the request was
@@ -103,14 +88,15 @@ func (p *longPoll) take(ctx context.Context, part *feed.Part, err error) (done b
 		p.at = part.End
 		return false, nil
 	}
-	d, served, err := p.authorize(ctx)
+	d, served, err := p.x.authorizeLog(ctx)
 	switch {
 	case err != nil:
 		return false, err
 	case !served:
 		return false, nil // the part is read again, as what the resync begins with
 	}
-	if done, err = p.x.deliver(ctx, part, d, false); err == nil && !done {
+	r := logRead{x: p.x, part: part, d: d, served: true}
+	if done, err = r.deliver(ctx, false); err == nil && !done {
 		p.at = part.End
 	}
 	return done, err
@@ -118,34 +104,32 @@ func (p *longPoll) take(ctx context.Context, part *feed.Part, err error) (done b
 
 // timeout answers a long-poll that has waited long enough.
 func (p *longPoll) timeout(ctx context.Context, part *feed.Part) error {
-	d, served, err := p.authorize(ctx)
+	d, served, err := p.x.authorizeLog(ctx)
 	switch {
 	case err != nil:
 		return err
 	case !served:
 		return p.resync(ctx)
 	}
-	p.x.passed(part, d)
-	return p.x.answerNothing(part.End.Offset, part.LastSeen)
+	p.x.client.passed(part, d)
+	return p.answerNothing(part.End.Offset, part.LastSeen)
 }
 
 // resync answers a long-poll of a client whose grants have changed.
 func (p *longPoll) resync(ctx context.Context) error {
-	part, err := p.x.source.read(ctx, p.at)
+	r, err := p.x.readLog(ctx, p.at)
 	if err != nil {
 		return err
 	}
-	defer closing(part)
-	d, err := p.x.access.reauthorizeLog(ctx)
-	if err != nil {
-		return err
-	}
-	return p.x.serveResync(ctx, part, d)
+	defer closing(r.part)
+	return r.resync(ctx)
 }
 
 // answerNothing answers a long-poll that brought nothing visible.
-func (x *exchange) answerNothing(at electric.Offset, lastSeen uint64) error {
-	out := beginArray(x.w, shapeHeaders{handle: x.handle(), offset: at, cursor: nextCursor(time.Now(), x.req.cursor), upToDate: true})
+func (p *longPoll) answerNothing(at electric.Offset, lastSeen uint64) error {
+	out := beginArray(p.x.w, shapeHeaders{
+		handle: p.x.client.sealed(), offset: at, cursor: nextCursor(time.Now(), p.x.req.cursor), upToDate: true,
+	})
 	_ = out.add(feed.UpToDateMessage(lastSeen))
 	return out.end()
 }

@@ -11,16 +11,15 @@ import (
 // narrow reads what the client asks of the log beside the shape's definition: fewer rows
 // and fewer columns. Electric evaluates it: it is part of the log spec, and of what the
 // handle is good for.
-func (x *exchange) narrow() (err error) {
-	required := slices.Clone(x.shape.table.rule().Key)
-	for _, f := range x.shape.def.Authorize.Filter {
+func (r *request) narrow() (err error) {
+	required := slices.Clone(r.shape.table.rule().Key)
+	for _, f := range r.shape.def.Authorize.Filter {
 		required = append(required, f.Column)
 	}
-	r := &x.req.narrowing
-	if key := r.key(); key != "" && x.shape.def.Narrowing == schema.NarrowingRefused {
+	if key := r.narrowing.key(); key != "" && r.shape.def.Narrowing == schema.NarrowingRefused {
 		return invalid(key, "a log of this shape cannot be narrowed: ask for a subset instead")
 	}
-	x.narrowed, err = subset.ParseNarrowing(r.where, r.whereParams, r.columns, x.shape.table.clientColumns(), required)
+	r.narrowed, err = subset.ParseNarrowing(r.where, r.whereParams, r.columns, r.shape.table.clientColumns(), required)
 	return err
 }
 
@@ -46,13 +45,13 @@ func narrowSpec(spec *electric.LogSpec, n *subset.Narrowing) *electric.LogSpec {
 }
 
 // clientColumns are the columns that the client may name in a subset.
-func (x *exchange) clientColumns() subset.Columns {
-	all := x.shape.table.clientColumns()
-	if x.narrowed == nil || x.narrowed.Columns == nil {
+func (r *request) clientColumns() subset.Columns {
+	all := r.shape.table.clientColumns()
+	if r.narrowed == nil || r.narrowed.Columns == nil {
 		return all
 	}
-	columns := make(subset.Columns, len(x.narrowed.Columns))
-	for _, name := range x.narrowed.Columns {
+	columns := make(subset.Columns, len(r.narrowed.Columns))
+	for _, name := range r.narrowed.Columns {
 		columns[name] = all[name]
 	}
 	return columns

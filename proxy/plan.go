@@ -13,11 +13,12 @@ import (
 // that the client asked for. That is one request, unless the ids do not fit into one body:
 // then there are several, where neither an order nor a limit stands against it. Rows that
 // two filters reach may come twice.
-func (x *exchange) plan(asked *subset.Request, g authz.Grants) ([]electric.Subset, error) {
+func (s *snapshots) plan(asked *subset.Request, g authz.Grants) ([]electric.Subset, error) {
 	if g.IsEverything() {
 		return []electric.Subset{combine(asked)}, nil
 	}
-	rule := x.shape.table.rule()
+	shape := s.log.shape
+	rule := shape.table.rule()
 	if len(rule.Filters) == 0 { // nothing is permitted of a shape that has no filter
 		none := combine(asked)
 		none.Where = "false"
@@ -26,9 +27,9 @@ func (x *exchange) plan(asked *subset.Request, g authz.Grants) ([]electric.Subse
 	}
 	filters := make([]filterArray, len(rule.Filters))
 	for i, name := range rule.Filters {
-		filters[i] = x.s.upstream.literals.of(x.shape, name, g.Set(i))
+		filters[i] = s.log.upstream.literals.of(shape, name, g.Set(i))
 	}
-	return planFor(asked, filters, func(i int) []string { return x.shape.validIDs(rule.Filters[i], g.Set(i)) })
+	return planFor(asked, filters, func(i int) []string { return shape.validIDs(rule.Filters[i], g.Set(i)) })
 }
 
 // planFor returns the subset requests that together ask for the rows that any of the

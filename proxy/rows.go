@@ -4,20 +4,17 @@ import (
 	"context"
 	"errors"
 	"io"
-	"sync"
 
-	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/proxy/electric"
-	"github.com/shapegate/shapegate/proxy/subset"
 )
 
 // rows reads the snapshots of a plan one after the other, row by row. Its memory is that
 // of the largest row.
 type rows struct {
-	ctx    context.Context //nolint:containedctx // it lives as long as one request
-	source *source
-	todo   []electric.Subset
-	open   *electric.SubsetResponse
+	ctx       context.Context //nolint:containedctx // it lives as long as one request
+	snapshots *snapshots
+	todo      []electric.Subset
+	open      *electric.SubsetResponse
 
 	// first is the first snapshot's answer. Its metadata speaks for all: what was visible
 	// to the first snapshot is visible to the later ones too.
@@ -27,22 +24,6 @@ type rows struct {
 	err      error             // of that
 
 	leave func() // gives back the place among the snapshots that are under way
-}
-
-// openRows asks for the first snapshot, so that its failure can still be answered with a
-// status. The caller closes the rows.
-func openRows(ctx context.Context, s *source, plan []electric.Subset) (*rows, error) {
-	leave, err := s.place.read(ctx)
-	if err != nil {
-		return nil, err
-	}
-	first, err := s.snapshot(ctx, plan[0])
-	if err != nil {
-		leave()
-		return nil, err
-	}
-	s.learn(first.Schema)
-	return &rows{ctx: ctx, source: s, todo: plan[1:], open: first, first: first, leave: sync.OnceFunc(leave)}, nil
 }
 
 // Fence returns the fence of the first snapshot. Electric writes it before the rows, so
@@ -91,22 +72,12 @@ func (r *rows) read() (*electric.Message, error) {
 		if err := r.open.Close(); err != nil {
 			return nil, err
 		}
-		next, err := r.source.snapshot(r.ctx, r.todo[0])
+		next, err := r.snapshots.take(r.ctx, r.todo[0])
 		if err != nil {
 			return nil, err
 		}
 		r.open, r.todo = next, r.todo[1:]
 	}
-}
-
-// openRows asks for the rows that grants reach and that the client asked for. The caller
-// closes them.
-func (x *exchange) openRows(ctx context.Context, asked *subset.Request, g authz.Grants) (*rows, error) {
-	plan, err := x.plan(asked, g)
-	if err != nil {
-		return nil, err
-	}
-	return openRows(ctx, x.source, plan)
 }
 
 // Close ends the snapshot that is being read, if there is one.
@@ -118,15 +89,18 @@ func (r *rows) Close() {
 	r.leave()
 }
 
-// writeRows writes the rows that are permitted. The query asked for no others: a row that
-// comes all the same is withheld and, unless grants have changed since, it is a defect.
-func (x *exchange) writeRows(ctx context.Context, out *arrayWriter, rows *rows, g *guard) error {
-	rule := x.shape.table.rule()
+// write writes the rows that are permitted. The query asked for no others: a row that comes
+// all the same is withheld and, unless grants have changed since, it is a defect.
+func (r *rows) write(ctx context.Context, out *arrayWriter, g *guard) error {
+	shape := r.snapshots.log.shape
+	rule := shape.table.rule()
 	withheld := 0
 	for {
-		m, err := rows.Next()
+		m, err := r.Next()
 		if errors.Is(err, io.EOF) {
-			x.noteWithheld(withheld, g)
+			if withheld > 0 && !g.isNarrowed() {
+				shape.notes.withheld(shape.def.Name, withheld)
+			}
 			return nil
 		}
 		if err != nil {
@@ -147,11 +121,4 @@ func (x *exchange) writeRows(ctx context.Context, out *arrayWriter, rows *rows, 
 			return err
 		}
 	}
-}
-
-func (x *exchange) noteWithheld(count int, g *guard) {
-	if count == 0 || g.isNarrowed() {
-		return
-	}
-	x.shape.notes.withheld(x.shape.def.Name, count)
 }

@@ -15,16 +15,7 @@ import (
 	"github.com/shapegate/shapegate/proxy/cursor"
 	"github.com/shapegate/shapegate/proxy/electric"
 	"github.com/shapegate/shapegate/proxy/feed"
-	"github.com/shapegate/shapegate/proxy/subset"
 )
-
-// request is what a client asks of a shape, parsed.
-type request struct {
-	logRequest
-	params map[string]string
-	subset *subset.Request // nil: a read of the log
-	gzip   bool            // the client takes it
-}
 
 // shapeServer answers requests for shapes.
 type shapeServer struct {
@@ -55,22 +46,36 @@ type holding struct {
 	held     *prometheus.GaugeVec
 }
 
-// serve answers a request for the shape of a name.
+// serve answers a request for the shape of a name. While one is held, as thousands are,
+// this stack is there for each of them: so what is done before is done in calls that have
+// returned.
 func (s *shapeServer) serve(c *gin.Context, name string) error {
-	x, err := s.newExchange(c)
+	who, err := s.admit(c)
 	if err != nil {
 		return err
 	}
-	defer x.release()
-	if err := x.parse(c, name); err != nil {
+	defer who.release()
+	x, a, err := s.begin(c, name, who)
+	if x == nil {
 		return err
 	}
-	return x.serve(c)
+	defer x.log.release()
+	if err == nil && x.req.live {
+		err = s.hold(c.Request.Context(), x, a)
+	} else if err == nil {
+		err = a.serve(c.Request.Context())
+	}
+	if errors.Is(err, errStaleHandle) && !c.Writer.Written() {
+		writeMustRefetch(c.Writer, x.client.another())
+		return nil
+	}
+	return err
 }
 
-// newExchange authenticates a request, and admits it within its subject's limits. Without
-// valid credentials, the answer does not say which shapes there are.
-func (s *shapeServer) newExchange(c *gin.Context) (*exchange, error) {
+// admit authenticates a request, and admits it within its subject's limits. Without valid
+// credentials, the answer does not say which shapes there are. The caller releases the
+// access.
+func (s *shapeServer) admit(c *gin.Context) (*access, error) {
 	if s.ready != nil && !s.ready() {
 		return nil, &problem{kind: unavailable, message: "starting"}
 	}
@@ -86,171 +91,103 @@ func (s *shapeServer) newExchange(c *gin.Context) (*exchange, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &exchange{
-		s: s, w: c.Writer,
-		access: &access{auth: s.auth, creds: creds, subject: subject, place: place, fresh: fresh},
-	}, nil
+	return &access{auth: s.auth, creds: creds, subject: subject, place: place, fresh: fresh}, nil
 }
 
-// parse reads everything of a request but its body.
-func (x *exchange) parse(c *gin.Context, name string) error {
+// begin parses and authorizes a request, and finds what is read for it and which answer it
+// gets. Where it returns an exchange, the caller releases the exchange's log, whatever the
+// error.
+func (s *shapeServer) begin(c *gin.Context, name string, who *access) (*exchange, answer, error) {
+	ctx := c.Request.Context()
+	r, err := s.parse(c, name, who)
+	if err != nil {
+		return nil, nil, err
+	}
+	body, err := s.bodies.read(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	d, err := s.authorize(c.Request, r, who)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := s.learn(ctx, r, d); err != nil {
+		return nil, nil, err
+	}
+	if err := r.narrow(); err != nil {
+		return nil, nil, err
+	}
+	if err := r.parseSubset(body, c.Request.URL.Query()); err != nil {
+		return nil, nil, err
+	}
+	x := s.newExchange(c.Writer, r, who, d)
+	a, err := x.answer(d)
+	return x, a, err
+}
+
+// parse reads everything of a request but its body, and what can only be understood once
+// the table is known.
+func (s *shapeServer) parse(c *gin.Context, name string, who *access) (*request, error) {
 	q, err := parseQuery(c.Request.URL.RawQuery)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var ok bool
-	if x.shape, ok = x.s.shapes[name]; !ok {
-		return &problem{kind: notFound, message: "no such shape", field: "table"}
+	shape, ok := s.shapes[name]
+	if !ok {
+		return nil, &problem{kind: notFound, message: "no such shape", field: "table"}
 	}
-	c.Set(shapeKey, x.shape.def.Name)
-	x.access.strict = x.shape.isStrict()
+	c.Set(shapeKey, name)
+	who.strict = shape.isStrict()
 	fresh, err := freshness(c.Request)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if fresh != "" {
-		x.access.fresh = fresh
+		who.fresh = fresh
 	}
-	x.req.gzip = acceptsGzip(c.Request.Header)
-	if x.req.logRequest, err = parseLogRequest(q); err != nil {
-		return err
-	}
-	if x.req.sse && c.Request.Method == http.MethodHead {
-		return invalid("live_sse", "an answer to HEAD has no stream")
-	}
-	if x.req.params, err = shapeParams(x.shape.def, q); err != nil {
-		return err
-	}
-	return checkKeys(q, x.shape.def)
+	return parseRequest(c.Request, q, shape)
 }
 
-// clientIP is the address that a request came from; empty: it is not known.
-func clientIP(r *http.Request) string {
-	ip, _, err := net.SplitHostPort(r.RemoteAddr)
+// authorize subscribes to what the subject may see, and decides for the first time.
+func (s *shapeServer) authorize(from *http.Request, r *request, who *access) (authz.Decision, error) {
+	ip, _, err := net.SplitHostPort(from.RemoteAddr)
 	if err != nil {
-		return ""
+		ip = ""
 	}
-	return ip
-}
-
-// held is a request that is held: it is answered when there is something to say.
-type held interface {
-	wait(ctx context.Context) error
-}
-
-// serve answers the request. While one is held, as thousands are, this stack is there for
-// each of them: so what is done before is done in calls that have returned.
-func (x *exchange) serve(c *gin.Context) error {
-	waiting, err := x.serveNow(c.Request.Context(), c)
-	if err == nil && waiting != nil {
-		err = x.hold(c.Request.Context(), waiting)
-	}
-	if errors.Is(err, errStaleHandle) && !c.Writer.Written() {
-		writeMustRefetch(c.Writer, x.refetchHandle())
-		return nil
-	}
-	return err
-}
-
-// refetchHandle is the handle of an answer that says must-refetch. It is new, and good for
-// nothing: Electric has no log of its name.
-func (x *exchange) refetchHandle() string {
-	c := cursor.Now("0", electric.Start, authz.Decision{At: authz.Moment{Time: time.Now()}})
-	return x.s.key.Seal(&c, x.scope())
-}
-
-// serveNow authorizes the request and answers it, unless it is one to be held, which it
-// returns.
-func (x *exchange) serveNow(ctx context.Context, c *gin.Context) (held, error) {
-	body, err := x.s.bodies.read(c)
+	q, err := r.shape.question(who.subject, r.params, ip)
 	if err != nil {
-		return nil, err
+		return authz.Decision{}, err
 	}
-	q, err := x.shape.question(x.access.subject, x.req.params, clientIP(c.Request))
-	if err != nil {
-		return nil, err
+	if who.sub, err = s.authorizer.Subscribe(q); err != nil {
+		return authz.Decision{}, err
 	}
-	if x.access.sub, err = x.s.authorizer.Subscribe(q); err != nil {
-		return nil, err
-	}
-	d, err := x.access.decide(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := x.openSource(ctx, d); err != nil {
-		return nil, err
-	}
-	if x.req.subset, err = x.parseSubset(body, c.Request.URL.Query()); err != nil {
-		return nil, err
-	}
-	if x.req.subset != nil {
-		return nil, x.serveSubset(ctx, d)
-	}
-	return x.serveLog(ctx, d)
+	return who.decide(from.Context())
 }
 
-// serveLog answers a read of the log, unless it is one to be held.
-func (x *exchange) serveLog(ctx context.Context, d authz.Decision) (held, error) {
-	if err := x.req.checkLog(); err != nil {
-		return nil, err
-	}
-	switch {
-	case x.req.offset == electric.Now, x.req.offset == electric.BeforeAll && x.req.log == electric.LogChangesOnly:
-		return nil, x.servePosition(ctx, d)
-	case x.req.offset == electric.BeforeAll && x.shape.readsStored():
-		return nil, x.serveStored(ctx)
-	case x.req.offset == electric.BeforeAll:
-		return nil, x.serveInitial(ctx, d)
-	}
-	if err := x.openCursor(); err != nil {
-		return nil, err
-	}
-	switch {
-	case !x.req.live:
-		return nil, x.serveCatchUp(ctx)
-	case x.req.sse:
-		return heldEvents{x}, nil
-	default:
-		return x.newLongPoll(), nil
-	}
-}
-
-// hold holds a request, unless too many are.
-func (x *exchange) hold(ctx context.Context, waiting held) error {
-	if err := x.access.place.hold(); err != nil {
-		return err
-	}
-	gauge := x.s.holding.held.WithLabelValues(x.shape.def.Name)
-	gauge.Inc()
-	defer gauge.Dec()
-	return waiting.wait(ctx)
-}
-
-// openSource finds the log to read. What the table looks like decides which one that is,
-// so it has to be known first.
-func (x *exchange) openSource(ctx context.Context, d authz.Decision) error {
-	spec := func() *electric.LogSpec {
-		return x.shape.logSpec(x.req.params, d.Grants.IsEverything(), x.req.replica)
-	}
-	if !x.shape.table.isKnown() {
-		resp, err := x.s.upstream.electric.ReadLog(ctx, spec(), electric.LogRequest{Offset: electric.Now})
+// learn asks Electric what the shape's table looks like, if that is not known yet, and
+// checks that the shape fits it.
+func (s *shapeServer) learn(ctx context.Context, r *request, d authz.Decision) error {
+	t := &r.shape.table
+	if !t.isKnown() {
+		resp, err := s.upstream.electric.ReadLog(ctx, r.logSpec(d), electric.LogRequest{Offset: electric.Now})
 		if err != nil {
-			return x.explain(err)
+			return r.explain(err)
 		}
-		x.shape.table.learn(resp.Schema)
+		t.learn(resp.Schema)
 		if err := resp.Close(); err != nil {
 			return err
 		}
 	}
-	if err := x.shape.table.checkFilterTypes(); err != nil {
+	return t.checkFilterTypes()
+}
+
+// hold answers a request that waits, unless too many do.
+func (s *shapeServer) hold(ctx context.Context, x *exchange, a answer) error {
+	if err := x.access.place.hold(); err != nil {
 		return err
 	}
-	if err := x.narrow(); err != nil {
-		return err
-	}
-	x.source = &source{
-		feeds: x.s.upstream.feeds, electric: x.s.upstream.electric, place: x.access.place, shape: x.shape,
-		spec: narrowSpec(spec(), x.narrowed), narrowed: x.narrowed != nil, subject: x.access.subject.String(),
-	}
-	return nil
+	gauge := s.holding.held.WithLabelValues(x.req.shape.def.Name)
+	gauge.Inc()
+	defer gauge.Dec()
+	return a.serve(ctx)
 }

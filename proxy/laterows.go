@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -10,33 +11,44 @@ import (
 	"strings"
 
 	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/proxy/rowfilter"
 	"github.com/shapegate/shapegate/proxy/subset"
 )
 
 // askedAtOnce is how many rows are asked for in one request.
 const askedAtOnce = 500
 
-// askAgain asks for the present state of the rows that late messages take away, and sends
-// it: a row that is there and permitted as an insert, any other as a delete with its key
-// alone.
-func (l *logPart) askAgain(ctx context.Context, send func(message []byte) error) error {
-	if len(l.asked) == 0 {
-		return nil
+// lateRows are the rows that late messages take away. Their present state is asked for at
+// the end of an answer.
+type lateRows struct {
+	snapshots *snapshots
+	messages  map[string][]byte // by the row's key, the latest of each
+}
+
+func (l *lateRows) note(m *electric.Message) {
+	if l.messages == nil {
+		l.messages = make(map[string][]byte)
 	}
-	for keys := range slices.Chunk(slices.Sorted(maps.Keys(l.asked)), askedAtOnce) {
-		if err := l.ask(ctx, keys, send); err != nil {
+	l.messages[string(m.Key())] = bytes.Clone(m.Raw)
+}
+
+// write asks for the present state of the rows, and sends it: a row that is there and
+// permitted as an insert, any other as a delete with its key alone.
+func (l *lateRows) write(ctx context.Context, f *rowfilter.Filter, g *guard, send func(message []byte) error) error {
+	for keys := range slices.Chunk(slices.Sorted(maps.Keys(l.messages)), askedAtOnce) {
+		if err := l.ask(ctx, keys, f, g, send); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (l *logPart) ask(ctx context.Context, keys []string, send func([]byte) error) error {
-	q, err := l.x.shape.rowsByKey(keys)
+func (l *lateRows) ask(ctx context.Context, keys []string, f *rowfilter.Filter, g *guard, send func([]byte) error) error {
+	q, err := rowsByKey(l.snapshots.log.shape.table.rule(), keys)
 	if err != nil {
 		return err
 	}
-	snapshot, err := openRows(ctx, l.x.source, []electric.Subset{q})
+	snapshot, err := l.snapshots.ask(ctx, []electric.Subset{q})
 	if err != nil {
 		return err
 	}
@@ -44,10 +56,10 @@ func (l *logPart) ask(ctx context.Context, keys []string, send func([]byte) erro
 	if _, err := snapshot.Fence(); err != nil && !errors.Is(err, errNoFence) {
 		return err
 	}
-	if err := l.guard.renew(ctx); err != nil {
+	if err := g.renew(ctx); err != nil {
 		return err
 	}
-	l.filter = l.filter.Narrowed(l.guard.permitted)
+	f = f.Narrowed(g.permitted)
 	for {
 		m, err := snapshot.Next()
 		if errors.Is(err, io.EOF) {
@@ -57,27 +69,29 @@ func (l *logPart) ask(ctx context.Context, keys []string, send func([]byte) erro
 			return err
 		}
 		key := string(m.Key())
-		if _, ok := l.asked[key]; !ok {
+		if _, ok := l.messages[key]; !ok {
 			continue
 		}
-		delete(l.asked, key)
-		if err := l.present(m, nil, send); err != nil {
+		delete(l.messages, key)
+		if err := present(f, m, nil, send); err != nil {
 			return err
 		}
 	}
 	for _, key := range keys {
-		raw, ok := l.asked[key]
+		late, ok := l.messages[key]
 		if !ok {
 			continue
 		}
-		if err := l.present(nil, raw, send); err != nil {
+		if err := present(f, nil, late, send); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (l *logPart) present(row *electric.Message, late []byte, send func([]byte) error) error {
+// present sends the present state of a row: row, or that there is none, and late was its
+// last message.
+func present(f *rowfilter.Filter, row *electric.Message, late []byte, send func([]byte) error) error {
 	var m electric.Message
 	var err error
 	if row == nil {
@@ -85,7 +99,7 @@ func (l *logPart) present(row *electric.Message, late []byte, send func([]byte) 
 			return err
 		}
 	}
-	out, err := l.filter.Present(nil, row, &m)
+	out, err := f.Present(nil, row, &m)
 	if err != nil {
 		return err
 	}
@@ -98,8 +112,7 @@ func (l *logPart) present(row *electric.Message, late []byte, send func([]byte) 
 var errKey = &electric.ProtocolError{Reason: "a row's key is not of its table"}
 
 // rowsByKey returns the subset of the rows with some keys, as JSON spells the keys.
-func (s *shape) rowsByKey(keys []string) (electric.Subset, error) {
-	rule := s.table.rule()
+func rowsByKey(rule *rowfilter.Rule, keys []string) (electric.Subset, error) {
 	q := electric.Subset{Params: make(map[string]string)}
 	values := make([][]string, len(rule.Key))
 	for _, quoted := range keys {

@@ -10,13 +10,11 @@ import (
 	"github.com/shapegate/shapegate/proxy/rowfilter"
 )
 
-// source is where the rows and messages of one request come from, before it is decided
-// who may see them: the feed of its log spec, which it shares with others and opens when
-// it is first read, and snapshots of its own.
-type source struct {
-	feeds    *feed.Feeds
-	electric *electric.Client
-	place    *admission // of the request
+// logSource is where the messages of one request come from, before it is decided who may
+// see them: the feed of its log spec, which it shares with others and opens when it is first
+// read.
+type logSource struct {
+	upstream *upstream
 	shape    *shape
 	spec     *electric.LogSpec
 	subject  string // the feed counts against it
@@ -28,9 +26,9 @@ type source struct {
 }
 
 // open returns the feed, which release releases.
-func (s *source) open() (*feed.Feed, error) {
+func (s *logSource) open() (*feed.Feed, error) {
 	if s.feed == nil {
-		f, err := s.feeds.Open(s.spec, s.shape.feedColumns, s.shape.def.Name, s.subject)
+		f, err := s.upstream.feeds.Open(s.spec, s.shape.feedColumns, s.shape.def.Name, s.subject)
 		if err != nil {
 			return nil, err
 		}
@@ -39,7 +37,7 @@ func (s *source) open() (*feed.Feed, error) {
 	return s.feed, nil
 }
 
-func (s *source) release() {
+func (s *logSource) release() {
 	s.leaveCohort()
 	if s.feed != nil {
 		s.feed.Release()
@@ -47,17 +45,17 @@ func (s *source) release() {
 }
 
 // position returns where the log ends, as far as the feed has read it.
-func (s *source) position(ctx context.Context) (feed.Place, *electric.Schema, error) {
+func (s *logSource) position(ctx context.Context) (feed.Place, *electric.Schema, error) {
 	return s.positionOf(ctx, (*feed.Feed).Position)
 }
 
 // positionNow is position, as Electric itself says: for a reader that asks for what is
 // written from now on, and for nothing before.
-func (s *source) positionNow(ctx context.Context) (feed.Place, *electric.Schema, error) {
+func (s *logSource) positionNow(ctx context.Context) (feed.Place, *electric.Schema, error) {
 	return s.positionOf(ctx, (*feed.Feed).PositionNow)
 }
 
-func (s *source) positionOf(ctx context.Context, ask func(*feed.Feed, context.Context) (feed.Place, *electric.Schema, error)) (feed.Place, *electric.Schema, error) {
+func (s *logSource) positionOf(ctx context.Context, ask func(*feed.Feed, context.Context) (feed.Place, *electric.Schema, error)) (feed.Place, *electric.Schema, error) {
 	f, err := s.open()
 	if err != nil {
 		return feed.Place{}, nil, err
@@ -71,7 +69,7 @@ func (s *source) positionOf(ctx context.Context, ask func(*feed.Feed, context.Co
 
 // read returns the messages that are there after a place. The caller closes the part.
 // errStaleHandle says that the log does not have the place.
-func (s *source) read(ctx context.Context, after feed.Place) (*feed.Part, error) {
+func (s *logSource) read(ctx context.Context, after feed.Place) (*feed.Part, error) {
 	f, err := s.open()
 	if err != nil {
 		return nil, err
@@ -85,7 +83,7 @@ func (s *source) read(ctx context.Context, after feed.Place) (*feed.Part, error)
 }
 
 // learn keeps what an answer said of the table, if it said all.
-func (s *source) learn(table *electric.Schema) {
+func (s *logSource) learn(table *electric.Schema) {
 	if !s.narrowed {
 		s.shape.table.learn(table)
 	}
@@ -107,14 +105,9 @@ func staleHandle(err error) error {
 	return err
 }
 
-// snapshot returns rows as they are now: at no time before the call.
-func (s *source) snapshot(ctx context.Context, q electric.Subset) (*electric.SubsetResponse, error) {
-	return s.electric.ReadSubset(ctx, s.spec, q)
-}
-
 // join returns the cohort of the readers with a decision's grants: those whose answers
 // are the same.
-func (s *source) join(f *feed.Feed, d authz.Decision) *feed.Cohort {
+func (s *logSource) join(f *feed.Feed, d authz.Decision) *feed.Cohort {
 	if s.cohort != nil && s.cohortName == d.Fingerprint {
 		return s.cohort
 	}
@@ -130,7 +123,7 @@ func (s *source) join(f *feed.Feed, d authz.Decision) *feed.Cohort {
 	return s.cohort
 }
 
-func (s *source) leaveCohort() {
+func (s *logSource) leaveCohort() {
 	if s.cohort != nil {
 		s.cohort.Release()
 		s.cohort = nil

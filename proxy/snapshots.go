@@ -1,0 +1,48 @@
+package proxy
+
+import (
+	"context"
+	"sync"
+
+	"github.com/shapegate/shapegate/authz"
+	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/proxy/subset"
+)
+
+// snapshots are where the rows of one request come from, before it is decided who may see
+// them: from Electric, which is asked for rows as they are now.
+type snapshots struct {
+	place *admission // of the request
+	log   *logSource // whose rows they are
+}
+
+// open asks for the rows that grants reach and that the client asked for. The caller closes
+// the rows.
+func (s *snapshots) open(ctx context.Context, asked *subset.Request, g authz.Grants) (*rows, error) {
+	plan, err := s.plan(asked, g)
+	if err != nil {
+		return nil, err
+	}
+	return s.ask(ctx, plan)
+}
+
+// ask asks for the rows of a plan: for the first snapshot at once, so that its failure can
+// still be answered with a status. The caller closes the rows.
+func (s *snapshots) ask(ctx context.Context, plan []electric.Subset) (*rows, error) {
+	leave, err := s.place.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	first, err := s.take(ctx, plan[0])
+	if err != nil {
+		leave()
+		return nil, err
+	}
+	s.log.learn(first.Schema)
+	return &rows{ctx: ctx, snapshots: s, todo: plan[1:], open: first, first: first, leave: sync.OnceFunc(leave)}, nil
+}
+
+// take returns rows as they are now: at no time before the call.
+func (s *snapshots) take(ctx context.Context, q electric.Subset) (*electric.SubsetResponse, error) {
+	return s.log.upstream.electric.ReadSubset(ctx, s.log.spec, q)
+}
