@@ -75,6 +75,9 @@ func (s *logSource) read(ctx context.Context, after feed.Place) (*feed.Part, err
 		return nil, err
 	}
 	p, err := f.Read(ctx, after)
+	if after.Handle == "" && errors.Is(err, electric.ErrRefused) {
+		return nil, err // there is no place to refuse: it is a value in the spec
+	}
 	if err != nil {
 		return nil, staleHandle(err)
 	}

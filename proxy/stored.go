@@ -15,7 +15,7 @@ type storedRead struct{ x *exchange }
 func (s *storedRead) serve(ctx context.Context) error {
 	p, err := s.x.log.read(ctx, feed.Place{Offset: electric.BeforeAll})
 	if err != nil {
-		return err
+		return s.x.req.explain(err)
 	}
 	defer closing(p)
 	d, err := s.x.access.reauthorizeLog(ctx)

@@ -2,9 +2,12 @@ package proxy_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/shapegate/shapegate/integration/electrictest"
+	"github.com/shapegate/shapegate/proxy"
+	"github.com/shapegate/shapegate/schema"
 )
 
 // whole reads a log from its beginning until it is up to date.
@@ -128,6 +131,20 @@ func TestAParamThatIsMissingOrCannotBeIsNamed(t *testing.T) {
 	alice.get("/v1/shapes/talks?offset=-1&room=lobby").refused(http.StatusBadRequest, "room")
 	alice.get("/v1/shapes/talks?offset=-1&room=1").holds("b1")
 	alice.get("/v1/shapes/talks?offset=-1&room=2").refused(http.StatusForbidden, "")
+}
+
+// Were it a 409, the client would begin anew, and be answered the same for ever.
+func TestAParamThatCannotBeIsNamedByAStoredLogToo(t *testing.T) {
+	stored := strings.Replace(shapesYAML, `where: "room = $room"`, "where: \"room = $room\"\n    first_read: stored", 1)
+	shapes, err := schema.Parse("shapes.yaml", []byte(stored))
+	if err != nil {
+		t.Fatal(err)
+	}
+	alice := deploy(t, configured(func(c *proxy.Config) { c.Shapes = shapes })).as("alice")
+	for range 2 { // while the table is not known, and once it is
+		alice.get("/v1/shapes/talks?offset=-1&room=lobby").refused(http.StatusBadRequest, "room")
+		alice.get("/v1/shapes/talks?offset=-1&room=1").holds("b1")
+	}
 }
 
 func TestTheHandleOfAnotherContainerIsRefused(t *testing.T) {
