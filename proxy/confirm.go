@@ -63,8 +63,7 @@ func (l *logPart) readBatch() (batch [][]byte, end bool, err error) {
 
 // confirm returns what is permitted of the ids in a batch.
 func (l *logPart) confirm(ctx context.Context, batch [][]byte) (authz.Grants, error) {
-	rule := l.late.snapshots.log.shape.table.rule()
-	ids := make([][]string, len(rule.Filters))
+	ids := make([][]string, len(l.rule.Filters))
 	seen := make([]map[string]bool, len(ids))
 	any := false
 	for _, raw := range batch {
@@ -76,7 +75,7 @@ func (l *logPart) confirm(ctx context.Context, batch [][]byte) (authz.Grants, er
 			continue
 		}
 		any = any || l.guard.permitted.IsEverything()
-		for i, name := range rule.Filters {
+		for i, name := range l.rule.Filters {
 			for _, column := range []func(string) (electric.Value, error){m.Column, m.OldColumn} {
 				v, err := column(name)
 				if err != nil {

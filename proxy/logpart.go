@@ -14,14 +14,15 @@ import (
 // logPart is a part of the log on its way to one client, through the client's filter.
 type logPart struct {
 	part     *feed.Part
+	rule     *rowfilter.Rule
 	filter   *rowfilter.Filter
 	guard    *guard
 	late     lateRows
-	upToDate []byte
+	upToDate []byte // the message, once it was read
 }
 
 func newLogPart(s *snapshots, p *feed.Part, f *rowfilter.Filter, g *guard) *logPart {
-	return &logPart{part: p, filter: f, guard: g, late: lateRows{snapshots: s}}
+	return &logPart{part: p, rule: s.log.shape.table.rule(), filter: f, guard: g, late: lateRows{snapshots: s}}
 }
 
 // write sends what of each message is visible, and then the present state of the rows that

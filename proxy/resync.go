@@ -192,6 +192,6 @@ func (r *resync) writeAfter(ctx context.Context, p *feed.Part, send func(message
 		return nil, err
 	}
 	// The handle names the grants of today.
-	today := rowfilter.Steady(r.x.req.shape.table.rule(), r.guard.named.Grants).Narrowed(r.guard.permitted)
+	today := rowfilter.Steady(part.rule, r.guard.named.Grants).Narrowed(r.guard.permitted)
 	return part.end(), part.late.write(ctx, today, r.guard, send)
 }
