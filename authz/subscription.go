@@ -56,8 +56,8 @@ type Subscription interface {
 	// the watch is proven to be current, and otherwise by asking SpiceDB. The answer has
 	// seen what the revision of fresh has, if one is given.
 	//
-	// Errors are Denied where the gate does not hold, Invalid where SpiceDB refuses
-	// fresh, Unavailable or Internal, or the context's. With an error nothing is
+	// Errors are Denied where the gate does not hold, ErrFreshness (which is Invalid) where
+	// SpiceDB refuses fresh, Unavailable or Internal, or the context's. With an error nothing is
 	// permitted.
 	Decide(ctx context.Context, c Consistency, fresh ZedToken) (Decision, error)
 
@@ -85,6 +85,9 @@ type Subscription interface {
 	// Release ends the subscription. It may be called more than once.
 	Release()
 }
+
+// ErrFreshness says that SpiceDB refuses the revision that an answer was to be as fresh as.
+var ErrFreshness = errors.New("authz: not a revision of this SpiceDB")
 
 // ErrForgotten says that the grants which a fingerprint stands for cannot be had any
 // more: they are not remembered, and SpiceDB does not have the revision, or gives another

@@ -157,8 +157,10 @@ func authProblem(err error) *problem {
 	case authz.Unanswerable:
 		return &problem{kind: unanswerable, message: "your permission cannot be evaluated", cause: err}
 	case authz.Invalid:
-		// What is asked of SpiceDB is built here, but for the revision.
-		return &problem{kind: badRequest, field: freshnessField, message: "not a ZedToken of this SpiceDB, or one that is too old", cause: err}
+		if errors.Is(err, authz.ErrFreshness) {
+			return &problem{kind: badRequest, field: freshnessField, message: "not a ZedToken of this SpiceDB, or one that is too old", cause: err}
+		}
+		return &problem{kind: badRequest, message: "SpiceDB cannot be asked this: a param may be no object id, or a claim no value of a caveat", cause: err}
 	case authz.Unavailable:
 		return &problem{kind: unavailable, message: "permissions cannot be checked now", cause: err}
 	default:

@@ -48,6 +48,9 @@ func (d *decider) decide(ctx context.Context, q *query, consistency authz.Consis
 	}
 	defer done()
 	if err := d.engine.Reach(ctx, fresh); err != nil {
+		if authz.KindOf(err) == authz.Invalid {
+			err = fmt.Errorf("%w: %w", authz.ErrFreshness, err)
+		}
 		return authz.Decision{}, err
 	}
 	decision, err := d.ask(ctx, q, true)

@@ -213,7 +213,7 @@ func TestATokenThatSpiceDBRefusesIsInvalid(t *testing.T) {
 		s := subscribe(t, c, "alice", document)
 		decide(t, s, "[d1]")
 		w.questions()
-		if _, err := s.Decide(t.Context(), authz.Bounded, "made up"); authz.KindOf(err) != authz.Invalid {
+		if _, err := s.Decide(t.Context(), authz.Bounded, "made up"); authz.KindOf(err) != authz.Invalid || !errors.Is(err, authz.ErrFreshness) {
 			t.Errorf("%v", err)
 		}
 		asks(t, w, "reach made up")
