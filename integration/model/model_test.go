@@ -54,6 +54,7 @@ var found = []struct {
 	{2012704442261556004, true},  // another replica left what a stream had told beyond the handle
 	{50009, true},                // a replica that was not asked for a while did not know what was taken away
 	{3836241610425296187, true},  // a row was named that had left before a lost stream
+	{8503200186067409711, true},  // what another person lost directly was taken and given back by a group
 }
 
 func TestWhatWasFoundOnceIsNotFoundAgain(t *testing.T) {
@@ -374,8 +375,9 @@ func (d *deployment) writeGrant(relationship string) (before map[string]grants) 
 	d.say("- %s", relationship)
 	d.written = slices.DeleteFunc(d.written, func(r string) bool { return r == relationship })
 	after := d.update(authzedv1.RelationshipUpdate_OPERATION_DELETE, relationship)
-	if object, _, _ := strings.Cut(relationship, "#"); !strings.HasPrefix(object, "group:") {
-		d.o.interrupt(object)
+	object, of, _ := strings.Cut(relationship, "#")
+	if _, subject, _ := strings.Cut(of, "@"); !strings.HasPrefix(object, "group:") {
+		d.o.interrupt(object, subject)
 	}
 	return d.o.grant(after)
 }

@@ -171,16 +171,21 @@ func (o *oracle) adopts(v view) {
 	o.kept[v] = both(o.asking[v], o.grants[v.person])
 }
 
-// interrupt notes that a relationship of one object was deleted.
-func (o *oracle) interrupt(object string) {
+// interrupt notes that a relationship of one object was deleted. One of a person concerns
+// that person alone.
+func (o *oracle) interrupt(object, subject string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.forgetful {
 		return
 	}
 	_, id, _ := strings.Cut(object, ":")
+	person, isPerson := strings.CutPrefix(subject, "user:")
 	for _, all := range []map[view]grants{o.kept, o.asking} {
-		for _, g := range all {
+		for v, g := range all {
+			if isPerson && v.person != person {
+				continue
+			}
 			delete(g.docs, id)
 			delete(g.projects, id)
 		}
