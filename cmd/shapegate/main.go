@@ -3,7 +3,7 @@
 //
 // "shapegate serve" is the proxy; the other commands are what is needed around
 // it: to check shape definitions, to write a schema and relationships, to ask
-// SpiceDB what it thinks. Settings are environment variables, and flags of the
+// SpiceDB what it thinks, to sign a token for local work. Settings are environment variables, and flags of the
 // same name win.
 //
 // Exit codes: 0 is yes or done; 1 is no, or an input that is wrong; 2 is that

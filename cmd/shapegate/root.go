@@ -108,6 +108,7 @@ Every setting is an environment variable; a flag of the same name wins.`,
 		newSchemaCommand(&s),
 		newRelationshipCommand(&s),
 		newCheckCommand(&s),
+		newTokenCommand(&s),
 		newReadyCommand(&s),
 		newVersionCommand(),
 	)

@@ -46,6 +46,8 @@ type settings struct {
 	// Gateway has everything else. gatewayConfig completes it.
 	Gateway gateway.Config
 
+	ignoreJWKS bool // a token is to be signed here, whatever the issuer's keys are
+
 	raw map[string]*rawValue // by the variable's name
 }
 
@@ -148,7 +150,7 @@ func (s *settings) gatewayConfig(shapes []schema.Shape, log *slog.Logger) gatewa
 	g.Shapes, g.Logger = shapes, log
 	g.SpiceDB = s.spicedbConfig()
 	g.Electric = s.electricConfig()
-	g.Identity.Secret = []byte(s.JWTSecret.reveal())
+	g.Identity = s.identityConfig()
 	g.Redis.URL = s.RedisURL.reveal()
 	g.Secret = s.handleSecret(log)
 	g.Proxy.Limits.Rate = float64(s.Rate)
@@ -159,6 +161,13 @@ func (s *settings) gatewayConfig(shapes []schema.Shape, log *slog.Logger) gatewa
 func (s *settings) spicedbConfig() spicedb.Config {
 	c := s.Gateway.SpiceDB
 	c.Token = s.SpiceDBToken.reveal()
+	return c
+}
+
+// identityConfig says which tokens hold.
+func (s *settings) identityConfig() identity.Config {
+	c := s.Gateway.Identity
+	c.Secret = []byte(s.JWTSecret.reveal())
 	return c
 }
 
@@ -253,7 +262,7 @@ func (s *settings) unknown(variables []string) []string {
 
 func (s *settings) contradictions() []error {
 	var errs []error
-	if s.JWTSecret != "" && s.Gateway.Identity.JWKSURL != "" {
+	if s.JWTSecret != "" && s.Gateway.Identity.JWKSURL != "" && !s.ignoreJWKS {
 		errs = append(errs, errors.New("SHAPEGATE_JWT_SECRET and SHAPEGATE_JWKS_URL exclude each other"))
 	}
 	if s.Gateway.SpiceDB.Insecure && s.Gateway.SpiceDB.CAFile != "" {
