@@ -43,7 +43,7 @@ func (c *Client) Head(ctx context.Context) (authz.ZedToken, bool, error) {
 func reflectHeartbeat(at *authzedv1.Consistency) *authzedv1.ReflectSchemaRequest {
 	return &authzedv1.ReflectSchemaRequest{
 		Consistency:     at,
-		OptionalFilters: []*authzedv1.ReflectionSchemaFilter{{OptionalDefinitionNameFilter: heartbeatDefinition}},
+		OptionalFilters: []*authzedv1.ReflectionSchemaFilter{{OptionalDefinitionNameFilter: HeartbeatDefinition}},
 	}
 }
 
@@ -52,7 +52,7 @@ func reflectHeartbeat(at *authzedv1.Consistency) *authzedv1.ReflectSchemaRequest
 // fails too, but among several each fails on its own: then there is an answer,
 // and a revision that it is of.
 func (c *calls) headWithoutSchema(ctx context.Context) (*authzedv1.ZedToken, error) {
-	object := objectReference(authz.ObjectRef{Type: heartbeatDefinition, ID: "none"})
+	object := objectReference(authz.ObjectRef{Type: HeartbeatDefinition, ID: "none"})
 	res, err := retry(ctx, c.cfg.Timeout/2, func(ctx context.Context) (*authzedv1.CheckBulkPermissionsResponse, error) {
 		return c.permissions.CheckBulkPermissions(ctx, &authzedv1.CheckBulkPermissionsRequest{
 			Consistency: fullyConsistent(),

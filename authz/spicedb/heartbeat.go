@@ -19,24 +19,25 @@ import (
 // After its n-th heartbeat a process has one relationship:
 // "shapegate_canary:<process>#beat@shapegate_canary:<n>".
 const (
-	heartbeatDefinition = "shapegate_canary"
+	// HeartbeatDefinition is the definition's name.
+	HeartbeatDefinition = "shapegate_canary"
 	heartbeatRelation   = "beat"
 )
 
 // HeartbeatSchema is what the schema has to have for heartbeats to be written.
-const HeartbeatSchema = `definition ` + heartbeatDefinition + ` {
-	relation ` + heartbeatRelation + `: ` + heartbeatDefinition + `
+const HeartbeatSchema = `definition ` + HeartbeatDefinition + ` {
+	relation ` + heartbeatRelation + `: ` + HeartbeatDefinition + `
 }`
 
 // hasHeartbeat reports whether heartbeats can be written under the schema.
 func hasHeartbeat(definitions []*authzedv1.ReflectionDefinition) bool {
 	for _, d := range definitions {
 		for _, r := range d.GetRelations() {
-			if d.GetName() != heartbeatDefinition || r.GetName() != heartbeatRelation {
+			if d.GetName() != HeartbeatDefinition || r.GetName() != heartbeatRelation {
 				continue
 			}
 			for _, t := range r.GetSubjectTypes() {
-				if isPlain(t) && t.GetSubjectDefinitionName() == heartbeatDefinition {
+				if isPlain(t) && t.GetSubjectDefinitionName() == HeartbeatDefinition {
 					return true
 				}
 			}
@@ -59,7 +60,7 @@ func isPlain(t *authzedv1.ReflectionTypeReference) bool {
 // written after later ones.
 func (c *Client) Heartbeat(ctx context.Context, process string, n uint64) error {
 	const op = "write a heartbeat"
-	if err := validRefs(authz.ObjectRef{Type: heartbeatDefinition, ID: process}); err != nil {
+	if err := validRefs(authz.ObjectRef{Type: HeartbeatDefinition, ID: process}); err != nil {
 		return err
 	}
 	req := &authzedv1.WriteRelationshipsRequest{Updates: []*authzedv1.RelationshipUpdate{
@@ -81,14 +82,14 @@ func (c *Client) Heartbeat(ctx context.Context, process string, n uint64) error 
 // EndHeartbeats deletes what Heartbeat left of a process.
 func (c *Client) EndHeartbeats(ctx context.Context, process string) error {
 	const op = "delete heartbeats"
-	if err := validRefs(authz.ObjectRef{Type: heartbeatDefinition, ID: process}); err != nil {
+	if err := validRefs(authz.ObjectRef{Type: HeartbeatDefinition, ID: process}); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
 	_, err := c.permissions.DeleteRelationships(ctx, &authzedv1.DeleteRelationshipsRequest{
 		RelationshipFilter: &authzedv1.RelationshipFilter{
-			ResourceType: heartbeatDefinition, OptionalResourceId: process, OptionalRelation: heartbeatRelation,
+			ResourceType: HeartbeatDefinition, OptionalResourceId: process, OptionalRelation: heartbeatRelation,
 		},
 	})
 	if err != nil {
@@ -99,7 +100,7 @@ func (c *Client) EndHeartbeats(ctx context.Context, process string) error {
 
 func heartbeatOf(process string, n uint64) *authzedv1.Relationship {
 	object := func(id string) *authzedv1.ObjectReference {
-		return objectReference(authz.ObjectRef{Type: heartbeatDefinition, ID: id})
+		return objectReference(authz.ObjectRef{Type: HeartbeatDefinition, ID: id})
 	}
 	return &authzedv1.Relationship{
 		Resource: object(process),

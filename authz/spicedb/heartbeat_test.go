@@ -40,13 +40,13 @@ func TestHeartbeatsComeBack(t *testing.T) {
 		t.Errorf("other updates (-want +got):\n%s", diff)
 	}
 
-	left := read(t, c, RelationshipFilter{ResourceType: heartbeatDefinition})
+	left := read(t, c, RelationshipFilter{ResourceType: HeartbeatDefinition})
 	if diff := cmp.Diff([]string{"shapegate_canary:one#beat@shapegate_canary:5"}, left); diff != "" {
 		t.Errorf("what is left (-want +got):\n%s", diff)
 	}
 	must(t, c.EndHeartbeats(t.Context(), "one"))
 	must(t, c.EndHeartbeats(t.Context(), "one")) // there is nothing left to delete
-	if left := read(t, c, RelationshipFilter{ResourceType: heartbeatDefinition}); len(left) != 0 {
+	if left := read(t, c, RelationshipFilter{ResourceType: HeartbeatDefinition}); len(left) != 0 {
 		t.Errorf("left: %v", left)
 	}
 }

@@ -105,7 +105,7 @@ func asEvent(res *authzedv1.WatchResponse) authz.WatchEvent {
 	for _, u := range res.GetUpdates() {
 		rel := fromAPI(u.GetRelationship())
 		deleted := u.GetOperation() == authzedv1.RelationshipUpdate_OPERATION_DELETE
-		if rel.Resource.Type == heartbeatDefinition {
+		if rel.Resource.Type == HeartbeatDefinition {
 			if n, ok := heartbeatNumber(rel); ok && !deleted {
 				e.Heartbeats = withHeartbeat(e.Heartbeats, rel.Resource.ID, n)
 			}
@@ -126,7 +126,7 @@ func asEvent(res *authzedv1.WatchResponse) authz.WatchEvent {
 // heartbeatNumber reads the number of a heartbeat from its relationship.
 func heartbeatNumber(rel Relationship) (uint64, bool) {
 	n, err := strconv.ParseUint(rel.Subject.ID, 10, 64)
-	return n, err == nil && rel.Relation == heartbeatRelation && rel.Subject.Type == heartbeatDefinition
+	return n, err == nil && rel.Relation == heartbeatRelation && rel.Subject.Type == HeartbeatDefinition
 }
 
 func withHeartbeat(all map[string]uint64, process string, n uint64) map[string]uint64 {

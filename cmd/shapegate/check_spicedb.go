@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shapegate/shapegate/authz/spicedb"
+)
+
+// examineSpiceDB says which SpiceDB there is, and what of it would be better otherwise.
+func examineSpiceDB(cmd *cobra.Command, client *spicedb.Client) error {
+	server, err := readServer(cmd.Context(), client)
+	if err != nil {
+		return &exitError{exitNoAnswer, err}
+	}
+	cmd.Println(server.String())
+	for _, hint := range server.hints() {
+		cmd.PrintErrln("hint:", hint)
+	}
+	return nil
+}
+
+// spicedbServer is what matters of a SpiceDB server, besides what shapes name.
+type spicedbServer struct {
+	version   string // empty: it does not say
+	heartbeat bool   // heartbeats can be written under its schema
+	canary    bool   // the definition is there, whatever is in it
+}
+
+func readServer(ctx context.Context, client *spicedb.Client) (s spicedbServer, err error) {
+	if s.version, err = client.ServerVersion(ctx); err != nil {
+		return s, err
+	}
+	if _, s.heartbeat, err = client.Head(ctx); err != nil {
+		return s, err
+	}
+	definitions, err := client.Reflect(ctx)
+	s.canary = slices.ContainsFunc(definitions, func(d spicedb.Definition) bool { return d.Name == spicedb.HeartbeatDefinition })
+	return s, err
+}
+
+func (s spicedbServer) String() string {
+	version, heartbeat := "SpiceDB of an unknown version", "without the heartbeat's definition"
+	if s.version != "" {
+		version = "SpiceDB " + s.version
+	}
+	if s.heartbeat {
+		heartbeat = "with the heartbeat's definition"
+	}
+	return version + ", " + heartbeat
+}
+
+func (s spicedbServer) hints() (hints []string) {
+	if spicedb.IsOld(s.version, spicedb.SafeVersion) {
+		hints = append(hints, fmt.Sprintf("SpiceDB %s has known vulnerabilities in checks and lookups, so that answers may be wrong: upgrade it to %s or newer", s.version, spicedb.SafeVersion))
+	}
+	if s.version == "" {
+		hints = append(hints, fmt.Sprintf("SpiceDB does not say its version (--disable-version-response): see to it that it is %s or newer", spicedb.SafeVersion))
+	}
+	switch {
+	case s.heartbeat:
+	case s.canary:
+		hints = append(hints, "the definition "+spicedb.HeartbeatDefinition+" has not the relation that heartbeats are written to, so that a watch which falls silent is noticed late. Make it:\n"+spicedb.HeartbeatSchema)
+	default:
+		hints = append(hints, "SpiceDB's schema has no definition "+spicedb.HeartbeatDefinition+", so that a watch which falls silent is noticed late. Add it, unless shapegate may not write to SpiceDB:\n"+spicedb.HeartbeatSchema)
+	}
+	return hints
+}
