@@ -6,6 +6,7 @@
 // for their technology and live below it: authz/spicedb asks a SpiceDB server
 // over gRPC, authz/identity reads JSON Web Tokens, authz/session keeps sessions
 // in Redis. Package authz/grantcache decides, and keeps what it decided current.
+// Package authz/explain says why.
 //
 // Everything here fails closed: an answer that did not come, came in part, or
 // came with a condition that could not be evaluated, permits nothing.
