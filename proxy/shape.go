@@ -39,14 +39,18 @@ func newShapes(defs []schema.Shape, n *notes) (map[string]*shape, error) {
 		if _, ok := shapes[def.Name]; ok {
 			return nil, fmt.Errorf("shape %s is defined twice", def.Name)
 		}
-		s := &shape{def: def, table: table{def: def}, notes: n, label: def.Name}
-		for _, f := range def.Authorize.Filter {
-			s.label += fmt.Sprintf("\n%q#%q->%q", f.Resource, f.Permission, f.Column)
-		}
-		shapes[def.Name] = s
+		shapes[def.Name] = newShape(def, n)
 	}
 	shareColumns(shapes)
 	return shapes, nil
+}
+
+func newShape(def *schema.Shape, n *notes) *shape {
+	s := &shape{def: def, table: table{def: def}, notes: n, label: def.Name}
+	for _, f := range def.Authorize.Filter {
+		s.label += fmt.Sprintf("\n%q#%q->%q", f.Resource, f.Permission, f.Column)
+	}
+	return s
 }
 
 // shareColumns gives shapes of one table the same columns, so that they can share a feed.

@@ -30,7 +30,8 @@ type Check struct {
 	Failure        string   `json:"failure"`         // why it cannot be evaluated; empty: it can
 }
 
-// Path is a path of relationships: object, relation, object, …, subject.
+// Path is a path of relationships: object, relation, object, …, subject. The caveat of a
+// relationship stands behind its subject, as in user:bob[cleared].
 type Path []string
 
 // CaveatOn is a caveat on a path of relationships.

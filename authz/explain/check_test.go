@@ -81,6 +81,9 @@ func TestTell(t *testing.T) {
 		"all parents": {"every", node("folder:a", "every", Held, node("folder:p", "view", Held, named("folder:p", "viewer", "user:bob")), node("folder:q", "view", Held, named("folder:q", "viewer", "user:*"))),
 			Check{Paths: []Path{{"folder:a", "parent", "folder:p", "viewer", "user:bob"}, {"folder:a", "parent", "folder:q", "viewer", "user:*"}}}},
 
+		"a caveat that is true": {"view", node("folder:a", "view", Held, caveated(named("folder:a", "viewer", "user:bob"), Caveat{Name: "cleared", Result: CaveatTrue})),
+			Check{Paths: []Path{{"folder:a", "viewer", "user:bob[cleared]"}}}},
+
 		"nothing": {"view", node("folder:a", "view", NotHeld, notView, node("folder:p", "view", NotHeld, node("folder:p", "viewer", NotHeld, node("group:g", "member", NotHeld)))),
 			Check{Tried: []string{"folder:a#viewer", "folder:p#viewer", "group:g#member"}}},
 		"an exclusion": {"view", node("folder:a", "view", NotHeld, byGroup, named("folder:a", "banned", "user:bob")),
@@ -96,7 +99,7 @@ func TestTell(t *testing.T) {
 		"a caveat that is false": {"view", node("folder:a", "view", NotHeld, caveated(node("folder:a", "viewer", NotHeld), isFalse)),
 			Check{Caveats: []CaveatOn{{Path{"folder:a", "viewer"}, isFalse}}}},
 		"a caveat on a set": {"view", node("folder:a", "view", Lacking, caveated(node("folder:a", "viewer", Lacking, named("group:g", "member", "user:bob")), lacks)),
-			Check{Caveats: []CaveatOn{{Path{"folder:a", "viewer", "group:g#member", "member", "user:bob"}, lacks}}}},
+			Check{Caveats: []CaveatOn{{Path{"folder:a", "viewer", "group:g#member[cleared]", "member", "user:bob"}, lacks}}}},
 		"a caveat within a set": {"view", node("folder:a", "view", Lacking, caveated(node("folder:a", "viewer", Lacking, caveated(node("group:g", "member", Lacking), lacks)), lacks)),
 			Check{Caveats: []CaveatOn{{Path{"folder:a", "viewer", "group:g#member", "member"}, lacks}}, Tried: []string{"folder:a#viewer"}}},
 	} {

@@ -12,6 +12,11 @@ type denials struct {
 // object, and ends with it.
 func (d denials) of(t *Trace, above Path) {
 	if e, ok := d.expression(t); ok {
+		// The caveat is that of a relationship which an arrow went along.
+		if t.Caveat != nil && d.outcome(t, &e) == Held {
+			d.caveat(below(above, d.grants.in(t, &e)), t.Caveat)
+			return
+		}
 		d.in(t, &e, above)
 		return
 	}
@@ -27,11 +32,6 @@ func (d denials) of(t *Trace, above Path) {
 	for _, part := range t.sorted() {
 		d.of(&part, slices.Concat(above, set(t, &part)))
 	}
-}
-
-// isBelow reports whether the caveat that decided a relation is one of what it rests on.
-func isBelow(t *Trace) bool {
-	return slices.ContainsFunc(t.Parts, func(part Trace) bool { return part.Caveat != nil })
 }
 
 func (d denials) caveat(paths []Path, c *Caveat) {

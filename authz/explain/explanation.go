@@ -12,7 +12,7 @@ type Explanation struct {
 	Every    *Check   `json:"unrestricted"` // null: the shape has none
 	Filters  []Filter `json:"filters"`
 	Row      Row      `json:"row"`
-	Revision string   `json:"revision"` // the ZedToken at which SpiceDB was asked
+	Revision string   `json:"revision"` // the ZedToken at which SpiceDB was asked; empty: there was nothing to ask
 }
 
 // Question is what is to be explained.

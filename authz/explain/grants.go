@@ -48,12 +48,26 @@ func direct(t *Trace) Path {
 	if t.Grantee == "" {
 		return Path{t.Name}
 	}
-	return Path{t.Name, t.Grantee}
+	return Path{t.Name, t.Grantee + condition(t)}
 }
 
 // set is the path to a set that a relation names, such as group:staff#member.
 func set(t, part *Trace) Path {
-	return Path{t.Name, part.Object.String() + "#" + part.Name}
+	return Path{t.Name, part.Object.String() + "#" + part.Name + condition(t)}
+}
+
+// condition is the caveat of a relation's own relationship, as SpiceDB's tools write it
+// behind the subject. The caveat of a step may be that of one that it rests on.
+func condition(t *Trace) string {
+	if t.Caveat == nil || t.Caveat.Name == "" || isBelow(t) {
+		return ""
+	}
+	return "[" + t.Caveat.Name + "]"
+}
+
+// isBelow reports whether the caveat that decided a relation is one of what it rests on.
+func isBelow(t *Trace) bool {
+	return slices.ContainsFunc(t.Parts, func(part Trace) bool { return part.Caveat != nil })
 }
 
 // through returns the paths of a relation that leads through a set.

@@ -135,19 +135,57 @@ func (t *tracer) trace(ctx context.Context, from *authzedv1.CheckDebugTrace) (ex
 		}
 		step.Parts = append(step.Parts, parts...)
 	}
+	if from.GetPermissionType() != authzedv1.CheckDebugTrace_PERMISSION_TYPE_RELATION {
+		return step, nil
+	}
+	if err := t.dropConditional(ctx, &step); err != nil {
+		return step, err
+	}
 	var err error
-	if mayNameSubject(from, &step) && t.detail() {
+	if mayNameSubject(&step) && t.detail() {
 		step.Grantee, err = t.grantee(ctx, &step)
 	}
 	return step, err
 }
 
-// mayNameSubject reports whether a step is a relation that leads to the subject by a
-// relationship of its own.
-func mayNameSubject(from *authzedv1.CheckDebugTrace, step *explain.Trace) bool {
-	return from.GetPermissionType() == authzedv1.CheckDebugTrace_PERMISSION_TYPE_RELATION &&
-		(step.Outcome == explain.Held || step.Caveat != nil) &&
-		!slices.ContainsFunc(step.Parts, func(p explain.Trace) bool { return p.Outcome == explain.Held || p.Caveat != nil })
+// mayNameSubject reports whether a relation leads to the subject by a relationship of its
+// own: it does not by what it rests on.
+func mayNameSubject(step *explain.Trace) bool {
+	for _, part := range step.Parts {
+		if part.Outcome == explain.Held || part.Caveat != nil && step.Outcome != explain.Held {
+			return false
+		}
+	}
+	return step.Outcome == explain.Held || step.Caveat != nil
+}
+
+// dropConditional leaves out the sets of a relation that holds whatever caveats say, which
+// are named with a caveat. Their members are, but what they are members of may not count.
+func (t *tracer) dropConditional(ctx context.Context, step *explain.Trace) error {
+	held := 0
+	for _, part := range step.Parts {
+		if part.Outcome == explain.Held {
+			held++
+		}
+	}
+	if step.Outcome != explain.Held || step.Caveat != nil || held < 2 {
+		return nil
+	}
+	var parts []explain.Trace
+	for _, part := range step.Parts {
+		if part.Outcome == explain.Held && t.detail() {
+			found, caveat, err := t.relationship(ctx, step, part.Object, part.Name)
+			if err != nil {
+				return err
+			}
+			if found && caveat != "" {
+				continue
+			}
+		}
+		parts = append(parts, part)
+	}
+	step.Parts = parts
+	return nil
 }
 
 // parts returns a step that the one above rests on. SpiceDB looks at several objects of one
@@ -184,35 +222,39 @@ func (t *tracer) parts(ctx context.Context, from *authzedv1.CheckDebugTrace) (pa
 // type.
 func (t *tracer) grantee(ctx context.Context, step *explain.Trace) (string, error) {
 	for _, id := range []string{t.check.Subject.ID, authz.Wildcard} {
-		found, err := t.hasRelationship(ctx, step, id)
+		subject := authz.ObjectRef{Type: t.check.Subject.Type, ID: id}
+		found, _, err := t.relationship(ctx, step, subject, "")
 		if err != nil {
 			return "", err
 		}
 		if found {
-			return authz.ObjectRef{Type: t.check.Subject.Type, ID: id}.String(), nil
+			return subject.String(), nil
 		}
 	}
 	return "", nil
 }
 
-func (t *tracer) hasRelationship(ctx context.Context, step *explain.Trace, subjectID string) (bool, error) {
+// relationship reports whether a step's relation names a subject, or a set, and the caveat
+// under which it does, if there is one.
+func (t *tracer) relationship(ctx context.Context, step *explain.Trace, subject authz.ObjectRef, relation string) (found bool, caveat string, err error) {
 	filter := RelationshipFilter{
 		ResourceType: step.Object.Type, ResourceID: step.Object.ID, Relation: step.Name,
-		SubjectType: t.check.Subject.Type, SubjectID: subjectID,
+		SubjectType: subject.Type, SubjectID: subject.ID,
 	}.toAPI()
-	filter.OptionalSubjectFilter.OptionalRelation = &authzedv1.SubjectFilter_RelationFilter{} // none: not a set
+	filter.OptionalSubjectFilter.OptionalRelation = &authzedv1.SubjectFilter_RelationFilter{Relation: relation}
 	// What is tried is given a time of its own, whose end frees the stream.
-	return retry(ctx, t.calls.cfg.Timeout, func(ctx context.Context) (bool, error) {
+	res, err := retry(ctx, t.calls.cfg.Timeout, func(ctx context.Context) (*authzedv1.ReadRelationshipsResponse, error) {
 		stream, err := t.calls.permissions.ReadRelationships(ctx, &authzedv1.ReadRelationshipsRequest{Consistency: t.at, RelationshipFilter: filter})
 		if err != nil {
-			return false, err
+			return nil, err
 		}
-		_, err = stream.Recv()
+		res, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
-			return false, nil
+			return nil, nil //nolint:nilnil // there is none
 		}
-		return err == nil, err
+		return res, err
 	})
+	return res != nil, res.GetRelationship().GetOptionalCaveat().GetCaveatName(), err
 }
 
 // outcomeOf returns what came of a step. SpiceDB says of a caveated one that it is

@@ -48,13 +48,13 @@ func TestTrace(t *testing.T) {
 		"wildcard": {view("bob", "public", nil), true, explain.Check{Paths: []explain.Path{{"document:public", "viewer", "user:*"}}}},
 		"excluded": {view("alice", "excluded", nil), false, explain.Check{
 			Paths: []explain.Path{{"document:excluded", "viewer", "user:alice"}}, ExcludedBy: []explain.Path{{"document:excluded", "banned", "user:alice"}}}},
-		"caveat true": {view("alice", "office", map[string]any{"network": "office"}), true, explain.Check{Paths: []explain.Path{{"document:office", "viewer", "user:alice"}}}},
+		"caveat true": {view("alice", "office", map[string]any{"network": "office"}), true, explain.Check{Paths: []explain.Path{{"document:office", "viewer", "user:alice[on_network]"}}}},
 		"caveat false": {view("alice", "office", map[string]any{"network": "home"}), false, explain.Check{
-			Caveats: []explain.CaveatOn{{Path: explain.Path{"document:office", "viewer", "user:alice"}, Caveat: onNetwork(explain.CaveatFalse)}}}},
+			Caveats: []explain.CaveatOn{{Path: explain.Path{"document:office", "viewer", "user:alice[on_network]"}, Caveat: onNetwork(explain.CaveatFalse)}}}},
 		"context missing": {view("alice", "office", nil), false, explain.Check{
-			Caveats: []explain.CaveatOn{{Path: explain.Path{"document:office", "viewer", "user:alice"}, Caveat: onNetwork(explain.CaveatMissing, "network")}}}},
+			Caveats: []explain.CaveatOn{{Path: explain.Path{"document:office", "viewer", "user:alice[on_network]"}, Caveat: onNetwork(explain.CaveatMissing, "network")}}}},
 		"a value of another type": {view("alice", "office", map[string]any{"network": 7}), false, explain.Check{
-			Caveats:        []explain.CaveatOn{{Path: explain.Path{"document:office", "viewer", "user:alice"}, Caveat: onNetwork(explain.CaveatMissing, "network")}},
+			Caveats:        []explain.CaveatOn{{Path: explain.Path{"document:office", "viewer", "user:alice[on_network]"}, Caveat: onNetwork(explain.CaveatMissing, "network")}},
 			IgnoredContext: []string{"network"}}},
 		"nothing": {view("carol", "bygroup", nil), false, explain.Check{Tried: []string{"document:bygroup#viewer", "group:all#member", "group:staff#member"}}},
 	} {
@@ -119,5 +119,62 @@ func TestTraceThatCannotBe(t *testing.T) {
 	_, err = c.Trace(t.Context(), view("alice", "x", map[string]any{"network": func() {}}), "")
 	if wantKind(t, err, authz.Invalid); !strings.Contains(err.Error(), "JSON") {
 		t.Error(err)
+	}
+}
+
+// A caveat may be on any relationship of the path. Of several sets, the path names one that
+// counts.
+func TestTraceOfCaveatsOnTheWay(t *testing.T) {
+	const schema = `
+caveat cleared(clearance int, required int) {
+	clearance >= required
+}
+definition user {}
+definition group {
+	relation member: user
+}
+definition project {
+	relation viewer: user
+	permission view = viewer
+}
+definition document {
+	relation project: project with cleared
+	relation viewer: group#member | group#member with cleared | user with cleared
+	permission view = viewer + project->view
+}`
+	required := `[cleared:{"required":2}]`
+	c := dial(t, testConfig(spicedbtest.Start(t, spicedbtest.Config{Schema: schema, Relationships: []string{
+		"document:arrow#project@project:p" + required, "project:p#viewer@user:bob",
+		"group:a#member@user:bob", "group:b#member@user:bob",
+		"document:sets#viewer@group:a#member" + required, "document:sets#viewer@group:b#member",
+		"document:set#viewer@group:a#member" + required,
+	}})))
+	low, high := map[string]any{"clearance": 1}, map[string]any{"clearance": 2}
+	for name, test := range map[string]struct {
+		check   authz.Check
+		paths   []explain.Path
+		caveats []explain.Path
+	}{
+		"an arrow that counts":     {view("bob", "arrow", high), []explain.Path{{"document:arrow", "project", "project:p", "viewer", "user:bob"}}, nil},
+		"an arrow that does not":   {view("bob", "arrow", low), nil, []explain.Path{{"document:arrow", "project", "project:p", "viewer", "user:bob"}}},
+		"an arrow that lacks":      {view("bob", "arrow", nil), nil, []explain.Path{{"document:arrow", "project", "project:p", "viewer", "user:bob"}}},
+		"a set that counts":        {view("bob", "set", high), []explain.Path{{"document:set", "viewer", "group:a#member[cleared]", "member", "user:bob"}}, nil},
+		"a set that does not":      {view("bob", "set", low), nil, []explain.Path{{"document:set", "viewer", "group:a#member[cleared]", "member", "user:bob"}}},
+		"one of two sets":          {view("bob", "sets", low), []explain.Path{{"document:sets", "viewer", "group:b#member", "member", "user:bob"}}, nil},
+		"one of two sets, without": {view("bob", "sets", nil), []explain.Path{{"document:sets", "viewer", "group:b#member", "member", "user:bob"}}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := told(t, c, test.check)
+			var caveats []explain.Path
+			for _, on := range got.Caveats {
+				caveats = append(caveats, on.Path)
+			}
+			if diff := cmp.Diff(test.paths, got.Paths, cmpopts.EquateEmpty()); diff != "" || got.Held != (test.paths != nil) {
+				t.Errorf("held %v (-want +got):\n%s", got.Held, diff)
+			}
+			if diff := cmp.Diff(test.caveats, caveats, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("caveats (-want +got):\n%s", diff)
+			}
+		})
 	}
 }

@@ -55,24 +55,24 @@ func run(ctx context.Context, args, variables []string, stdin io.Reader, stdout,
 		exit.code = exitNoAnswer
 	}
 	if exit.cause != nil {
-		root.PrintErrln("shapegate:", explain(exit.cause))
+		root.PrintErrln("shapegate:", advice(exit.cause))
 	}
 	return exit.code
 }
 
-// explain says what went wrong. What SpiceDB answered is said by what an operator can
+// advice says what went wrong. What SpiceDB answered is said by what an operator can
 // do about it.
-func explain(err error) string {
+func advice(err error) string {
 	cause := new(authz.Error)
 	if !errors.As(err, &cause) {
 		return err.Error()
 	}
-	advice := spicedb.Explain(cause)
-	if advice == cause.Error() {
+	text := spicedb.Explain(cause)
+	if text == cause.Error() {
 		return err.Error()
 	}
 	// What was said before the cause stays.
-	return strings.TrimSuffix(err.Error(), cause.Error()) + cause.Op + ": " + advice
+	return strings.TrimSuffix(err.Error(), cause.Error()) + cause.Op + ": " + text
 }
 
 func newRootCommand(variables []string) *cobra.Command {
@@ -108,6 +108,7 @@ Every setting is an environment variable; a flag of the same name wins.`,
 		newSchemaCommand(&s),
 		newRelationshipCommand(&s),
 		newCheckCommand(&s),
+		newExplainCommand(&s),
 		newTokenCommand(&s),
 		newReadyCommand(&s),
 		newVersionCommand(),

@@ -99,7 +99,7 @@ func (s *settings) variables() []variable {
 	g := &s.Gateway
 	return []variable{
 		{name: "SHAPEGATE_LISTEN", def: ":8080", usage: "address to serve clients on", parse: address(&s.Listen)},
-		{name: "SHAPEGATE_ADMIN_LISTEN", def: "127.0.0.1:9090", usage: "address to serve /metrics, /healthz and /readyz on", parse: address(&s.AdminListen)},
+		{name: "SHAPEGATE_ADMIN_LISTEN", def: "127.0.0.1:9090", usage: "address to serve /metrics, /healthz, /readyz and /explain on, without credentials", parse: address(&s.AdminListen)},
 		{name: "SHAPEGATE_SHAPES", def: "schema/shapes.yaml", usage: "file of shape definitions", parse: text(&s.ShapesFile)},
 		{name: "SHAPEGATE_SECRET", secret: true, usage: "key for the handles that clients hold, at least 32 bytes, the same for all replicas; without it SHAPEGATE_JWT_SECRET is used, and without either a random one, with which clients begin anew after a restart", parse: key(&s.Secret)},
 		{name: "SHAPEGATE_CORS_ORIGINS", usage: "origins whose pages may call, separated by commas; or * for any, without cookies", parse: origins(&g.Proxy.CORSOrigins)},

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/shapegate/shapegate/proxy/gateway"
 )
 
 func newTokenCommand(s *settings) *cobra.Command {
@@ -29,9 +31,9 @@ that setting refuses what is signed here. --ignore-jwks signs all the same.`,
 	cmd.Flags().DurationVar(&life, "ttl", time.Hour, "how long the token holds")
 	cmd.Flags().BoolVar(&s.ignoreJWKS, "ignore-jwks", false, "sign although SHAPEGATE_JWKS_URL is set")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		further, err := claims.claims("claim")
+		further, err := gateway.ParseClaims(*claims)
 		if err != nil {
-			return err
+			return &exitError{exitNoAnswer, err}
 		}
 		token, err := signToken(s, args[0], further, life)
 		if err != nil {

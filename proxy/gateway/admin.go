@@ -9,7 +9,7 @@ import (
 	"github.com/shapegate/shapegate/proxy/feed"
 )
 
-// Admin serves operators: /metrics, /healthz and /readyz. It asks for no
+// Admin serves operators: /metrics, /healthz, /readyz and /explain. It asks for no
 // credentials.
 func (g *Gateway) Admin() http.Handler {
 	mux := http.NewServeMux()
@@ -18,6 +18,7 @@ func (g *Gateway) Admin() http.Handler {
 		writeJSON(w, http.StatusOK, map[string]string{"status": "alive"})
 	})
 	mux.HandleFunc("GET /readyz", g.serveReady)
+	mux.Handle("GET /explain", newExplainRoute(g.explainer))
 	return mux
 }
 

@@ -31,9 +31,10 @@
 // # Handlers
 //
 // [Gateway.Handler] is for clients: /v1/shapes, /v1/shape and /v1/session.
-// [Gateway.Admin] is for operators: /metrics, /healthz and /readyz. Admin asks for
-// no credentials and says which tables there are: serve it on an address that
-// clients cannot reach.
+// [Gateway.Admin] is for operators: /metrics, /healthz, /readyz, and
+// /explain?subject=user:bob&shape=documents&id=d1, which says why a row is seen or not.
+// Admin asks for no credentials, and says which tables there are and who may see what:
+// serve it on an address that clients cannot reach.
 //
 // The server that mounts Handler must let a request wait for a minute: no
 // WriteTimeout, and an IdleTimeout longer than that of the load balancer in front.

@@ -62,6 +62,7 @@ type Gateway struct {
 	grants    *grantcache.Cache
 	proxy     *proxy.Handler
 	readiness *readiness
+	explainer *Explainer
 	closers   []func() error
 }
 
@@ -82,6 +83,7 @@ func New(cfg Config) (_ *Gateway, err error) {
 		return nil, err
 	}
 	g.readiness = newReadiness(g.log, cfg.Shapes, g.spicedb, g.electric)
+	g.explainer = NewExplainer(cfg.Shapes, g.spicedb, g.electric)
 	if g.grants, err = grantcache.New(grantcache.Config{
 		Engine:       g.spicedb,
 		Key:          authz.NewFingerprintKey(cfg.Secret),
@@ -160,6 +162,9 @@ func (g *Gateway) Handler() http.Handler {
 // Ready returns nil if requests can be served now, and an error that says for
 // operators why they cannot.
 func (g *Gateway) Ready(ctx context.Context) error { return g.readiness.check(ctx) }
+
+// Explainer explains what the gateway's clients see.
+func (g *Gateway) Explainer() *Explainer { return g.explainer }
 
 // cleanUpTime bounds how long the removal of the heartbeat may take at the end.
 const cleanUpTime = 2 * time.Second

@@ -16,8 +16,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
-
 	"github.com/shapegate/shapegate/authz/identity"
 	"github.com/shapegate/shapegate/authz/spicedb"
 	"github.com/shapegate/shapegate/integration/electrictest"
@@ -115,7 +113,13 @@ func (w world) start(t *testing.T) *running {
 // get makes a request as alice.
 func (r *running) get(t *testing.T, url string) (status int, header http.Header, body string) {
 	t.Helper()
-	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"sub": "alice", "exp": time.Now().Add(time.Hour).Unix()}).SignedString(secret)
+	return r.getAs(t, url, "alice", nil)
+}
+
+// getAs makes a request as somebody, with claims.
+func (r *running) getAs(t *testing.T, url, subject string, claims map[string]any) (status int, header http.Header, body string) {
+	t.Helper()
+	token, err := identity.Config{Secret: secret}.Sign(subject, claims, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,203 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	"github.com/shapegate/shapegate/authz"
+	"github.com/shapegate/shapegate/authz/explain"
+	"github.com/shapegate/shapegate/authz/spicedb"
+	"github.com/shapegate/shapegate/proxy"
+	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/schema"
+)
+
+// Explainer says why somebody sees a row or does not, and what somebody may sync. It asks
+// SpiceDB and Electric anew each time, and uses nothing that a gateway keeps.
+type Explainer struct {
+	shapes   []schema.Shape
+	spicedb  *spicedb.Client
+	electric *electric.Client
+}
+
+// NewExplainer returns an explainer of some shapes.
+func NewExplainer(shapes []schema.Shape, s *spicedb.Client, e *electric.Client) *Explainer {
+	return &Explainer{shapes: shapes, spicedb: s, electric: e}
+}
+
+// Reader is who reads.
+type Reader struct {
+	Subject authz.Subject     // with the claims that its token would have
+	Params  map[string]string // of the shape
+	IP      string            // of the request; empty: it is not known
+}
+
+// Explain says whether a reader sees the row of a shape whose primary key has the values
+// id, and why.
+//
+// Errors are Invalid where the question cannot be asked; else those of the clients of
+// SpiceDB and of Electric. That SpiceDB cannot evaluate a permission is an explanation.
+func (x *Explainer) Explain(ctx context.Context, who Reader, shape string, id []string) (*explain.Explanation, error) {
+	def, err := x.shape(shape)
+	if err != nil {
+		return nil, err
+	}
+	reading, err := proxy.NewReading(def, who.Subject, who.Params, who.IP)
+	if err != nil {
+		return nil, err
+	}
+	row := &rowReader{x.electric, def, reading}
+	found, err := row.find(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	checks := newChecker(x.spicedb, reading)
+	e := &explain.Explanation{
+		Question: explain.Question{
+			Subject: who.Subject.String(), Shape: def.Name, ID: found.id,
+			Params: maps.Clone(who.Params), Context: contextSources(def),
+		},
+		Filters: []explain.Filter{},
+		Row:     explain.Row{Exists: found.exists, MeetsWhere: found.meetsWhere, Where: whereText(def)},
+	}
+	if e.Params == nil {
+		e.Params = map[string]string{}
+	}
+	if e.Gate, err = checks.requirement(ctx, reading.Question.Rule.Gate); err != nil {
+		return nil, err
+	}
+	if e.Every, err = checks.requirement(ctx, reading.Question.Rule.Unrestricted); err != nil {
+		return nil, err
+	}
+	for _, f := range def.Authorize.Filter {
+		filter, err := checks.filter(ctx, f, found)
+		if err != nil {
+			return nil, err
+		}
+		e.Filters = append(e.Filters, filter)
+	}
+	e.Revision = string(checks.at)
+	e.Conclude()
+	return e, nil
+}
+
+// shape returns a shape by its name.
+func (x *Explainer) shape(name string) (*schema.Shape, error) {
+	names := make([]string, len(x.shapes))
+	for i := range x.shapes {
+		if names[i] = x.shapes[i].Name; names[i] == name {
+			return &x.shapes[i], nil
+		}
+	}
+	return nil, invalid("there is no shape %q%s", name, schema.DidYouMean(name, names))
+}
+
+func invalid(format string, args ...any) error {
+	return authz.E(authz.Invalid, "explain", fmt.Errorf(format, args...))
+}
+
+// contextSources says for each parameter of a caveat where the shape takes it from.
+func contextSources(def *schema.Shape) map[string]string {
+	sources := make(map[string]string, len(def.Authorize.Context))
+	for name, v := range def.Authorize.Context {
+		switch v.Source {
+		case schema.Claim:
+			sources[name] = "claims." + strings.Join(v.Path, ".")
+		case schema.RequestIP:
+			sources[name] = "request.ip"
+		case schema.RequestTime:
+			sources[name] = "request.time"
+		case schema.Literal:
+			sources[name] = "a constant"
+		}
+	}
+	return sources
+}
+
+// whereText is the shape's where with its params by their names.
+func whereText(def *schema.Shape) string {
+	if def.Where == nil {
+		return ""
+	}
+	text := def.Where.SQL
+	for i := len(def.Where.Params); i > 0; i-- { // $12 before $1
+		text = strings.ReplaceAll(text, fmt.Sprintf("$%d", i), "$"+def.Where.Params[i-1])
+	}
+	return text
+}
+
+// checker asks SpiceDB about permissions, all at one revision: that of its first answer.
+type checker struct {
+	spicedb *spicedb.Client
+	subject authz.ObjectRef
+	context map[string]any
+	at      authz.ZedToken // empty before the first answer
+}
+
+func newChecker(s *spicedb.Client, r *proxy.Reading) *checker {
+	return &checker{spicedb: s, subject: r.Question.Subject.ObjectRef, context: contextNow(&r.Question)}
+}
+
+// contextNow is the caveat context of a question that is asked now.
+func contextNow(q *authz.Question) map[string]any {
+	values := maps.Clone(q.Context)
+	for _, name := range q.Clock {
+		values[name] = time.Now().UTC().Format(time.RFC3339)
+	}
+	return values
+}
+
+// requirement checks a requirement; without one the check is nil.
+func (c *checker) requirement(ctx context.Context, r *authz.Requirement) (*explain.Check, error) {
+	if r == nil {
+		return nil, nil //nolint:nilnil // the shape has none
+	}
+	return c.check(ctx, r.Resource, r.Permission)
+}
+
+func (c *checker) check(ctx context.Context, resource authz.ObjectRef, permission string) (*explain.Check, error) {
+	asked := authz.Check{Subject: c.subject, Resource: resource, Permission: permission, Context: c.context}
+	answer, err := c.spicedb.Trace(ctx, asked, c.at)
+	switch {
+	case authz.KindOf(err) == authz.Unanswerable:
+		told := explain.Unanswerable(asked, spicedb.Explain(err))
+		return &told, nil
+	case err != nil:
+		return nil, err
+	}
+	c.at = answer.At
+	told := explain.Tell(asked, answer)
+	return &told, nil
+}
+
+// filter checks the permission on the object that a row has in a filter's column.
+func (c *checker) filter(ctx context.Context, f schema.Filter, row *foundRow) (explain.Filter, error) {
+	value, known := row.columns[f.Column]
+	out := explain.Filter{Column: f.Column, Value: value}
+	switch {
+	case !known:
+		out.Reason = "there is no row to read it from"
+		return out, nil
+	case value == nil:
+		out.Reason = "it is NULL, which is never visible"
+		return out, nil
+	}
+	object, err := authz.NewObjectRef(f.Resource, *value)
+	if err != nil {
+		out.Reason = "the value is no object id that SpiceDB accepts: letters, digits and /_|-=+ only"
+		return out, nil //nolint:nilerr // it is the explanation
+	}
+	out.Check, err = c.check(ctx, object, f.Permission)
+	return out, err
+}
+
+// IsInvalid reports whether an error of an Explainer is about the question, and not about
+// the answer.
+func IsInvalid(err error) bool {
+	var e *authz.Error
+	return errors.As(err, &e) && e.Kind == authz.Invalid
+}
