@@ -3,18 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 
-	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/authz/explain"
-	"github.com/shapegate/shapegate/authz/spicedb"
 	"github.com/shapegate/shapegate/proxy/electric"
 	"github.com/shapegate/shapegate/proxy/gateway"
-	"github.com/shapegate/shapegate/schema"
 )
 
 func newExplainCommand(s *settings) *cobra.Command {
@@ -40,8 +35,12 @@ of which Electric then keeps an empty log.`,
 	cmd.Flags().StringVar(&shape, "shape", "", "name of the shape")
 	cmd.Flags().StringArrayVar(&id, "id", nil, "value of the row's primary key; of several columns: once for each, in the key's order")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	cmd.RunE = withExplainer(s, reader, func(ctx context.Context, out io.Writer, x *gateway.Explainer, who gateway.Reader) error {
-		e, err := x.Explain(ctx, who, shape, id)
+	cmd.RunE = withReader(s, reader, func(ctx context.Context, out io.Writer, q question) error {
+		upstream, err := electric.NewClient(s.electricConfig())
+		if err != nil {
+			return err
+		}
+		e, err := gateway.NewExplainer(q.shapes, q.spicedb, upstream).Explain(ctx, q.who, shape, id)
 		if err != nil {
 			return err
 		}
@@ -52,7 +51,7 @@ of which Electric then keeps an empty log.`,
 			return &exitError{code: exitNo}
 		}
 		return nil
-	})
+	}, "ELECTRIC_URL")
 	return cmd
 }
 
@@ -69,65 +68,4 @@ func printJSON(out io.Writer, value any) error {
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(value)
-}
-
-// readerFlags say who reads.
-type readerFlags struct {
-	subject, ip    string
-	claims, params *[]string
-}
-
-func bindReader(cmd *cobra.Command) *readerFlags {
-	f := &readerFlags{
-		claims: bindPairs(cmd.Flags(), "claim", claimUsage),
-		params: bindPairs(cmd.Flags(), "param", "value of a param of the shape, as name=value"),
-	}
-	cmd.Flags().StringVar(&f.subject, "subject", "", "who reads, as in user:bob")
-	cmd.Flags().StringVar(&f.ip, "ip", "", "address that the request comes from, for caveats that ask for it")
-	return f
-}
-
-// withExplainer makes a command's body of one that explains. An error that is no exitError
-// means that there is no answer.
-func withExplainer(s *settings, reader *readerFlags, body func(context.Context, io.Writer, *gateway.Explainer, gateway.Reader) error) func(*cobra.Command, []string) error {
-	ask := func(cmd *cobra.Command, client *spicedb.Client, _ []string) error {
-		who, err := gateway.ParseReader(reader.subject, *reader.claims, *reader.params, reader.ip)
-		if err != nil {
-			return err
-		}
-		shapes, err := schema.Load(s.ShapesFile)
-		if err != nil {
-			return err
-		}
-		upstream, err := electric.NewClient(s.electricConfig())
-		if err != nil {
-			return err
-		}
-		return body(cmd.Context(), cmd.OutOrStdout(), gateway.NewExplainer(shapes, client, upstream), who)
-	}
-	return func(cmd *cobra.Command, args []string) error {
-		if err := s.require("ELECTRIC_URL", "SPICEDB_ENDPOINT", "SPICEDB_TOKEN"); err != nil {
-			return err
-		}
-		err := withSpiceDB(s, ask)(cmd, args)
-		exit := new(exitError)
-		if err == nil || errors.As(err, &exit) {
-			return err
-		}
-		return &exitError{exitNoAnswer, plain(err)}
-	}
-}
-
-// plain is an error for the user of the command: of a question that cannot be asked, the
-// reason alone; of Electric's being away, the setting to look at.
-func plain(err error) error {
-	var invalid *authz.Error
-	var away *electric.UnavailableError
-	switch {
-	case gateway.IsInvalid(err) && errors.As(err, &invalid) && invalid.Err != nil:
-		return invalid.Err
-	case errors.As(err, &away):
-		return fmt.Errorf("ask Electric (ELECTRIC_URL): %w", err)
-	}
-	return err
 }

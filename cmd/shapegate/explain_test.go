@@ -58,7 +58,7 @@ func TestExplainWithoutAnAnswer(t *testing.T) {
 	ask := []string{"explain", "--subject", "user:bob", "--shape", "documents", "--id", borealisPlan}
 	shapegate(t, env, "", "explain").expect(t, 2, "", "shapegate: subject: say who, as in user:bob\n")
 	shapegate(t, env, "", "explain", "--subject", "user:bob", "--shape", "docs", "--id", "x").expect(t, 2, "", `shapegate: there is no shape "docs"`)
-	shapegate(t, env, "", "explain", "--subject", "user:bob", "--shape", "documents").expect(t, 2, "", "give 1 values of id")
+	shapegate(t, env, "", "explain", "--subject", "user:bob", "--shape", "documents").expect(t, 2, "", "give an id for each")
 	shapegate(t, env, "", append(ask, "--claim", "x")...).expect(t, 2, "", "claim: give name=value")
 	shapegate(t, with(env, "SPICEDB_TOKEN", "wrong"), "", ask...).expect(t, 2, "", "SPICEDB_TOKEN")
 	shapegate(t, with(env, "ELECTRIC_SECRET", "wrong"), "", ask...).expect(t, 2, "", "ELECTRIC_SECRET")

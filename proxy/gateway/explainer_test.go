@@ -181,8 +181,8 @@ func TestWhatCannotBeExplained(t *testing.T) {
 		want           string
 	}{
 		{"user:bob", "document", doc("1"), nil, `there is no shape "document", did you mean "documents"?`},
-		{"user:bob", "documents", nil, nil, "the primary key of public.documents is (id): give 1 values of id"},
-		{"user:bob", "notes", []string{"n"}, nil, "is (id, part): give 2 values of id, in this order"},
+		{"user:bob", "documents", nil, nil, "the primary key of public.documents is (id): give an id for each"},
+		{"user:bob", "notes", []string{"n"}, nil, "is (id, part): give an id for each of its columns, in this order"},
 		{"user:bob", "documents", []string{"temp-123"}, nil, "the id is no uuid, which the column id of public.documents is"},
 		{"user:bob", "project_documents", doc("1"), nil, "project: the shape needs a value for this param"},
 		{"user:bob", "documents", doc("1"), []string{"project=atlas"}, "project: not a param of the shape"},

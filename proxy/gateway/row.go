@@ -66,7 +66,7 @@ func (r *rowReader) find(ctx context.Context, id []string) (*foundRow, error) {
 // key returns the values of a primary key as Postgres prints them.
 func (r *rowReader) key(table *electric.Schema, id []string) ([]string, error) {
 	if len(id) != len(table.Key) {
-		return nil, invalid("the primary key of %s is (%s): give %d values of id, in this order", r.def.Table, strings.Join(table.Key, ", "), len(table.Key))
+		return nil, invalid("the primary key of %s is (%s): give an id for each of its columns, in this order", r.def.Table, strings.Join(table.Key, ", "))
 	}
 	key := make([]string, len(id))
 	for i, value := range id {

@@ -1,0 +1,27 @@
+package main
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/shapegate/shapegate/authz/explain"
+)
+
+func TestShapes(t *testing.T) {
+	env := startDemo(t)
+	env = with(env, "ELECTRIC_URL", "") // it is not asked
+	got := shapegate(t, env, "", "shapes", "--subject", "user:bob", "--claim", "clearance=1")
+	got.expect(t, 0, "documents: the rows of 2 ids\n  gate          workspace:main#sync holds\n  unrestricted  workspace:main#administer does not hold\n  filter        document#view → id: 2 ids, looked up in ", "")
+	got.expect(t, 0, "project_documents: not known without its params\n  note          give --param project=…\n", "")
+	got.expect(t, 0, "salaries: the rows of 1 id\n", "")
+	shapegate(t, env, "", "shapes", "--subject", "user:dave").expect(t, 0, "documents: nothing: it is answered 403\n", "")
+
+	var all []explain.Access
+	got = shapegate(t, env, "", "shapes", "--subject", "user:alice", "--param", "project=comet", "--json")
+	if err := json.Unmarshal([]byte(got.stdout), &all); err != nil || got.code != 0 || len(all) != 5 || all[1].Rows != explain.EveryRow {
+		t.Errorf("%d %v %+v", got.code, err, all)
+	}
+	shapegate(t, env, "", "shapes").expect(t, 2, "", "shapegate: subject: say who, as in user:bob\n")
+	shapegate(t, env, "", "shapes", "--subject", "user:bob", "--param", "x=1").expect(t, 2, "", "no shape has the param x")
+	shapegate(t, with(env, "SPICEDB_ENDPOINT", freePort(t)), "", "shapes", "--subject", "user:bob").expect(t, 2, "", "SPICEDB_ENDPOINT")
+}
