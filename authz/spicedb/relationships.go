@@ -32,8 +32,15 @@ type Update struct {
 // ZedToken of its revision. It is not tried again. SpiceDB takes 1,000 updates
 // at once by default. Updates that the schema does not allow are an Invalid error.
 func (c *Client) WriteRelationships(ctx context.Context, updates ...Update) (zedToken string, err error) {
+	return c.write(ctx, nil, updates)
+}
+
+func (c *Client) write(ctx context.Context, conditions []*authzedv1.Precondition, updates []Update) (zedToken string, err error) {
 	const op = "write relationships"
-	req := &authzedv1.WriteRelationshipsRequest{Updates: make([]*authzedv1.RelationshipUpdate, len(updates))}
+	req := &authzedv1.WriteRelationshipsRequest{
+		Updates:               make([]*authzedv1.RelationshipUpdate, len(updates)),
+		OptionalPreconditions: conditions,
+	}
 	for i, u := range updates {
 		rel, err := u.Relationship.toAPI()
 		if err != nil {
@@ -54,7 +61,7 @@ func (c *Client) WriteRelationships(ctx context.Context, updates ...Update) (zed
 	defer cancel()
 	res, err := c.permissions.WriteRelationships(ctx, req)
 	if err != nil {
-		return "", c.refused(ctx, op, err)
+		return "", c.refusedWrite(ctx, op, err)
 	}
 	return res.GetWrittenAt().GetToken(), nil
 }
