@@ -62,14 +62,15 @@ func Lines(text string) []string {
 type Person struct {
 	Subject string         // the "sub" claim, and the object id in SpiceDB
 	Claims  map[string]any // further claims of the token
+	About   string         // what they may see, in words
 }
 
 // People returns who there is: alice, bob, and carol, who administers.
 func People() []Person {
 	return []Person{
-		{Subject: "alice", Claims: map[string]any{"clearance": 2}},
-		{Subject: "bob", Claims: map[string]any{"clearance": 1}},
-		{Subject: "carol", Claims: map[string]any{"clearance": 3}},
+		{Subject: "alice", Claims: map[string]any{"clearance": 2}, About: "an engineer; leads Comet"},
+		{Subject: "bob", Claims: map[string]any{"clearance": 1}, About: "sees Borealis"},
+		{Subject: "carol", Claims: map[string]any{"clearance": 3}, About: "administers the workspace"},
 	}
 }
 
