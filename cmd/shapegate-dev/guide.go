@@ -87,6 +87,12 @@ func (g guide) print(took time.Duration) {
 		g.firstSteps()
 	}
 	fmt.Fprint(g.out, "\nCtrl-C ends everything.\n")
+	switch {
+	case g.rows != nil:
+		fmt.Fprintf(g.out, "\nTwo people side by side, in a browser: %s/\n", g.url())
+	case g.files == (files{}):
+		fmt.Fprint(g.out, "\nThe demo's page needs DATABASE_URL, of the Postgres that your Electric reads.\n")
+	}
 }
 
 // curl begins a command that asks shapegate.

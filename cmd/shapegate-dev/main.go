@@ -1,13 +1,14 @@
 // Command shapegate-dev runs everything that shapegate needs in one process, for
 // a first look and for development: the SpiceDB engine in memory, a store that
 // speaks Redis' protocol, a stand-in for Electric with the demo's rows, and the
-// proxy in front of them. It prints what it started, tokens for the demo's
-// people, and lines to paste.
+// proxy in front of them, with the demo's page and its backend. It prints what it
+// started, tokens for the demo's people, lines to paste, and the page's URL.
 //
 // Flags replace the demo by a schema, relationships, rows and shapes of your own,
 // and serve HTTPS; see --help. Each part can be swapped for a real one: ELECTRIC_URL
-// (with ELECTRIC_SECRET), SPICEDB_ENDPOINT (with SPICEDB_TOKEN, and SPICEDB_INSECURE
-// or SPICEDB_CA_FILE) and REDIS_URL.
+// (with ELECTRIC_SECRET, and DATABASE_URL for the demo's page to write to),
+// SPICEDB_ENDPOINT (with SPICEDB_TOKEN, and SPICEDB_INSECURE or SPICEDB_CA_FILE) and
+// REDIS_URL.
 //
 // The secret that tokens are signed with is made at the first start and kept in the
 // user's cache folder, so that tokens and handles hold across restarts;
@@ -71,10 +72,14 @@ func run(ctx context.Context, args, variables []string, out, errs io.Writer) err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	handler, err := w.handler(ctx, g, logger)
+	if err != nil {
+		return errors.Join(err, g.Close())
+	}
 	done := make(chan error, 1)
 	go func() {
 		done <- server.Run(ctx, g, server.Config{
-			Public: w.listener, Admin: w.adminListener, TLS: w.tlsConfig, Grace: grace, Logger: logger,
+			Public: w.listener, Admin: w.adminListener, TLS: w.tlsConfig, Handler: handler, Grace: grace, Logger: logger,
 		})
 	}()
 	ready := untilReady(ctx, g)

@@ -33,6 +33,9 @@ type options struct {
 	spicedb  spicedb.Config
 	electric electric.Config
 	redisURL string
+
+	// databaseURL is of the Postgres that a real Electric reads, for the demo's page.
+	databaseURL string
 }
 
 // files replace the demo's.
@@ -79,7 +82,7 @@ func parseOptions(args, env []string, out, errs io.Writer) (options, error) {
 }
 
 const environmentHelp = `Real parts, in place of embedded ones:
-  ELECTRIC_URL, ELECTRIC_SECRET
+  ELECTRIC_URL, ELECTRIC_SECRET, and DATABASE_URL of its Postgres for the demo's page
   SPICEDB_ENDPOINT, SPICEDB_TOKEN, SPICEDB_INSECURE, SPICEDB_CA_FILE
   REDIS_URL
 
@@ -101,7 +104,7 @@ func (o *options) fromEnvironment(get func(string) string) error {
 		return errors.New("SPICEDB_INSECURE is neither true nor false")
 	}
 	o.spicedb = spicedb.Config{Endpoint: get("SPICEDB_ENDPOINT"), Token: get("SPICEDB_TOKEN"), Insecure: insecure, CAFile: get("SPICEDB_CA_FILE")}
-	o.redisURL = get("REDIS_URL")
+	o.redisURL, o.databaseURL = get("REDIS_URL"), get("DATABASE_URL")
 	// XDG_CACHE_HOME and HOME are taken from the same environment.
 	o.cache = cmp.Or(get("XDG_CACHE_HOME"), homeCache(get))
 	if o.cache != "" {

@@ -17,6 +17,7 @@ import (
 	"github.com/shapegate/shapegate/authz/identity"
 	"github.com/shapegate/shapegate/authz/session"
 	"github.com/shapegate/shapegate/authz/spicedb"
+	"github.com/shapegate/shapegate/integration/backend"
 	"github.com/shapegate/shapegate/integration/electrictest"
 	"github.com/shapegate/shapegate/integration/spicedbtest"
 	"github.com/shapegate/shapegate/proxy"
@@ -35,6 +36,7 @@ type world struct {
 
 	admin *spicedb.Client
 	table *electrictest.Server // nil with a real Electric
+	rows  backend.Rows         // of the demo's page; nil: there is no page
 
 	listener, adminListener, controlListener net.Listener
 	tlsConfig                                *tls.Config // of listener; nil: plain text
@@ -61,7 +63,7 @@ func newWorld(ctx context.Context, o options) (_ *world, err error) {
 	if w.shapes, err = loadShapes(o.files.shapes); err != nil {
 		return nil, err
 	}
-	for _, start := range []func(context.Context) error{w.startSpiceDB, w.startElectric, w.startRedis, w.openListeners} {
+	for _, start := range []func(context.Context) error{w.startSpiceDB, w.startElectric, w.startRows, w.startRedis, w.openListeners} {
 		if err := start(ctx); err != nil {
 			return nil, err
 		}
@@ -190,6 +192,25 @@ func (w *world) startElectric(context.Context) error {
 	return nil
 }
 
+// startRows opens the rows that the demo's page writes to. There is no page for a world of
+// the user's own, nor for an Electric whose Postgres is not named.
+func (w *world) startRows(ctx context.Context) error {
+	switch {
+	case w.files != (files{}):
+	case w.table != nil: // whatever database is in the environment
+		w.rows = backend.NewStandin(w.table)
+	case w.databaseURL != "":
+		rows, err := backend.OpenPostgres(ctx, w.databaseURL)
+		if err != nil {
+			return err
+		}
+		w.closers = append(w.closers, rows.Close)
+		w.rows = rows
+		w.started = append(w.started, part{"Postgres", "yours, for the demo's page"})
+	}
+	return nil
+}
+
 func (w *world) startRedis(context.Context) error {
 	if w.redisURL != "" {
 		w.started = append(w.started, part{"Redis", "yours"})
@@ -277,8 +298,9 @@ func (w *world) config(logger *slog.Logger) gateway.Config {
 		Identity: identity.Config{Secret: w.secret},
 		Redis:    session.RedisConfig{URL: w.redisURL},
 		Secret:   w.secret,
-		Proxy:    proxy.Config{CORSOrigins: w.origins},
-		Logger:   logger,
+		// Not every browser takes a Secure cookie from localhost without TLS.
+		Proxy:  proxy.Config{CORSOrigins: w.origins, Cookie: proxy.Cookie{Insecure: !w.tls}},
+		Logger: logger,
 	}
 }
 

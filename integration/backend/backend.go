@@ -11,7 +11,7 @@ import (
 	"github.com/shapegate/shapegate/schema/demo"
 )
 
-// Config is what a Backend is made of. All but Logger and TokenLife are needed.
+// Config is what a Backend is made of. All but Explainer, TokenLife and Logger are needed.
 type Config struct {
 	Rows          Rows
 	Relationships Relationships
@@ -21,6 +21,9 @@ type Config struct {
 
 	// Secret signs their tokens: the one that shapegate verifies them with.
 	Secret []byte
+
+	// Explainer answers why a document is visible or not; nil: nobody is told.
+	Explainer Explainer
 
 	// TokenLife is how long a token holds; 0: 15 minutes.
 	TokenLife time.Duration
@@ -38,6 +41,7 @@ type Backend struct {
 	people        []demo.Person
 	signer        signer
 	identify      func(*http.Request) (string, error)
+	explainer     Explainer
 	log           *slog.Logger
 	handler       http.Handler
 }
@@ -57,7 +61,8 @@ func New(cfg Config) (*Backend, error) {
 	}
 	b := &Backend{
 		rows: cfg.Rows, relationships: cfg.Relationships, people: cfg.People,
-		signer: signer{cfg.Secret, cfg.TokenLife}, identify: cfg.Identify, log: cfg.Logger,
+		signer: signer{cfg.Secret, cfg.TokenLife}, identify: cfg.Identify,
+		explainer: cfg.Explainer, log: cfg.Logger,
 	}
 	b.handler = b.routes()
 	return b, nil
@@ -84,6 +89,9 @@ func (b *Backend) routes() http.Handler {
 		"DELETE /demo/groups/{group}/members/{who}":       b.join(false),
 	} {
 		mux.HandleFunc(pattern, b.answer(b.signedIn(do)))
+	}
+	if b.explainer != nil {
+		mux.HandleFunc("GET /demo/documents/{document}/why", b.answer(b.signedIn(b.explain)))
 	}
 	mux.HandleFunc("/demo/", b.answer(func(context.Context, request) (any, error) {
 		return nil, &problem{http.StatusNotFound, "not_found", "no such path, or no such method here"}

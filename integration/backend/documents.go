@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"errors"
 	"regexp"
 	"strings"
 	"unicode/utf8"
@@ -149,7 +150,7 @@ func (b *Backend) managed(ctx context.Context, r request) (Document, error) {
 		return Document{}, err
 	}
 	d, err := b.rows.Document(ctx, id)
-	if err == ErrNoRow { //nolint:errorlint // as it is returned
+	if errors.Is(err, ErrNoRow) {
 		return d, forbidden(notYours)
 	}
 	if err != nil {

@@ -2,6 +2,7 @@ package backend
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -9,7 +10,11 @@ import (
 
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/authz/identity"
+	"github.com/shapegate/shapegate/authz/spicedb"
 	"github.com/shapegate/shapegate/integration/electrictest"
+	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/proxy/gateway"
+	"github.com/shapegate/shapegate/schema"
 	"github.com/shapegate/shapegate/schema/demo"
 )
 
@@ -21,7 +26,19 @@ func standIn(t *testing.T) *world {
 	if _, err := tables.Exec(demo.SQL); err != nil {
 		t.Fatal(err)
 	}
-	return newWorld(t, NewStandin(tables))
+	upstream := httptest.NewServer(tables)
+	t.Cleanup(upstream.Close)
+	return newWorld(t, NewStandin(tables), func(client *spicedb.Client) Explainer {
+		shapes, err := schema.Parse("shapes.yaml", []byte(demo.Shapes))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err := electric.NewClient(electric.Config{URL: upstream.URL})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return gateway.NewExplainer(shapes, client, rows)
+	})
 }
 
 // Each request, and who may send it.
@@ -221,4 +238,39 @@ func TestPeopleAreListed(t *testing.T) {
 	if !strings.Contains(a.body, `{"id":"alice","about":"an engineer; leads Comet"}`) {
 		t.Errorf("%s", a.body)
 	}
+}
+
+// What a person is told is what they get, and by which path.
+func TestWhy(t *testing.T) {
+	const (
+		plan     = "d0c00000-0000-4000-8000-000000000004"
+		incident = "d0c00000-0000-4000-8000-000000000006"
+		contract = "d0c00000-0000-4000-8000-000000000008"
+		draft    = "d0c00000-0000-4000-8000-000000000003"
+	)
+	w := standIn(t)
+	for _, tt := range []struct {
+		person, id string
+		visible    bool
+		reason     string
+		path       string
+	}{
+		{"bob", plan, true, "filter", `"project:borealis","viewer","user:bob"`},
+		{"alice", charter, true, "filter", `"group:engineering#member","member","user:alice"`},
+		{"alice", incident, true, "filter", `"user:alice[cleared]"`},
+		{"carol", review, true, "unrestricted", `"workspace:main","administrator","user:carol"`},
+		{"bob", review, false, "excluded", `"banned","user:bob"`},
+		{"bob", contract, false, "caveat_false", `"user:bob[cleared]"`},
+		{"bob", charter, false, "not_granted", `"tried":["document:` + charter + `#viewer"`},
+		{"carol", draft, false, "where_not_met", `"paths":[]`},
+		{"carol", fresh1, false, "no_row", `"paths":[]`},
+		{"mallory", plan, false, "gate_denied", `"tried":["group:`},
+	} {
+		a := w.as(tt.person, http.MethodGet, path(tt.id)+"/why", nil).is(http.StatusOK)
+		if a.field("visible") != tt.visible || a.field("reason") != tt.reason || !strings.Contains(a.body, tt.path) {
+			t.Errorf("%s, %s: %s", tt.person, tt.id, a.body)
+		}
+	}
+	w.as("bob", http.MethodGet, path("nonsense")+"/why", nil).is(http.StatusBadRequest)
+	w.send("", http.MethodGet, path(plan)+"/why", nil).is(http.StatusUnauthorized)
 }

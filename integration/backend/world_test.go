@@ -84,12 +84,13 @@ func onEachKindOfRows(t *testing.T, test func(*testing.T, *world)) {
 		if _, err := tables.Exec(demo.SQL); err != nil {
 			t.Fatal(err)
 		}
-		test(t, newWorld(t, NewStandin(tables)))
+		test(t, newWorld(t, NewStandin(tables), nil))
 	})
-	t.Run("Postgres", func(t *testing.T) { test(t, newWorld(t, realPostgres(t).rows(t))) })
+	t.Run("Postgres", func(t *testing.T) { test(t, newWorld(t, realPostgres(t).rows(t), nil)) })
 }
 
-func newWorld(t *testing.T, rows Rows) *world {
+// newWorld makes a world. explainer may be nil.
+func newWorld(t *testing.T, rows Rows, explainer func(*spicedb.Client) Explainer) *world {
 	t.Helper()
 	w := &world{t: t, rows: &failing{Rows: rows}}
 	w.spice = spicedbtest.Start(t, spicedbtest.Config{Schema: demo.Schema, Relationships: demo.RelationshipLines()})
@@ -105,8 +106,13 @@ func newWorld(t *testing.T, rows Rows) *world {
 	w.check(err)
 	t.Cleanup(func() { _ = redis.Close() })
 	w.sessions = session.NewManager(session.NewRedis(redis, ""), 0)
+	var explains Explainer
+	if explainer != nil {
+		explains = explainer(w.client)
+	}
 	w.Backend, err = New(Config{
-		Rows: w.rows, Relationships: w.client, People: append(demo.People(), demo.Person{Subject: "mallory"}), Secret: secret,
+		Explainer: explains,
+		Rows:      w.rows, Relationships: w.client, People: append(demo.People(), demo.Person{Subject: "mallory"}), Secret: secret,
 		Identify: Identify(tokens, w.sessions), Logger: slog.New(slog.DiscardHandler),
 	})
 	w.check(err)

@@ -22,6 +22,9 @@ type Config struct {
 	Admin  net.Listener // for operators
 	TLS    *tls.Config  // for Public, with HTTP/2; nil: plain text
 
+	// Handler serves clients; nil: the gateway's own does.
+	Handler http.Handler
+
 	// Grace is how long requests that are under way may take to end; 0: 25 s.
 	Grace time.Duration
 
@@ -54,7 +57,10 @@ func Run(ctx context.Context, g *gateway.Gateway, cfg Config) error {
 	if cfg.Grace == 0 {
 		cfg.Grace = defaultGrace
 	}
-	public, admin := newServer(g.Handler()), newServer(g.Admin())
+	if cfg.Handler == nil {
+		cfg.Handler = g.Handler()
+	}
+	public, admin := newServer(cfg.Handler), newServer(g.Admin())
 	public.TLSConfig = cfg.TLS
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error {
