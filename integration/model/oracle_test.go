@@ -158,7 +158,8 @@ func (o *oracle) current() map[string]grants {
 	return o.grants
 }
 
-// asks notes that a view's client sends a request, and adopts that it takes the answer.
+// asks notes that a view's client sends a request, and adopts that it takes the answer. The
+// answer may have what SpiceDB was told a moment ago and the oracle is about to know.
 func (o *oracle) asks(v view) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -166,6 +167,8 @@ func (o *oracle) asks(v view) {
 }
 
 func (o *oracle) adopts(v view) {
+	o.changing.RLock()
+	defer o.changing.RUnlock()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.kept[v] = both(o.asking[v], o.grants[v.person])
