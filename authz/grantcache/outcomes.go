@@ -39,13 +39,10 @@ func (o *outcomes) ended(e *entry, changed bool) {
 func (o *outcomes) abort(k *call, err error) {
 	e := k.e
 	e.calls.running = false
-	o.fail(e, k.number, err)
-	switch {
-	case !e.heard.isDirty(): // it was a recheck
+	if !e.heard.isDirty() { // it was a recheck
 		o.rechecks.add(e, k.asks)
-	case e.calls.urgent && e.heard.ticket() > k.number:
-		o.scheduler.enqueue(e) // for a reader that came while the call was under way
 	}
+	o.fail(e, k.number, err)
 }
 
 // abandon ends an entry's wait in the queue for a call that is not made.
@@ -58,10 +55,15 @@ func (o *outcomes) abandon(e *entry, number uint64, err error) {
 	o.fail(e, number, err)
 }
 
-// fail has readers decide anew, since a touched entry must not be used.
+// fail has readers decide anew, since a touched entry must not be used. A reader who came
+// too late for the call to be theirs waits for another one.
 func (o *outcomes) fail(e *entry, number uint64, err error) {
 	e.calls.fail(number, err)
-	if e.heard.isDirty() {
-		e.notify()
+	if !e.heard.isDirty() {
+		return
+	}
+	e.notify()
+	if e.calls.urgent && e.heard.ticket() > number {
+		o.scheduler.enqueue(e)
 	}
 }
