@@ -130,6 +130,20 @@ func TestAFirstAnswerSoonAfterAWriteIsAskedForOnceMore(t *testing.T) {
 	})
 }
 
+// The permission may have been unknown when the watch brought the write.
+func TestAFirstAnswerAboutAPermissionSoonAfterAWriteIsAskedForOnceMore(t *testing.T) {
+	w := newWorld("alice document:d1#view")
+	inBubble(t, w, nil, func(t *testing.T, c *Cache) {
+		w.write("document:d9#viewer@user:alice") // and SpiceDB does not see it yet
+		synctest.Wait()
+		alice := subscribe(t, c, "alice", document)
+		decide(t, alice, "[d1]")
+		w.set(func() { w.held["alice document:d9#view"] = true })
+		later(time.Second)
+		decide(t, alice, "[d1 d9]")
+	})
+}
+
 func TestAChangeOfOneObjectConcernsTheGatesOnItAlone(t *testing.T) {
 	w := newWorld("alice workspace:main#sync", "alice document:d1#view")
 	inBubble(t, w, nil, func(t *testing.T, c *Cache) {

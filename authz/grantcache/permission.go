@@ -27,6 +27,13 @@ type permission struct {
 
 func (p *permission) dependencies() *authz.Dependencies { return p.deps.Load() }
 
+// touchedAt notes that the watch brought what may concern the permission.
+func (p *permission) touchedAt(ns int64) {
+	if was := p.touched.Load(); ns > was {
+		p.touched.CompareAndSwap(was, ns) // or it was touched later meanwhile
+	}
+}
+
 func (p *permission) lastTouched() time.Time { return time.Unix(0, p.touched.Load()) }
 
 // recurses reports whether one object's permission may rest on the relationships of

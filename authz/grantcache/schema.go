@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/shapegate/shapegate/authz"
@@ -22,6 +23,8 @@ type schema struct {
 	relations   map[authz.Relation][]*permission
 	unknown     map[*permission]struct{} // what they rest on is not known: on everything
 	generation  uint64
+
+	touched atomic.Int64 // when the watch last brought a change of anything, in ns
 }
 
 func newSchema(engine authz.Engine, tasks *tasks, failures *failures) *schema {
@@ -89,6 +92,7 @@ func (s *schema) load(p *permission) {
 		s.mu.Lock()
 		if s.generation == generation {
 			s.rest(p, deps)
+			p.touchedAt(s.touched.Load()) // what came before may have concerned it
 			s.mu.Unlock()
 			return
 		}
@@ -152,6 +156,7 @@ func (s *schema) reload(ctx context.Context) error {
 func (s *schema) plan(event *authz.WatchEvent) plan {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	s.touched.Store(time.Now().UnixNano())
 	pl := make(plan)
 	for i := range event.Updates {
 		u := &event.Updates[i]
