@@ -36,12 +36,11 @@ func (t *toucher) take(plan plan) {
 
 // persons touches the entries of single persons, and asks for those in use at once.
 func (t *toucher) persons(p *permission, m *impact) {
-	number := t.touches.Add(1)
 	for person, scope := range m.persons {
 		s := t.shards.of(person)
 		s.mu.Lock()
 		for e := range s.bySubject[person] {
-			if e.permission == p && t.touch(e, scope, number, nil) && e.inUse() {
+			if e.permission == p && t.touch(e, scope, nil) && e.inUse() {
 				t.debouncer.refresh(e)
 			}
 		}
@@ -52,7 +51,6 @@ func (t *toucher) persons(p *permission, m *impact) {
 // everyone touches all entries of a permission.
 func (t *toucher) everyone(p *permission, scope *scope) {
 	var jobs map[string]*job
-	number := t.touches.Add(1)
 	if !scope.whole && p.entries.Load() > fewEntries {
 		jobs = make(map[string]*job, len(scope.objects))
 		for id := range scope.objects {
@@ -62,7 +60,7 @@ func (t *toucher) everyone(p *permission, scope *scope) {
 	var concerned []*entry
 	t.shards.entriesOf(p, func(e *entry) {
 		switch {
-		case !t.touch(e, scope, number, jobs):
+		case !t.touch(e, scope, jobs):
 		case jobs != nil:
 			concerned = append(concerned, e)
 		case !scope.whole && e.inUse():
@@ -90,15 +88,16 @@ func (t *toucher) gone(e *entry, ids []string) {
 	for _, id := range ids {
 		gone.add(id, change{deleted: true})
 	}
-	if t.touch(e, &gone, t.touches.Add(1), nil) && e.inUse() {
+	if t.touch(e, &gone, nil) && e.inUse() {
 		t.debouncer.refresh(e)
 	}
 }
 
 // touch notes what may have changed of an entry, and reports whether anything has. The
-// caller holds the shard's lock.
-func (t *toucher) touch(e *entry, s *scope, number uint64, jobs map[string]*job) bool {
-	now := time.Now()
+// caller holds the shard's lock: a call for the entry that has begun is from before the
+// touch, since it did not know of it, and so is its number.
+func (t *toucher) touch(e *entry, s *scope, jobs map[string]*job) bool {
+	number, now := t.touches.Add(1), time.Now()
 	touched := s.whole
 	isOutdated := e.heard.isDirty() // the set may lack what was gained since
 	if s.whole {
@@ -129,12 +128,12 @@ func (t *toucher) touch(e *entry, s *scope, number uint64, jobs map[string]*job)
 
 // all touches every entry as a whole. Those in use of some permissions are asked for soon.
 func (t *toucher) all(permissions []*permission) {
-	number, now := t.touches.Add(1), time.Now()
+	now := time.Now()
 	for _, p := range permissions {
 		p.touched.Store(now.UnixNano())
 	}
 	t.shards.each(func(s *shard) {
-		now := time.Now()
+		number, now := t.touches.Add(1), time.Now()
 		for _, e := range s.entries {
 			e.heard.touchWhole(number, now, "")
 		}
