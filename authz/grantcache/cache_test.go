@@ -88,6 +88,52 @@ func TestAnAnswerThatCameSoonAfterAWriteIsAskedForOnceMore(t *testing.T) {
 	}
 }
 
+// What others are asked once more for may be due a moment after the write.
+func TestWhatIsAskedOnceMoreTooSoonIsAskedYetAgain(t *testing.T) {
+	for _, update := range []string{"document:d9#viewer@user:alice", "document:d9#viewer@group:g#member"} {
+		w := newWorld("alice document:d1#view")
+		inBubble(t, w, nil, func(t *testing.T, c *Cache) {
+			alice := subscribe(t, c, "alice", document)
+			decide(t, alice, "[d1]")
+			for i := range fewEntries + 1 {
+				decide(t, subscribe(t, c, fmt.Sprint("other", i), document), "[]")
+			}
+			later(time.Second)
+			w.write("document:d5#viewer@user:other1")
+			later(recheckAfter - time.Millisecond)
+			w.write(update) // and SpiceDB does not see it yet
+			later(2 * time.Millisecond)
+			w.set(func() { w.held["alice document:d9#view"] = true })
+			later(time.Second)
+			decide(t, alice, "[d1 d9]")
+			w.questions()
+			later(10 * time.Second)
+			asks(t, w) // no more
+		})
+	}
+}
+
+func TestWhatIsAskedOnceMoreIsKeptWhereACallFails(t *testing.T) {
+	w := newWorld("alice document:d1#view")
+	inBubble(t, w, nil, func(t *testing.T, c *Cache) {
+		alice := subscribe(t, c, "alice", document)
+		decide(t, alice, "[d1]")
+		later(time.Second)
+		w.write("document:d9#viewer@user:alice") // and SpiceDB does not see it yet
+		synctest.Wait()
+		gate := make(chan struct{})
+		w.set(func() { w.gates["document:d9#view"], w.fails["document:d9#view"] = gate, errDown })
+		later(recheckAfter)
+		w.set(func() { w.held["alice document:d9#view"] = true })
+		w.write("document:d8#viewer@user:alice", "alice document:d8#view")
+		synctest.Wait()
+		w.set(func() { clear(w.gates); clear(w.fails) })
+		close(gate)
+		later(time.Second)
+		decide(t, alice, "[d1 d8 d9]")
+	})
+}
+
 // Where something is written all the time, not everything is asked for all the time.
 func TestAnAnswerIsNotAskedForAgainForWhatConcernsOthers(t *testing.T) {
 	w := newWorld("alice document:d1#view", "bob document:d2#view")

@@ -38,33 +38,38 @@ func (c *calls) errorFor(ticket uint64) error {
 	return nil
 }
 
-// ask is what a call asks: everything, or some objects.
+// ask is what a call asks: everything, or some objects, with the time of the touch that each
+// is asked for.
 type ask struct {
 	whole   bool
-	objects map[string]struct{}
+	objects map[string]time.Time
 }
 
 func (a *ask) isEmpty() bool { return !a.whole && len(a.objects) == 0 }
 
 func (a *ask) add(b ask) {
 	a.whole = a.whole || b.whole
-	for id := range b.objects {
-		a.addObject(id)
+	for id, at := range b.objects {
+		a.addObject(id, at)
 	}
 }
 
-func (a *ask) addObject(id string) {
+func (a *ask) addObject(id string, at time.Time) {
 	if a.objects == nil {
-		a.objects = make(map[string]struct{})
+		a.objects = make(map[string]time.Time)
 	}
-	a.objects[id] = struct{}{}
+	if before := a.objects[id]; before.After(at) {
+		at = before
+	}
+	a.objects[id] = at
 }
 
 // call is one call to SpiceDB on its way: what it asks for one entry.
 type call struct {
 	e      *entry
 	asks   ask
-	again  ask    // what of it is to be asked once more, see rechecks
+	taken  ask    // what of it was to be asked once more,
+	again  ask    // and what is to be after it, see rechecks
 	number uint64 // of the newest touch when it began
 	began  time.Time
 }
@@ -88,16 +93,18 @@ func (e *entry) begin(newest uint64, now time.Time) call {
 	if len(e.queries) == 0 || e.calls.running {
 		return k // it was dropped, or had two places in the queue
 	}
-	k.asks.add(e.calls.again)
+	k.taken = e.calls.again
+	k.asks.add(k.taken)
 	k.asks.whole = e.asksWhole()
 	k.again.whole = k.asks.whole && k.began.Sub(e.heard.wholeAt) < recheckAfter
 	for id, t := range e.heard.objects {
-		if t.job != nil {
-			continue
+		if t.job == nil {
+			k.asks.addObject(id, t.at)
 		}
-		k.asks.addObject(id)
-		if k.began.Sub(t.at) < recheckAfter {
-			k.again.addObject(id)
+	}
+	for id, at := range k.asks.objects {
+		if k.began.Sub(at) < recheckAfter {
+			k.again.addObject(id, at)
 		}
 	}
 	if k.asks.whole {

@@ -10,6 +10,7 @@ import (
 type job struct {
 	permission *permission
 	id         string
+	at         time.Time // of the touch
 	entries    []*entry
 	again      bool // it was asked a moment ago, and is asked once more to be sure
 }
@@ -59,5 +60,5 @@ func (r *jobs) askAlone(e *entry, id string) {
 		}
 		return
 	}
-	r.rechecks.ask(e, ask{whole: !e.isLookup(), objects: map[string]struct{}{id: {}}})
+	r.rechecks.ask(e, ask{whole: !e.isLookup(), objects: map[string]time.Time{id: {}}})
 }

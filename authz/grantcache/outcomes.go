@@ -39,8 +39,8 @@ func (o *outcomes) ended(e *entry, changed bool) {
 func (o *outcomes) abort(k *call, err error) {
 	e := k.e
 	e.calls.running = false
-	if !e.heard.isDirty() { // it was a recheck
-		o.rechecks.add(e, k.asks)
+	if !k.taken.isEmpty() {
+		o.rechecks.add(e, k.taken)
 	}
 	o.fail(e, k.number, err)
 }

@@ -13,7 +13,8 @@ const recheckAfter = 100 * time.Millisecond
 
 // rechecks is what is asked once more, when every look at the head that could have been
 // shared is over. No reader waits for it. What touches others does not count: where
-// something is written all the time, everything would be asked all the time.
+// something is written all the time, everything would be asked all the time. All that waits
+// is asked at the same time, which may be too soon for some: that is asked yet again.
 type rechecks struct {
 	touches   *atomic.Uint64
 	scheduler *scheduler
@@ -38,16 +39,18 @@ func (r *rechecks) add(e *entry, a ask) {
 	r.wait()
 }
 
-// addJob has a job asked once more, if it began too soon after its permission was touched.
+// addJob has a job asked once more, if it began too soon after the touch.
 func (r *rechecks) addJob(j *job, began time.Time) {
-	if j.again || began.Sub(j.permission.lastTouched()) >= recheckAfter {
+	if began.Sub(j.at) >= recheckAfter {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, other := range r.jobs {
 		if other.isAbout(j) {
-			other.entries = j.entries
+			if j.at.After(other.at) {
+				other.entries, other.at = j.entries, j.at
+			}
 			return
 		}
 	}

@@ -54,7 +54,7 @@ func (t *toucher) everyone(p *permission, scope *scope) {
 	if !scope.whole && p.entries.Load() > fewEntries {
 		jobs = make(map[string]*job, len(scope.objects))
 		for id := range scope.objects {
-			jobs[id] = &job{permission: p, id: id}
+			jobs[id] = &job{permission: p, id: id, at: time.Now()}
 		}
 	}
 	var concerned []*entry
