@@ -96,6 +96,17 @@ func (l *losses) lose(e *entry, ids *authz.GrantSet, name authz.Loss, now time.T
 	}
 }
 
+// loseWhole is lose for what an answer as a whole took away. It has the name of the event
+// that touched the entry, once: what is lost after that, by another event that was not
+// heard of yet, is not known to the decisions that know of this loss.
+func (l *losses) loseWhole(e *entry, ids *authz.GrantSet, now time.Time) {
+	if ids.Len() == 0 {
+		return
+	}
+	l.lose(e, ids, nameLoss(e.heard.event, e, ""), now)
+	e.heard.event = ""
+}
+
 // forgetOldest forgets the oldest loss. The caller holds the lock of the entry's shard.
 func (l *losses) forgetOldest(p *past) {
 	p.floor = p.lost[0].at

@@ -274,6 +274,31 @@ func TestReplicasTellByItsNameWhetherALossIsInADecision(t *testing.T) {
 	}
 }
 
+// What SpiceDB takes away before the watch says so is no part of what an earlier event took.
+func TestALossAfterThatOfAnEventIsAnotherOne(t *testing.T) {
+	w := newWorld("alice document:d1#view", "alice document:d2#view")
+	inBubble(t, w, nil, func(t *testing.T, c *Cache) {
+		s := subscribe(t, c, "alice", document)
+		decide(t, s, "[d1 d2]")
+		later(2500 * time.Millisecond)
+		w.write("-group:g#member@user:alice", "-alice document:d1#view")
+		later(200 * time.Millisecond)
+		knows := decide(t, s, "[d2]")
+		for _, hold := range []func(){
+			func() { delete(w.held, "alice document:d2#view") },
+			func() { w.held["alice document:d2#view"] = true },
+		} {
+			w.set(hold)
+			if _, err := s.Decide(t.Context(), authz.Strict, ""); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if lost, ok := s.Interrupted(knows.At); !ok || describe(s, lost) != "[d2]" {
+			t.Errorf("interrupted: %s, %v", describe(s, lost), ok)
+		}
+	})
+}
+
 // A cache that nobody asks for a while does not look up what a reader gains meanwhile, who
 // is served by another process. It may have held the object all the same.
 func TestAnObjectIsInterruptedThatMayHaveBeenGainedUnasked(t *testing.T) {

@@ -42,7 +42,7 @@ func (s *settler) lookup(k *call, set *authz.GrantSet, token authz.ZedToken) (ch
 	differs := !v.valid || !set.Equal(v.set)
 	if differs && v.valid {
 		s.changes.Inc()
-		s.losses.lose(e, v.set.Difference(set), nameLoss(e.heard.event, e, ""), time.Now())
+		s.losses.loseWhole(e, v.set.Difference(set), time.Now())
 	}
 	if v.valid && !differs && v.set.IDs() == set.IDs() {
 		set = v.set
@@ -59,7 +59,7 @@ func (s *settler) failure(k *call, err error) (changed bool) {
 	e, v := k.e, &k.e.value
 	changed = !v.valid || v.failure == nil
 	if len(e.queries) > 0 {
-		s.losses.lose(e, v.set, nameLoss(e.heard.event, e, ""), time.Now())
+		s.losses.loseWhole(e, v.set, time.Now())
 	}
 	s.replace(e, nil)
 	if !e.isLookup() {
