@@ -76,6 +76,26 @@ func TestWhatIsLeftOutOfASnapshotComesWhenItIsGivenBack(t *testing.T) {
 	}
 }
 
+// What is taken away when a subset is asked for, and given back while Electric takes it, is
+// not among its rows. Its handle says so.
+func TestWhatASubsetWasNotAskedForComesWhenItIsGivenBack(t *testing.T) {
+	const staff = "group:staff#member@user:alice"
+	d := deploy(t, granting("document:"+full("d3")+"#viewer@group:staff#member", staff))
+	alice, path := d.as("alice"), "/v1/shapes/documents?"
+	first := alice.get(path + "offset=now&log=changes_only")
+	d.revoke(staff)
+	d.upstream.failing(func(a asked) error {
+		if a.isSubset() {
+			d.upstream.back()
+			d.grant(staff)
+		}
+		return nil
+	})
+	a := alice.post(path+first.onward(), `{"where":"true"}`).holds("d1", "d2")
+	d.replica(nil)
+	alice.get(path+a.onward()).says("insert d3", "snapshot-end", "up-to-date")
+}
+
 // The rows of a snapshot may be from a moment when an id was taken away. Where it is
 // granted when they are there, they are asked for once more.
 func TestASnapshotIsTakenAgainWhereAnIDWasGivenBackMeanwhile(t *testing.T) {

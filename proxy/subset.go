@@ -130,11 +130,15 @@ func (s *subsetRead) handle(ctx context.Context, g *guard) (string, error) {
 		return s.x.req.handle, nil
 	case err != nil:
 		return "", err
-	case served.Minus(g.now.Grants).IsEmpty():
-		return s.x.req.handle, nil
 	}
-	if err := s.x.client.onward(g.now); err != nil {
-		return "", &problem{kind: unavailable, message: "your permissions change too fast", cause: err}
+	// What the rows were asked for with may lack ids that are granted again by now.
+	for _, d := range []authz.Decision{g.named, g.now} {
+		if served.Minus(d.Grants).IsEmpty() {
+			continue
+		}
+		if err := s.x.client.onward(d); err != nil {
+			return "", &problem{kind: unavailable, message: "your permissions change too fast", cause: err}
+		}
 	}
 	return s.x.client.sealed(), nil
 }
