@@ -95,7 +95,7 @@ func (e *events) openWithResync(ctx context.Context, l *logRead) (*stream, error
 	}
 	resynced, _ := c.cursor.Resynced(r.of) // Offered has seen that it fits
 	c.become(offered, true)
-	narrowed := r.guard.isNarrowed()
+	narrowed, permitted := r.guard.isNarrowed(), r.guard.permitted
 	if err := r.guard.leaveOut(c); err != nil {
 		return nil, err
 	}
@@ -104,7 +104,7 @@ func (e *events) openWithResync(ctx context.Context, l *logRead) (*stream, error
 	if _, err := r.writeAfter(ctx, l.part, s.out.message); err != nil {
 		return s, err
 	}
-	if !narrowed && r.guard.isNarrowed() {
+	if !r.guard.permitted.Equal(permitted) {
 		return s, errLeftOut
 	}
 	s.at = end

@@ -163,3 +163,38 @@ func TestAStreamWhoseResyncIsNarrowedIsMadeUpFor(t *testing.T) {
 	d.replica(nil)
 	alice.stream(path+sse+s.onward()).says("insert d3", "insert d4", "snapshot-end", "up-to-date")
 }
+
+// It ends without up-to-date where more is taken away while it is written.
+func TestAStreamWhoseResyncIsNarrowedTwiceIsMadeUpFor(t *testing.T) {
+	const staff, team = "group:staff#member@user:alice", "group:team#member@user:alice"
+	l := twoLaggingReplicas(t)
+	l.revoke(sees("alice", "d1"))
+	l.grant("document:"+full("d1")+"#viewer@group:team#member", team, "document:"+full("d3")+"#viewer@group:staff#member")
+	f := l.follow("alice", "documents")
+	l.check(f.read(l.context(), l.urls[1], neverCut))
+	l.fronts[1].FallBehind()
+	l.execUnread("DELETE FROM documents WHERE id = $1", full("d1"))
+	l.execUnread("INSERT INTO documents (id, title) VALUES ($1, 'made anew')", full("d1"))
+	l.grant(sees("alice", "d4"))
+	l.heardBoth()
+	l.check(f.read(l.context(), l.urls[1], neverCut)) // its snapshot has seen more than its log
+	l.catchUp()
+	l.grant(staff)
+	left := []string{staff, team}
+	l.upstream.failing(func(a asked) error {
+		if a.isSubset() && len(left) > 0 {
+			lost := left[0]
+			left = left[1:]
+			l.revoke(lost)
+		}
+		return nil
+	})
+	l.check(f.stream(l.context(), l.urls[1], neverCut, func() bool { return true }))
+	if len(left) > 0 {
+		t.Fatalf("Electric was not asked for late rows: %s", f.sent)
+	}
+	l.grant(staff, team)
+	l.heardBoth()
+	l.check(f.read(l.context(), l.urls[0], neverCut))
+	l.ends(f)
+}
