@@ -208,3 +208,22 @@ func TestTwoReplicasBehindARoundRobinCostNobodyARefetch(t *testing.T) {
 	}
 	equal(t, rows, want)
 }
+
+// A resync that was cut did not keep what was interrupted. A replica that saw no
+// interruption brings it all the same: what the lost snapshot has seen of it comes no more.
+func TestWhatACutResyncDidNotKeepComesAtAnotherReplica(t *testing.T) {
+	const viewer = "project:p1#viewer@user:alice"
+	d := deploy(t)
+	f := d.follow("alice", "tasks")
+	d.check(f.read(d.context(), d.url, neverCut))
+	d.revoke(viewer)
+	d.grant(viewer)
+	d.exec("INSERT INTO tasks (id, project, title) VALUES ($1, 'p1', 'new')", full("a7"))
+	const nothing = 1 // of the body
+	d.check(f.stream(d.context(), d.cutting(d.url), nothing, func() bool { return false }))
+	d.replica(nil)
+	d.check(f.read(d.context(), d.url, neverCut))
+	if !strings.Contains(f.rows["a7"], "new") {
+		t.Errorf("holds %v after %s", f.rows, f.sent)
+	}
+}

@@ -60,10 +60,15 @@ func compare(ctx context.Context, x *exchange, d authz.Decision) (*resync, error
 	if err != nil {
 		return nil, err
 	}
+	unkept, all := named.client.cursor.Unkept()
+	lost = lost.Or(grantsOfIDs(d.Grants, unkept))
 	r := &resync{
 		x:    x,
 		diff: rowfilter.NewResync(named.rule, d.Grants, held[0], held[1:], lost),
 		of:   cursor.Resync{To: cursor.Named(d), At: d.At, ByKey: named.rule.ByKey()},
+	}
+	if all {
+		r.diff = r.diff.Keeping(authz.Grants{})
 	}
 	if err := r.keep(ctx, named, d, held[0]); err != nil {
 		return nil, err

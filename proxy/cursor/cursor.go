@@ -134,6 +134,25 @@ func (c *Cursor) MayHold() []Grants {
 	return all
 }
 
+// Unkept returns what the steps of pending resyncs did not keep: ids by filter, or all. What
+// their snapshots have seen of it does not come with the log. So another resync has to bring
+// it, also where nothing else says that it was interrupted.
+func (c *Cursor) Unkept() (ids [][]string, all bool) {
+	for _, p := range c.Pending {
+		if p.Collapses {
+			continue // it has no step yet
+		}
+		all = all || p.Fresh
+		for i, of := range p.Interrupted {
+			if i == len(ids) {
+				ids = append(ids, nil)
+			}
+			ids[i] = append(ids[i], of...)
+		}
+	}
+	return ids, all
+}
+
 // Resynced returns the cursor of a client that has a resync: of an answer that it adopts
 // as a whole. It returns false if the cursor would be too large: then the client has to
 // begin anew.
@@ -179,7 +198,7 @@ func (c Cursor) Offered(r Resync) (Cursor, bool) {
 	_, fits := c.Resynced(r)
 	if !r.Collapses {
 		c.Steps = c.stepped(r)
-		r = Resync{To: r.To, At: r.At, Mark: r.Mark}
+		r.Fence, r.ByKey = electric.Fence{}, false
 	}
 	c.Pending = append(slices.Clone(c.Pending), r)
 	return c, fits && c.fits()
