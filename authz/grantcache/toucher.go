@@ -126,7 +126,8 @@ func (t *toucher) touch(e *entry, s *scope, jobs map[string]*job) bool {
 	return touched
 }
 
-// all touches every entry as a whole. Those in use of some permissions are asked for soon.
+// all touches every entry as a whole. Those in use are asked for soon. permissions are those
+// that were known a moment ago.
 func (t *toucher) all(permissions []*permission) {
 	now := time.Now()
 	for _, p := range permissions {
@@ -136,9 +137,7 @@ func (t *toucher) all(permissions []*permission) {
 		number, now := t.touches.Add(1), time.Now()
 		for _, e := range s.entries {
 			e.heard.touchWhole(number, now, "")
+			t.debouncer.flushLater(e.permission) // which may be a newer one
 		}
 	})
-	for _, p := range permissions {
-		t.debouncer.flushLater(p)
-	}
 }

@@ -51,3 +51,20 @@ func TestACallThatBeginsBeforeItsEntryIsTouchedDoesNotAnswerTheTouch(t *testing.
 		})
 	}
 }
+
+// A permission may become known, and be asked about, just before everything is touched.
+func TestWhatIsTouchedWithEverythingIsAskedForThoughItsPermissionIsNew(t *testing.T) {
+	w := newWorld("alice document:d1#view")
+	inBubble(t, w, nil, func(t *testing.T, c *Cache) {
+		s := subscribe(t, c, "alice", document)
+		decide(t, s, "[d1]")
+		changed := s.Changed()
+		w.set(func() { w.held["alice document:d2#view"] = true })
+		c.watcher.toucher.all(nil)
+		later(time.Second)
+		if !isClosed(changed) {
+			t.Error("its reader was not woken")
+		}
+		decide(t, s, "[d1 d2]")
+	})
+}
