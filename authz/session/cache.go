@@ -62,8 +62,11 @@ func (c *cache) get(ctx context.Context, key Key) (Session, error) {
 	// All requests that wait share the read: it goes on when one of them ends.
 	shared := context.WithoutCancel(ctx)
 	answer := c.flights.DoChan(string(key.Token[:]), func() (any, error) {
-		k, err := c.read(shared, key)
-		return k, err
+		// A request that saw an old answer may come when the read that replaced it is over.
+		if k, ok := c.known.Get(key); ok && c.isFresh(key, k) {
+			return k, nil
+		}
+		return c.read(shared, key)
 	})
 	select {
 	case a := <-answer:
