@@ -176,6 +176,21 @@ func TestAFirstAnswerSoonAfterAWriteIsAskedForOnceMore(t *testing.T) {
 	})
 }
 
+// The watch begins behind what was written a moment before.
+func TestAFirstAnswerSoonAfterTheStartIsAskedForOnceMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld("alice document:d1#view")
+		w.changed = make(chan struct{}) // of the bubble
+		starting(t, w, nil, func(c *Cache) {
+			alice := subscribe(t, c, "alice", document)
+			decide(t, alice, "[d1]") // SpiceDB does not see yet what was written before
+			w.set(func() { w.held["alice document:d9#view"] = true })
+			later(time.Second)
+			decide(t, alice, "[d1 d9]")
+		})
+	})
+}
+
 // The permission may have been unknown when the watch brought the write.
 func TestAFirstAnswerAboutAPermissionSoonAfterAWriteIsAskedForOnceMore(t *testing.T) {
 	w := newWorld("alice document:d1#view")

@@ -247,7 +247,7 @@ func TestReplicasTellByItsNameWhetherALossIsInADecision(t *testing.T) {
 					at, other := subscribe(t, a, "alice", document), subscribe(t, b, "alice", document)
 					before := decide(t, at, "[d1 d2]")
 					decide(t, other, "[d1 d2]")
-					later(2500 * time.Millisecond)
+					later(2100 * time.Millisecond)
 					tt.lose(w)
 					later(200 * time.Millisecond)
 					decide(t, at, "[d2]")

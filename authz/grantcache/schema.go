@@ -24,7 +24,7 @@ type schema struct {
 	unknown     map[*permission]struct{} // what they rest on is not known: on everything
 	generation  uint64
 
-	touched atomic.Int64 // when the watch last brought a change of anything, in ns
+	touched atomic.Int64 // when the watch last began, or brought a change of anything, in ns
 }
 
 func newSchema(engine authz.Engine, tasks *tasks, failures *failures) *schema {
@@ -149,6 +149,7 @@ func (s *schema) reload(ctx context.Context) error {
 				slog.String("definition", p.definition), slog.String("permission", p.name), slog.Any("cause", err))
 		}
 	}
+	s.touched.Store(time.Now().UnixNano()) // by what was written before the watch begins
 	return nil
 }
 

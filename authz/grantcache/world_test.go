@@ -387,6 +387,15 @@ func inBubble(t *testing.T, w *world, change func(*Config), test func(t *testing
 // running has a test use a cache that runs meanwhile, in a bubble.
 func running(t *testing.T, w *world, change func(*Config), test func(c *Cache)) {
 	t.Helper()
+	starting(t, w, change, func(c *Cache) {
+		later(recheckAfter) // what is asked now is not asked once more for its start
+		test(c)
+	})
+}
+
+// starting is running from the first moment on.
+func starting(t *testing.T, w *world, change func(*Config), test func(c *Cache)) {
+	t.Helper()
 	c := newCache(t, w, change)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
