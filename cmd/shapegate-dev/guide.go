@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -71,7 +72,8 @@ func (g guide) print(took time.Duration) {
 	for _, s := range g.shapes {
 		fmt.Fprintf(g.out, " %s", s.Name)
 	}
-	fmt.Fprint(g.out, "\n\nTokens for a day:\n\n")
+	fmt.Fprintf(g.out, "\n\nFor the shapegate command, in another terminal:\n\n%s\n", g.exports())
+	fmt.Fprint(g.out, "\nTokens for a day:\n\n")
 	for _, p := range g.everybody() {
 		token, err := tokenOf(p, g.secret)
 		if err != nil {
@@ -93,6 +95,23 @@ func (g guide) print(took time.Duration) {
 	case g.files == (files{}):
 		fmt.Fprint(g.out, "\nThe demo's page needs DATABASE_URL, of the Postgres that your Electric reads.\n")
 	}
+}
+
+// exports is a line that names what runs here, as the settings of the shapegate command. An
+// address is another one than usual where the usual one is taken.
+func (g guide) exports() string {
+	line := "export SPICEDB_ENDPOINT=" + g.spicedb.Endpoint + " ELECTRIC_URL=" + g.electric.URL +
+		" SHAPEGATE_ADMIN_LISTEN=" + g.adminListener.Addr().String()
+	if g.isEmbedded {
+		line += " SPICEDB_TOKEN=" + devToken + " SPICEDB_INSECURE=true"
+	}
+	if g.files.shapes != "" {
+		line += " SHAPEGATE_SHAPES='" + g.files.shapes + "'"
+	}
+	if g.jwtSecret == "" && g.cache != "" {
+		line += " SHAPEGATE_JWT_SECRET=\"$(cat '" + filepath.Join(g.cache, secretFile) + "')\""
+	}
+	return line
 }
 
 // curl begins a command that asks shapegate.

@@ -82,7 +82,7 @@ func run(ctx context.Context, args, variables []string, out, errs io.Writer) err
 			Public: w.listener, Admin: w.adminListener, TLS: w.tlsConfig, Handler: handler, Grace: grace, Logger: logger,
 		})
 	}()
-	ready := untilReady(ctx, g)
+	ready := untilReady(ctx, g, w.isEmbedded)
 	controls := w.serveControls()
 	for {
 		select {
@@ -111,17 +111,18 @@ func unlessEnded(ctx context.Context, err error) error {
 }
 
 // untilReady asks until the gateway is ready, and then sends nil. It sends an error if the
-// gateway will never be: the shapes do not fit the tables, which nobody else will mend. It
-// ends with ctx, and then sends nothing.
-func untilReady(ctx context.Context, g *gateway.Gateway) <-chan error {
+// gateway will never be: the shapes do not fit the tables, or an embedded SpiceDB's schema,
+// which nobody else will mend. It ends with ctx, and then sends nothing.
+func untilReady(ctx context.Context, g *gateway.Gateway, isEmbedded bool) <-chan error {
 	ready := make(chan error, 1)
 	go func() {
 		tick := time.NewTicker(5 * time.Millisecond)
 		defer tick.Stop()
 		for {
 			err := g.Ready(ctx)
-			var misfit schema.Finding
-			if err == nil || errors.As(err, &misfit) {
+			var ofTable schema.Finding
+			var ofSchema *schema.Error
+			if err == nil || errors.As(err, &ofTable) || isEmbedded && errors.As(err, &ofSchema) {
 				ready <- err
 				return
 			}

@@ -20,7 +20,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/shapegate/shapegate/integration/spicedbtest"
 	"github.com/shapegate/shapegate/schema"
+	"github.com/shapegate/shapegate/schema/demo"
 )
 
 // console is what a run prints, as it prints it.
@@ -120,9 +122,13 @@ shapes:
 // It ends when it is asked to, at every moment: before it is ready it prints no guide,
 // and its error output says why it is not ready.
 func TestItEndsBeforeItIsReady(t *testing.T) {
-	s := start(t, nil, "--shapes", writeFile(t, "shapes.yaml", otherShapes),
-		"--sql", writeFile(t, "a.sql", "CREATE TABLE plans (id text PRIMARY KEY, title text)"))
-	s.errs.until(t, "SpiceDB's schema has no definition")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = l.Close() // nobody answers there
+	s := start(t, []string{"ELECTRIC_URL=http://" + l.Addr().String()})
+	s.errs.until(t, "not ready")
 	s.end(t)
 	if out := s.out.lines(); strings.Contains(out, "is ready") {
 		t.Errorf("it says that it is ready: %s", out)
@@ -199,6 +205,28 @@ func TestShapesThatDoNotFitTheirTablesEndIt(t *testing.T) {
 	err := run(ctx, []string{"--listen", "127.0.0.1:0", "--shapes", shapes}, nil, io.Discard, io.Discard)
 	var misfit schema.Finding
 	if !errors.As(err, &misfit) || misfit.Shape != "lost" || !strings.Contains(err.Error(), "shapes.yaml:3") {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
+// Nor does anybody mend the schema of the embedded SpiceDB.
+func TestShapesThatDoNotFitTheEmbeddedSchemaEndIt(t *testing.T) {
+	shapes := writeFile(t, "shapes.yaml", "shapes:\n  plans:\n    table: documents\n    columns: [id]\n    authorize:\n"+
+		"      filter: [{resource: plan, permission: view, column: id}]\n")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	err := run(ctx, []string{"--listen", "127.0.0.1:0", "--shapes", shapes}, nil, io.Discard, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), `shapes.yaml:6:`) || !strings.Contains(err.Error(), `"plan"`) {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
+// A SpiceDB that has a schema is left as it is, so a schema for it is a mistake.
+func TestASchemaIsNotIgnored(t *testing.T) {
+	server := spicedbtest.Start(t, spicedbtest.Config{Schema: demo.Schema, ListenAddr: "127.0.0.1:0"})
+	env := []string{"SPICEDB_ENDPOINT=" + server.Addr(), "SPICEDB_TOKEN=" + server.Token(), "SPICEDB_INSECURE=true"}
+	err := run(t.Context(), []string{"--listen", "127.0.0.1:0", "--schema", writeFile(t, "a.zed", "definition user {}")}, env, io.Discard, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "unset SPICEDB_ENDPOINT") {
 		t.Errorf("it ended with %v", err)
 	}
 }

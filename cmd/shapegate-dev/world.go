@@ -34,9 +34,10 @@ type world struct {
 	secret  []byte // of tokens and handles
 	started []part
 
-	admin *spicedb.Client
-	table *electrictest.Server // nil with a real Electric
-	rows  backend.Rows         // of the demo's page; nil: there is no page
+	admin      *spicedb.Client
+	isEmbedded bool                 // SpiceDB runs here
+	table      *electrictest.Server // nil with a real Electric
+	rows       backend.Rows         // of the demo's page; nil: there is no page
 
 	listener, adminListener, controlListener net.Listener
 	tlsConfig                                *tls.Config // of listener; nil: plain text
@@ -126,6 +127,7 @@ func (w *world) startSpiceDB(ctx context.Context) error {
 		return fmt.Errorf("the schema and its relationships: %s", spicedb.Explain(err))
 	}
 	w.closers = append(w.closers, func() { _ = server.Close() })
+	w.isEmbedded = true
 	w.spicedb = spicedb.Config{Endpoint: server.Addr(), Token: devToken, Insecure: true}
 	w.started = append(w.started, part{"SpiceDB", fmt.Sprintf("%s, in memory, preshared key %q", server.Addr(), devToken)})
 	return w.dialSpiceDB()
@@ -149,6 +151,9 @@ func (w *world) useSpiceDB(ctx context.Context, text string, relationships []str
 		return errors.New(spicedb.Explain(err))
 	}
 	endpoint := w.spicedb.Endpoint
+	if present != "" && (w.files.schema != "" || w.files.relationships != "") {
+		return errors.New("--schema and --relationships are for an empty SpiceDB, and that of SPICEDB_ENDPOINT has a schema; leave them out, or unset SPICEDB_ENDPOINT")
+	}
 	if present != "" {
 		w.started = append(w.started, part{"SpiceDB", endpoint + " (yours)"})
 		return nil
