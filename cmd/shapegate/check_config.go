@@ -30,7 +30,7 @@ Electric keeps a log for each table that it is asked about, as it does when shap
 are served.`,
 		Args: usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			shapes, err := schema.Load(s.ShapesFile)
+			shapes, err := loadShapes(s.ShapesFile)
 			if err != nil {
 				return reject(cmd, err)
 			}

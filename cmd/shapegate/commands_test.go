@@ -266,6 +266,8 @@ func TestMistakesNameTheSetting(t *testing.T) {
 	shapegate(t, with(env, "SPICEDB_ENDPOINT", freePort(t)), "", ask...).expect(t, 2, "", "SPICEDB_ENDPOINT")
 
 	env = with(with(env, "ELECTRIC_URL", "http://electric:3000"), "SHAPEGATE_SHAPES", "../../schema/shapes.yaml")
+	shapegate(t, with(env, "SHAPEGATE_SHAPES", "none.yaml"), "", "serve").expect(t, 1, "", "SHAPEGATE_SHAPES (--shapes)")
+	shapegate(t, env, "", "check-config", "--shapes", "none.yaml").expect(t, 1, "", "SHAPEGATE_SHAPES (--shapes)")
 	// The default ports may be taken by what else runs on this machine.
 	env = with(with(env, "SHAPEGATE_LISTEN", "127.0.0.1:0"), "SHAPEGATE_ADMIN_LISTEN", "127.0.0.1:0")
 	shapegate(t, env, "", "serve").expect(t, 2, "", "SHAPEGATE_JWT_SECRET (--jwt-secret) or SHAPEGATE_JWKS_URL (--jwks-url)")

@@ -46,7 +46,7 @@ func withReader(s *settings, reader *readerFlags, body func(context.Context, io.
 		if err != nil {
 			return err
 		}
-		shapes, err := schema.Load(s.ShapesFile)
+		shapes, err := loadShapes(s.ShapesFile)
 		if err != nil {
 			return err
 		}

@@ -28,7 +28,7 @@ that do not fit SpiceDB's schema or Electric's tables: /readyz and the log name
 them. Shape definitions that are wrong by themselves end it.`,
 		Args: usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			shapes, err := schema.Load(s.ShapesFile)
+			shapes, err := loadShapes(s.ShapesFile)
 			if err != nil {
 				return reject(cmd, err)
 			}
