@@ -104,6 +104,11 @@ func (v *catchup) readers(ctx context.Context, s *site, base *url.URL, first str
 		if err := r.read(); err != nil {
 			return all, err
 		}
+		// The handle of a first read names its snapshot. The client has it for one request.
+		r.goOn(base, headers)
+		if err := r.read(); err != nil {
+			return all, err
+		}
 		r.goOn(base, headers)
 	}
 	return all, nil
