@@ -56,20 +56,9 @@ func (f *Feed) Read(ctx context.Context, after Place) (*Part, error) {
 	return f.upstream.read(ctx, after)
 }
 
-// Wait returns the part after a place, as soon as a message in it concerns the reader.
-// Messages that do not concern the cohort are skipped. With ErrChanged and ErrOver it
-// returns an empty part, whose End is where the reader has come to. Other errors are
-// those of Read.
-func (f *Feed) Wait(ctx context.Context, after Place, in Interest, until Until) (*Part, error) {
-	w, p, err := f.Join(ctx, after, in)
-	if w == nil {
-		return p, err
-	}
-	return w.Wait(ctx, until)
-}
-
-// Join is the first half of Wait. It returns the part that there is already, or else a
-// waiter, whose Wait must be called.
+// Join joins the readers who wait for a message after a place that concerns them. It
+// returns the part that there is already, or else a waiter, whose Wait must be called.
+// Messages that do not concern the cohort are skipped. Errors are those of Read.
 func (f *Feed) Join(ctx context.Context, after Place, in Interest) (*Waiter, *Part, error) {
 	if err := f.tail.ready(ctx); err != nil {
 		return nil, nil, err

@@ -99,6 +99,15 @@ type waiting struct {
 	err    error
 }
 
+// read joins a feed's readers, and waits where there is nothing to read at once.
+func (w *world) read(ctx context.Context, after feed.Place, in feed.Interest, until feed.Until) (*feed.Part, error) {
+	waiter, part, err := w.feed.Join(ctx, after, in)
+	if waiter == nil {
+		return part, err
+	}
+	return waiter.Wait(ctx, until)
+}
+
 // wait starts a wait of a reader of a cohort.
 func (w *world) wait(after feed.Place, a *feed.Cohort, until feed.Until) *waiting {
 	w.Helper()
@@ -109,7 +118,7 @@ func (w *world) waitFor(after feed.Place, in feed.Interest, until feed.Until) *w
 	x := &waiting{w: w, cohort: in.Cohort, done: make(chan struct{})}
 	go func() {
 		defer close(x.done)
-		x.part, x.err = w.feed.Wait(w.Context(), after, in, until)
+		x.part, x.err = w.read(w.Context(), after, in, until)
 	}()
 	synctest.Wait()
 	return x
@@ -357,7 +366,7 @@ func TestALongAbsenceOfElectricIsAnError(t *testing.T) {
 		if _, err := w.feed.Read(w.Context(), at); !errors.Is(err, away) {
 			t.Errorf("it is read: %v", err)
 		}
-		if _, err := w.feed.Wait(w.Context(), at, feed.Interest{Cohort: w.seeing("a")}, feed.Until{}); !errors.Is(err, away) {
+		if _, err := w.read(w.Context(), at, feed.Interest{Cohort: w.seeing("a")}, feed.Until{}); !errors.Is(err, away) {
 			t.Errorf("it is waited for: %v", err)
 		}
 		w.log.fail(nil)
@@ -493,7 +502,7 @@ func TestAWaitEndsWithItsContext(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan error)
 		go func() {
-			_, err := w.feed.Wait(ctx, at, feed.Interest{Cohort: a}, feed.Until{})
+			_, err := w.read(ctx, at, feed.Interest{Cohort: a}, feed.Until{})
 			done <- err
 		}()
 		synctest.Wait()

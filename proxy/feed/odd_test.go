@@ -192,7 +192,7 @@ func TestAnswersOfALogThatIsGoneDoNotCount(t *testing.T) {
 		if got := w.status(); got.AnswerBytes != 0 || got.Cohorts != 0 {
 			t.Errorf("%d bytes of answers for %d cohorts", got.AnswerBytes, got.Cohorts)
 		}
-		if _, err := w.feed.Wait(w.Context(), w.end(), feed.Interest{Cohort: a}, feed.Until{}); !errors.Is(err, electric.ErrMustRefetch) {
+		if _, err := w.read(w.Context(), w.end(), feed.Interest{Cohort: a}, feed.Until{}); !errors.Is(err, electric.ErrMustRefetch) {
 			t.Errorf("a wait among those who are gone: %v", err)
 		}
 	})

@@ -47,7 +47,9 @@ type Waiter struct {
 	gone      bool
 }
 
-// Wait is the second half of Feed.Wait.
+// Wait returns the part after the waiter's place, as soon as a message in it concerns the
+// reader. With ErrChanged and ErrOver it returns an empty part, whose End is where the
+// reader has come to. Other errors are those of Feed.Read.
 //
 // Thousands of goroutines wait here, so this function and its callers must need little
 // stack.
