@@ -107,16 +107,14 @@ func (e *events) openWithResync(ctx context.Context, l *logRead) (*stream, error
 	if !r.guard.permitted.Equal(permitted) {
 		return s, errLeftOut
 	}
-	s.at = end
-	if narrowed {
-		if err := s.upToDate(); err != nil {
-			return s, err
-		}
-		return s, errStreamOver // the next stream begins with the rest
+	if s.at = end; !narrowed {
+		s.mark = r.of.Mark
 	}
-	s.mark = r.of.Mark
 	if err := s.upToDate(); err != nil {
 		return s, err
+	}
+	if narrowed {
+		return s, errStreamOver // the next stream begins with the rest
 	}
 	// From here on, this stream's client has the resync.
 	c.cursor = resynced

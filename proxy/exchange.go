@@ -40,7 +40,7 @@ type answer interface {
 func (x *exchange) answer(d authz.Decision) (answer, error) {
 	r := &x.req
 	if r.subset != nil {
-		return &subsetRead{x, d}, r.checkSubset()
+		return &subsetRead{x: x, d: d}, r.checkSubset()
 	}
 	if err := r.checkLog(); err != nil {
 		return nil, err

@@ -6,6 +6,17 @@ import (
 	"testing"
 )
 
+// onceRowsAreAsked has do run when Electric is asked for rows the next time, before it answers.
+func (d *deployment) onceRowsAreAsked(do func()) {
+	d.upstream.failing(func(a asked) error {
+		if a.isSubset() {
+			d.upstream.back()
+			do()
+		}
+		return nil
+	})
+}
+
 // A snapshot at Electric may take a minute. Grants from before it are no grants: what was
 // revoked while it was taken is not sent.
 func TestWhatIsRevokedWhileElectricTakesASnapshotIsNotSent(t *testing.T) {
@@ -17,13 +28,9 @@ func TestWhatIsRevokedWhileElectricTakesASnapshotIsNotSent(t *testing.T) {
 				first := alice.get(path + "offset=-1")
 				d.exec("UPDATE documents SET title = 'hers, at first' WHERE id = $1", full("d1"))
 				d.grant(sees("alice", "d3"))
-				d.upstream.failing(func(a asked) error {
-					if a.isSubset() {
-						d.upstream.back()
-						d.revoke(sees("alice", "d3"), sees("alice", "d1"))
-						d.execUnread("UPDATE documents SET title = 'not for alice' WHERE id = $1", full("d3"))
-					}
-					return nil
+				d.onceRowsAreAsked(func() {
+					d.revoke(sees("alice", "d3"), sees("alice", "d1"))
+					d.execUnread("UPDATE documents SET title = 'not for alice' WHERE id = $1", full("d3"))
 				})
 				var text string
 				if live == sse {
@@ -58,12 +65,8 @@ func TestWhatIsLeftOutOfASnapshotComesWhenItIsGivenBack(t *testing.T) {
 			alice, path := d.as("alice"), "/v1/shapes/documents?"
 			first := alice.get(path + "offset=-1")
 			d.grant(staff)
-			d.upstream.failing(func(a asked) error {
-				if a.isSubset() {
-					d.upstream.back()
-					d.revoke(staff)
-				}
-				return nil
+			d.onceRowsAreAsked(func() {
+				d.revoke(staff)
 			})
 			a := read(alice, path, first).is(http.StatusOK)
 			if strings.Contains(string(a.body), full("d3")) {
@@ -84,12 +87,8 @@ func TestWhatASubsetWasNotAskedForComesWhenItIsGivenBack(t *testing.T) {
 	alice, path := d.as("alice"), "/v1/shapes/documents?"
 	first := alice.get(path + "offset=now&log=changes_only")
 	d.revoke(staff)
-	d.upstream.failing(func(a asked) error {
-		if a.isSubset() {
-			d.upstream.back()
-			d.grant(staff)
-		}
-		return nil
+	d.onceRowsAreAsked(func() {
+		d.grant(staff)
 	})
 	a := alice.post(path+first.onward(), `{"where":"true"}`).holds("d1", "d2")
 	d.replica(nil)
@@ -105,13 +104,9 @@ func TestASnapshotIsTakenAgainWhereAnIDWasGivenBackMeanwhile(t *testing.T) {
 			alice, path := d.as("alice"), "/v1/shapes/documents?"
 			first := alice.get(path + "offset=-1")
 			d.grant(sees("alice", "d3"))
-			d.upstream.failing(func(a asked) error {
-				if a.isSubset() {
-					d.upstream.back()
-					d.revoke(sees("alice", "d3"))
-					d.grant(sees("alice", "d3"))
-				}
-				return nil
+			d.onceRowsAreAsked(func() {
+				d.revoke(sees("alice", "d3"))
+				d.grant(sees("alice", "d3"))
 			})
 			a := read(alice, path, first).is(http.StatusOK)
 			if !strings.Contains(string(a.body), full("d3")) {
@@ -149,12 +144,8 @@ func TestAStreamWhoseResyncIsNarrowedIsMadeUpFor(t *testing.T) {
 	alice, path := d.as("alice"), "/v1/shapes/documents?"
 	first := alice.get(path + "offset=-1")
 	d.grant(staff, sees("alice", "d4"))
-	d.upstream.failing(func(a asked) error {
-		if a.isSubset() {
-			d.upstream.back()
-			d.revoke(staff)
-		}
-		return nil
+	d.onceRowsAreAsked(func() {
+		d.revoke(staff)
 	})
 	s := alice.stream(path + sse + first.onward())
 	s.says("insert d4", "snapshot-end", "up-to-date")

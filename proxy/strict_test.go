@@ -9,12 +9,8 @@ func TestAStrictShapeSendsNothingThatWasRevokedWhileItWasRead(t *testing.T) {
 	alice := d.as("alice")
 	alice.get("/v1/shapes/vault?offset=-1").holds("d1", "d2") // so that the feed is there
 	revokeDuring := func() {
-		d.upstream.failing(func(a asked) error {
-			if a.isSubset() {
-				d.upstream.back()
-				d.revoke("document:" + full("d1") + "#viewer@user:alice")
-			}
-			return nil
+		d.onceRowsAreAsked(func() {
+			d.revoke("document:" + full("d1") + "#viewer@user:alice")
 		})
 	}
 

@@ -22,8 +22,9 @@ import (
 // client would only swap its handle, and keep its rows. Where the handle is not good, or its
 // grants are forgotten, the answer has no rows, and the next read of the log answers 409.
 type subsetRead struct {
-	x *exchange
-	d authz.Decision
+	x      *exchange
+	d      authz.Decision
+	served authz.Grants // what the client surely was served; nothing if no handle says it
 }
 
 func (s *subsetRead) serve(ctx context.Context) error {
@@ -31,12 +32,13 @@ func (s *subsetRead) serve(ctx context.Context) error {
 	if err := s.countLog(); err != nil {
 		return err
 	}
+	if err := s.recall(ctx); err != nil {
+		return err
+	}
 	var r *rows
 	defer func() { r.Close() }()
 	g, err := x.access.settle(ctx, s.d, func(d authz.Decision) (_ authz.Decision, err error) {
-		if d.Grants, err = s.mayBring(ctx, d); err != nil {
-			return d, err
-		}
+		d.Grants = s.mayBring(d)
 		r.Close()
 		r, err = x.snapshots.open(ctx, x.req.subset, d.Grants)
 		return d, err
@@ -45,7 +47,7 @@ func (s *subsetRead) serve(ctx context.Context) error {
 		return x.req.explainSubset(err)
 	}
 	head := shapeHeaders{schema: r.first.Schema, snapshot: true}
-	if head.handle, head.offset, err = s.place(ctx, r, g); err != nil {
+	if head.handle, head.offset, err = s.place(r, g); err != nil {
 		return err
 	}
 	head.write(x.w.Header())
@@ -71,38 +73,37 @@ func (s *subsetRead) countLog() error {
 // continues reports whether the request comes with a handle.
 func (s *subsetRead) continues() bool { return s.x.req.offset.IsPosition() }
 
-// mayBring returns the grants whose rows the answer may bring: those of a decision that the
-// client surely was served, or all, where the request comes without a handle. There are none
-// if the handle does not say.
-func (s *subsetRead) mayBring(ctx context.Context, d authz.Decision) (authz.Grants, error) {
+// recall reads the handle that the client came with, if any, and recalls what the client
+// surely was served.
+func (s *subsetRead) recall(ctx context.Context) error {
 	if !s.continues() {
-		return d.Grants, nil
+		return nil
 	}
-	served, err := s.surely(ctx, d)
-	switch {
-	case errors.Is(err, errStaleHandle):
-		return authz.Grants{}, nil
-	case err != nil || s.x.client.cursor.Served.Fingerprint == d.Fingerprint:
-		return served, err
+	err := s.x.client.open()
+	if err == nil {
+		s.served, err = s.x.named().surely(ctx, s.d)
 	}
-	return served.And(d.Grants), nil
+	if errors.Is(err, errStaleHandle) {
+		return nil
+	}
+	return err
 }
 
-// surely recalls what the client surely was served. The error is errStaleHandle if its
-// handle does not say.
-func (s *subsetRead) surely(ctx context.Context, d authz.Decision) (authz.Grants, error) {
-	if err := s.x.client.open(); err != nil {
-		return authz.Grants{}, err
+// mayBring returns the grants whose rows the answer may bring: those of a decision that the
+// client surely was served, or all, where the request comes without a handle.
+func (s *subsetRead) mayBring(d authz.Decision) authz.Grants {
+	if !s.continues() || s.x.client.cursor.Served.Fingerprint == d.Fingerprint {
+		return d.Grants
 	}
-	return s.x.named().surely(ctx, d)
+	return s.served.And(d.Grants)
 }
 
 // place returns the handle and the offset of the answer: where the client's log goes on.
-func (s *subsetRead) place(ctx context.Context, r *rows, g *guard) (handle string, at electric.Offset, err error) {
+func (s *subsetRead) place(r *rows, g *guard) (handle string, at electric.Offset, err error) {
 	if !s.continues() {
 		return s.begin(r, g)
 	}
-	handle, err = s.handle(ctx, g)
+	handle, err = s.handle(g)
 	return handle, s.x.req.offset, err
 }
 
@@ -123,22 +124,20 @@ func (s *subsetRead) begin(r *rows, g *guard) (handle string, at electric.Offset
 // handle returns the handle for a client that has one: the same, most often. Where ids are
 // left out that the client was served, the handle must say so. They may be given back before
 // the next read of the log, which then would bring nothing of them.
-func (s *subsetRead) handle(ctx context.Context, g *guard) (string, error) {
-	served, err := s.surely(ctx, g.now)
-	switch {
-	case errors.Is(err, errStaleHandle):
-		return s.x.req.handle, nil
-	case err != nil:
-		return "", err
-	}
+func (s *subsetRead) handle(g *guard) (string, error) {
+	same := true
 	// What the rows were asked for with may lack ids that are granted again by now.
 	for _, d := range []authz.Decision{g.named, g.now} {
-		if served.Minus(d.Grants).IsEmpty() {
+		if s.served.Minus(d.Grants).IsEmpty() {
 			continue
 		}
+		same = false
 		if err := s.x.client.onward(d); err != nil {
 			return "", &problem{kind: unavailable, message: "your permissions change too fast", cause: err}
 		}
+	}
+	if same {
+		return s.x.req.handle, nil
 	}
 	return s.x.client.sealed(), nil
 }
