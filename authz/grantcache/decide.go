@@ -66,14 +66,13 @@ func (d *decider) decide(ctx context.Context, q *query, consistency authz.Consis
 // is looked at first: what the watch hears afterwards only makes the answer newer.
 func (d *decider) cached(q *query, fresh authz.ZedToken) (authz.Decision, error) {
 	now := time.Now()
-	isCurrent := d.freshness.isCurrent(now)
-	known := d.freshness.known(now)
+	known, isCurrent := d.freshness.known(now)
 	q.shard.mu.Lock()
 	defer q.shard.mu.Unlock()
 	if !isCurrent || !q.fresh.has(fresh) {
 		return authz.Decision{}, errAsk
 	}
-	for _, e := range q.entries() {
+	for e := range q.entries {
 		v := &e.value
 		if !v.isRefused(now) && (!v.valid || v.failure != nil || e.heard.isDirty() || d.ages.isExpired(e, now)) {
 			return authz.Decision{}, errAsk
@@ -105,7 +104,7 @@ func (d *decider) ask(ctx context.Context, q *query, anew bool) (authz.Decision,
 		if err := d.awaitFilters(ctx, q, anew); err != nil {
 			return authz.Decision{}, err
 		}
-		known := d.freshness.known(time.Now())
+		known, _ := d.freshness.known(time.Now())
 		q.shard.mu.Lock()
 		decision, err := d.compose(q, known)
 		q.shard.mu.Unlock()
@@ -148,7 +147,7 @@ func (d *decider) compose(q *query, known time.Time) (authz.Decision, error) {
 		q.last.fingerprint = q.last.grants.Fingerprint(d.key, q.q.Rule.Label)
 		d.remembered.put(q.q.Subject.ObjectRef, q.last.fingerprint, q.last.grants)
 	}
-	decision := authz.Decision{Grants: q.last.grants, Fingerprint: q.last.fingerprint, At: q.moment(known)}
+	decision := authz.Decision{Grants: q.last.grants, Fingerprint: q.last.fingerprint, At: q.moment(known, d.freshness.bound)}
 	if !seesAll {
 		decision.Tokens = d.tokens(q)
 	}

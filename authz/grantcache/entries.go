@@ -92,7 +92,7 @@ func (s *entries) depend(q *query, p *permission, resource string) *entry {
 
 // leave ends that a query depends on entries. The caller holds the shard's lock.
 func (s *entries) leave(q *query) {
-	for _, e := range q.entries() {
+	for e := range q.entries {
 		_, depends := e.queries[q] // not any more, the second time, where filters share it
 		if delete(e.queries, q); !depends || len(e.queries) > 0 {
 			continue

@@ -45,15 +45,16 @@ func (f *freshness) holds(now time.Time) bool {
 	return now.Sub(f.proven) <= f.bound
 }
 
-// known is a moment up to which the watch has brought everything, as far as it is proven.
-// Without heartbeats it is taken to be in time.
-func (f *freshness) known(now time.Time) time.Time {
+// known is a moment up to which the watch has brought everything, as far as it is proven,
+// and whether entries may be used now. Without heartbeats the watch is taken to be in time.
+func (f *freshness) known(now time.Time) (upTo time.Time, isCurrent bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	upTo = now
 	if f.heartbeat {
-		return f.proven
+		upTo = f.proven
 	}
-	return now
+	return upTo, f.holds(now)
 }
 
 func (f *freshness) hasHeartbeat() bool {

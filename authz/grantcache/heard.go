@@ -94,17 +94,51 @@ func (h *heard) askAgain(id string, number uint64) {
 }
 
 // cover notes that the answer as a whole is known from a call that began after a touch. It
-// returns the objects that were interrupted and are answered by it.
-func (h *heard) cover(number uint64) (interrupted []string) {
+// returns the objects that were interrupted and are answered by it, each with its loss.
+func (h *heard) cover(number uint64) (interrupted map[string]authz.Loss) {
 	h.covered = max(h.covered, number)
 	for id, t := range h.objects {
 		if t.number > number {
 			continue
 		}
 		if t.interrupted {
-			interrupted = append(interrupted, id)
+			if interrupted == nil {
+				interrupted = make(map[string]authz.Loss)
+			}
+			interrupted[id] = t.loss
 		}
 		delete(h.objects, id)
 	}
 	return interrupted
+}
+
+// startSince notes when the oldest touch came that is not answered.
+func (h *heard) startSince(now time.Time) {
+	if h.since.IsZero() {
+		h.since = now
+	}
+}
+
+// answered moves on since, when a call was answered. What the call left came after it
+// began, unless a job has still to answer it.
+func (h *heard) answered(k *call) {
+	if !h.isDirty() {
+		h.since = time.Time{}
+		return
+	}
+	for _, t := range h.objects {
+		if !k.asks.whole && (t.job != nil || t.number <= k.number) {
+			return
+		}
+	}
+	if !h.since.IsZero() && h.since.Before(k.began) {
+		h.since = k.began
+	}
+}
+
+// answeredByJob moves on since, when a job's part in an entry ended.
+func (h *heard) answeredByJob(isCalling bool) {
+	if !h.isDirty() && !isCalling {
+		h.since = time.Time{}
+	}
 }

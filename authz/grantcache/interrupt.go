@@ -67,6 +67,12 @@ func (p *past) size() (n int64) {
 	return n
 }
 
+// hasLost reports whether an object is among what was lost. An answer may have seen that it
+// was given back and lost once more, which the watch is about to bring.
+func (p *past) hasLost(id string) bool {
+	return slices.ContainsFunc(p.lost, func(l loss) bool { return l.ids.Has(id) })
+}
+
 // losses notes what entries lose. All entries share its budget: where there is no room, the
 // oldest losses of the entry that loses something are forgotten.
 type losses struct {
@@ -162,112 +168,6 @@ func (p *past) tell() (untold bool) {
 	untold, p.untold = p.untold, false
 	return untold
 }
-
-// startSince notes when the oldest touch came that is not answered.
-func (h *heard) startSince(now time.Time) {
-	if h.since.IsZero() {
-		h.since = now
-	}
-}
-
-// answered moves on since, when a call was answered. What the call left came after it
-// began, unless a job has still to answer it.
-func (h *heard) answered(k *call) {
-	if !h.isDirty() {
-		h.since = time.Time{}
-		return
-	}
-	for _, t := range h.objects {
-		if !k.asks.whole && (t.job != nil || t.number <= k.number) {
-			return
-		}
-	}
-	if !h.since.IsZero() && h.since.Before(k.began) {
-		h.since = k.began
-	}
-}
-
-// answeredByJob moves on since, when a job's part in an entry ended.
-func (h *heard) answeredByJob(isCalling bool) {
-	if !h.isDirty() && !isCalling {
-		h.since = time.Time{}
-	}
-}
-
-// composedAt is a time with all that was heard before it in the decision.
-func (q *query) composedAt() time.Time {
-	at := time.Now()
-	for _, e := range q.entries() {
-		if e.heard.isDirty() && !e.heard.since.IsZero() && !e.heard.since.After(at) {
-			at = e.heard.since.Add(-time.Microsecond)
-		}
-	}
-	return at
-}
-
-// moment is what a decision that is made now knows of: what was written before known, or
-// before all entries were last asked for, and the losses that were heard of since.
-func (q *query) moment(known time.Time) authz.Moment {
-	at := q.composedAt()
-	if asked := q.askedSince(); asked.After(known) {
-		known = asked
-	}
-	if known.After(at) {
-		known = at
-	}
-	m := authz.Moment{Time: known}
-	heard := q.heardSince(&m, at)
-	if more := len(heard) - authz.MostLosses; more > 0 {
-		m.Time = after(heard[more-1].at)
-		heard = heard[more:]
-	}
-	for _, l := range heard {
-		m.Losses = append(m.Losses, l.name)
-	}
-	return m
-}
-
-// askedSince is a time with all that was written before it in every entry, by the last
-// answer of SpiceDB to the entry as a whole. An answer may lack what was written a moment
-// before it was asked for.
-func (q *query) askedSince() (oldest time.Time) {
-	for i, e := range q.entries() {
-		if asked := e.value.asked; i == 0 || asked.Before(oldest) {
-			oldest = asked
-		}
-	}
-	return oldest.Add(-recheckAfter)
-}
-
-// heardSince returns the losses that were heard of from a moment up to a time, oldest first.
-// Where some of them are forgotten, the moment becomes a later one.
-func (q *query) heardSince(m *authz.Moment, until time.Time) (heard []*loss) {
-	for _, e := range q.filters {
-		if f := e.past.floor; !f.IsZero() && !f.Before(m.Time) && !f.After(until) {
-			m.Time = after(f)
-		}
-	}
-	add := func(l *loss) {
-		if !l.at.Before(m.Time) && !l.at.After(until) {
-			heard = append(heard, l)
-		}
-	}
-	for _, e := range []*entry{q.gate, q.unrestricted} {
-		if e != nil {
-			add(&e.past.broken)
-		}
-	}
-	for _, e := range q.filters {
-		for i := range e.past.lost {
-			add(&e.past.lost[i])
-		}
-	}
-	slices.SortFunc(heard, func(a, b *loss) int { return a.at.Compare(b.at) })
-	return heard
-}
-
-// after is the first time after another one that a handle can name: it has microseconds.
-func after(t time.Time) time.Time { return t.Truncate(time.Microsecond).Add(time.Microsecond) }
 
 // interrupted returns what was lost and a decision of a moment does not know of, see
 // authz.Subscription. A moment that came through a handle has microseconds.

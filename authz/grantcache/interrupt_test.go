@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/shapegate/shapegate/authz"
@@ -295,6 +296,88 @@ func TestALossAfterThatOfAnEventIsAnotherOne(t *testing.T) {
 		}
 		if lost, ok := s.Interrupted(knows.At); !ok || describe(s, lost) != "[d2]" {
 			t.Errorf("interrupted: %s, %v", describe(s, lost), ok)
+		}
+	})
+}
+
+// The answer to one event may have seen that an object was given back and lost once more.
+// The second loss is another one: a decision that knows of the first does not know of it.
+func TestALossThatAnAnswerHasSeenAlreadyIsALossOfItsOwn(t *testing.T) {
+	w := newWorld("alice document:d1#view", "alice document:d2#view")
+	inBubble(t, w, nil, func(t *testing.T, c *Cache) {
+		s := subscribe(t, c, "alice", document)
+		decide(t, s, "[d1 d2]")
+		w.write("-document:d1#viewer@user:alice", "-alice document:d1#view")
+		later(200 * time.Millisecond)
+		then := decide(t, s, "[d2]")
+		w.write("-document:d1#viewer@user:alice") // given back and lost again: this event alone is late
+		later(200 * time.Millisecond)
+		w.write("document:d1#viewer@user:alice", "alice document:d1#view")
+		later(200 * time.Millisecond)
+		now := decide(t, s, "[d1 d2]")
+		if lost, ok := s.Interrupted(then.At); !ok || describe(s, lost) != "[d1]" {
+			t.Errorf("interrupted since the first loss: %s, %v", describe(s, lost), ok)
+		}
+		if lost, ok := s.Interrupted(now.At); !ok || !lost.IsEmpty() {
+			t.Errorf("interrupted since now: %s, %v", describe(s, lost), ok)
+		}
+	})
+}
+
+// An object that was interrupted has one loss, whichever call answers: another replica, which
+// asked in another way, has the same name for it.
+func TestALookupThatAnswersForAnInterruptedObjectNamesNoOtherLoss(t *testing.T) {
+	w := newWorld("alice document:d1#view", "alice document:d2#view")
+	inBubble(t, w, nil, func(t *testing.T, a *Cache) {
+		running(t, w, nil, func(b *Cache) {
+			at, other := subscribe(t, a, "alice", document), subscribe(t, b, "alice", document)
+			decide(t, at, "[d1 d2]")
+			decide(t, other, "[d1 d2]")
+			later(time.Second)
+			w.set(func() { w.takes = 100 * time.Millisecond })
+			strict := func() {
+				go func() { _, _ = other.Decide(t.Context(), authz.Strict, "") }()
+				synctest.Wait()
+			}
+			strict() // b asks for all, and meanwhile hears of the loss
+			later(50 * time.Millisecond)
+			w.write("-document:d1#viewer@user:alice", "-alice document:d1#view")
+			synctest.Wait()
+			strict() // so it asks for all once more
+			later(400 * time.Millisecond)
+			w.set(func() { w.takes = 0 })
+			w.write("document:d1#viewer@user:alice", "alice document:d1#view")
+			later(150 * time.Millisecond) // and no heartbeat has come back since
+			now := decide(t, at, "[d1 d2]")
+			decide(t, other, "[d1 d2]")
+			if lost, _ := other.Interrupted(now.At); !lost.IsEmpty() {
+				t.Errorf("interrupted since the other replica's decision: %s", describe(other, lost))
+			}
+		})
+	})
+}
+
+// A replica may hear of a loss after the heartbeat of another has come back behind it.
+func TestADecisionNamesALossThatAnotherReplicaMayHearOfLate(t *testing.T) {
+	w := newWorld("alice document:d1#view", "alice document:d2#view")
+	inBubble(t, w, nil, func(t *testing.T, c *Cache) {
+		s := subscribe(t, c, "alice", document)
+		decide(t, s, "[d1 d2]")
+		later(time.Second)
+		w.write("-document:d1#viewer@user:alice", "document:d1#viewer@user:alice")
+		later(2500 * time.Millisecond) // heartbeats have come back since
+		d := decide(t, s, "[d1 d2]")
+		e := s.(*subscription).q.filters[0]
+		lost := e.past.lost[0]
+		if !lost.at.Before(d.At.Time) {
+			t.Fatal("no heartbeat came back behind the loss")
+		}
+		if lost.at = time.Now(); lost.isSince(d.At) { // as the other replica has it
+			t.Error("the decision does not name the loss")
+		}
+		later(6 * time.Second)
+		if d = decide(t, s, "[d1 d2]"); len(d.At.Losses) > 0 {
+			t.Errorf("%d losses are named for longer than a replica may be late", len(d.At.Losses))
 		}
 	})
 }

@@ -21,7 +21,10 @@ func TestAReaderThatComesWhileWhatWaitsIsFailedIsAnswered(t *testing.T) {
 			}
 			tickets := c.decider.tickets
 			asker := tickets.scheduler.caller.(*asker)
-			e := s.(*subscription).q.entries()[0]
+			var e *entry
+			for e = range s.(*subscription).q.entries {
+				break
+			}
 			e.shard.mu.Lock()
 			e.heard.whole = tickets.touches.Add(1)
 			e.calls.queued, e.calls.urgent = true, true

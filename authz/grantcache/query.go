@@ -70,15 +70,18 @@ func (q *query) notify() {
 	q.changed = make(chan struct{})
 }
 
-// entries are those that the query depends on so far. The caller holds the shard's lock.
-func (q *query) entries() []*entry {
-	all := make([]*entry, 0, 2+len(q.filters))
-	for _, e := range append([]*entry{q.gate, q.unrestricted}, q.filters...) {
-		if e != nil {
-			all = append(all, e)
+// entries yields those that the query depends on so far. The caller holds the shard's lock.
+func (q *query) entries(yield func(*entry) bool) {
+	for _, e := range [...]*entry{q.gate, q.unrestricted} {
+		if e != nil && !yield(e) {
+			return
 		}
 	}
-	return all
+	for _, e := range q.filters {
+		if !yield(e) {
+			return
+		}
+	}
 }
 
 // seesAll reports whether no filter has to be asked: there is none, or the subject is

@@ -1,7 +1,6 @@
 package grantcache
 
 import (
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -38,11 +37,14 @@ func (s *settler) lookup(k *call, set *authz.GrantSet, token authz.ZedToken) (ch
 		e.heard.whole = s.touches.Add(1) // there were others, which are not known any more
 	}
 	v.answers.trim(mostAnswers)
-	changed = slices.ContainsFunc(e.heard.cover(k.number), set.Has)
+	interrupted := e.heard.cover(k.number)
+	for id := range interrupted {
+		changed = changed || set.Has(id)
+	}
 	differs := !v.valid || !set.Equal(v.set)
 	if differs && v.valid {
 		s.changes.Inc()
-		s.losses.loseWhole(e, v.set.Difference(set), time.Now())
+		s.lose(e, v.set.Difference(set), interrupted)
 	}
 	if v.valid && !differs && v.set.IDs() == set.IDs() {
 		set = v.set
@@ -51,6 +53,19 @@ func (s *settler) lookup(k *call, set *authz.GrantSet, token authz.ZedToken) (ch
 	v.valid, v.failure, v.asked = true, nil, k.began
 	v.confirmed(token, k.began)
 	return changed || differs
+}
+
+// lose notes what a lookup's answer has taken away. Objects that were interrupted keep the
+// names of their losses.
+func (s *settler) lose(e *entry, gone *authz.GrantSet, interrupted map[string]authz.Loss) {
+	now := time.Now()
+	for id, name := range interrupted {
+		if gone.Has(id) {
+			s.losses.interrupt(e, id, name, now)
+			gone = gone.Without(id)
+		}
+	}
+	s.losses.loseWhole(e, gone, now)
 }
 
 // failure notes that SpiceDB cannot evaluate the answer: nothing is held. The caller holds

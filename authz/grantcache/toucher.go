@@ -113,7 +113,7 @@ func (t *toucher) touch(e *entry, s *scope, jobs map[string]*job) bool {
 			continue
 		}
 		one := touch{number: number, at: now, job: jobs[id]}
-		if one.interrupted = change.deleted && (e.value.set.Has(id) || isOutdated); one.interrupted {
+		if one.interrupted = change.deleted && (e.value.set.Has(id) || isOutdated || e.past.hasLost(id)); one.interrupted {
 			one.loss = nameLoss(change.event, e, id)
 			t.losses.interrupt(e, id, one.loss, now)
 		}

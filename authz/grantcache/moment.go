@@ -1,0 +1,86 @@
+package grantcache
+
+import (
+	"slices"
+	"time"
+
+	"github.com/shapegate/shapegate/authz"
+)
+
+// composedAt is a time with all that was heard before it in the decision.
+func (q *query) composedAt() time.Time {
+	at := time.Now()
+	for e := range q.entries {
+		if e.heard.isDirty() && !e.heard.since.IsZero() && !e.heard.since.After(at) {
+			at = e.heard.since.Add(-time.Microsecond)
+		}
+	}
+	return at
+}
+
+// moment is what a decision that is made now knows of: what was written before known, or
+// before all entries were last asked for, and the losses that were heard of since. Losses
+// from before, as long ago as another replica may hear late, are named too: it may hear of
+// them after known.
+func (q *query) moment(known time.Time, late time.Duration) authz.Moment {
+	at := q.composedAt()
+	if asked := q.askedSince(); asked.After(known) {
+		known = asked
+	}
+	if known.After(at) {
+		known = at
+	}
+	m := authz.Moment{Time: known}
+	heard := q.heardSince(&m, late, at)
+	if more := len(heard) - authz.MostLosses; more > 0 {
+		if newest := heard[more-1].at; !newest.Before(m.Time) {
+			m.Time = after(newest)
+		}
+		heard = heard[more:]
+	}
+	for _, l := range heard {
+		m.Losses = append(m.Losses, l.name)
+	}
+	return m
+}
+
+// askedSince is a time with all that was written before it in every entry, by the last
+// answer of SpiceDB to the entry as a whole. An answer may lack what was written a moment
+// before it was asked for.
+func (q *query) askedSince() (oldest time.Time) {
+	first := true
+	for e := range q.entries {
+		if asked := e.value.asked; first || asked.Before(oldest) {
+			oldest, first = asked, false
+		}
+	}
+	return oldest.Add(-recheckAfter)
+}
+
+// heardSince returns the losses that were heard of from so long before a moment up to a
+// time, oldest first. Where some of those since the moment are forgotten, it becomes a later
+// one.
+func (q *query) heardSince(m *authz.Moment, before time.Duration, until time.Time) (heard []*loss) {
+	for e := range q.entries {
+		if f := e.past.floor; !f.IsZero() && !f.Before(m.Time) && !f.After(until) {
+			m.Time = after(f)
+		}
+	}
+	since := m.Time.Add(-before)
+	add := func(l *loss) {
+		if !l.at.IsZero() && !l.at.Before(since) && !l.at.After(until) {
+			heard = append(heard, l)
+		}
+	}
+	for e := range q.entries {
+		add(&e.past.broken)
+		for i := range e.past.lost {
+			add(&e.past.lost[i])
+		}
+	}
+	slices.SortFunc(heard, func(a, b *loss) int { return a.at.Compare(b.at) })
+	return heard
+}
+
+// after is the first time after another one that a handle can name: it has microseconds.
+func after(t time.Time) time.Time { return t.Truncate(time.Microsecond).Add(time.Microsecond) }
