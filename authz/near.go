@@ -13,14 +13,13 @@ type NearID struct {
 }
 
 // Near finds the grants that a fingerprint stands for among those that differ from g in
-// some of a few ids: each of them may be in or out. At most MostNear ids are tried. It
+// some of a few ids: each of them may be in or out. The first MostNear ids are tried. It
 // works on the sums that fingerprints are made of, and builds no set but the one it
 // finds.
 func (g Grants) Near(key FingerprintKey, label string, f Fingerprint, ids []NearID) (Grants, bool) {
 	if g.everything {
 		return g, g.Fingerprint(key, label) == f
 	}
-	ids = ids[:min(len(ids), MostNear)]
 	n := newNearby(key, label, g, ids)
 	// Gray code: each step puts one id in or takes one out.
 	for step := uint(0); step < 1<<len(n.ids); step++ {
@@ -52,6 +51,9 @@ func newNearby(key FingerprintKey, label string, g Grants, ids []NearID) *nearby
 	h := key.elements()
 	seen := make(map[NearID]bool)
 	for _, id := range ids {
+		if len(n.ids) == MostNear {
+			break
+		}
 		if id.Filter >= len(g.sets) || seen[id] {
 			continue
 		}

@@ -4,7 +4,7 @@ import "slices"
 
 // answers are the newest answers about single objects of one lookup, oldest first. They
 // correct a lookup that began before them and came after them, they keep an older answer
-// from replacing a newer one, and they say which ids changed lately.
+// from replacing a newer one, and they say which ids may have changed lately.
 type answers struct {
 	list []answer
 

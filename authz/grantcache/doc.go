@@ -54,7 +54,7 @@
 //
 // A type has one idea and a small file, and holds the parts that it needs and never the
 // cache: New alone knows all of them. What is decided of states and times (plan, heard,
-// queue, outage, freshness, position, answers, findings) asks nobody, and is tested by
+// queue, outage, freshness, position, answers, recent, findings) asks nobody, and is tested by
 // tables. Locks are taken in one order: a shard's, then that of rechecks, the scheduler's,
 // the tasks'.
 //

@@ -73,6 +73,9 @@ func (e *entry) nearby() (ids []string) {
 	for id := range e.heard.objects {
 		ids = append(ids, id)
 	}
+	for _, id := range slices.Backward(e.value.recent.ids) {
+		ids = append(ids, id)
+	}
 	for _, a := range slices.Backward(e.value.answers.list) {
 		ids = append(ids, a.id)
 	}

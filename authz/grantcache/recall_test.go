@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -89,14 +90,11 @@ func TestAnEmptySetIsRecalledWithoutARevision(t *testing.T) {
 // A set may have been composed while a change of another object was on its way: then it
 // is that of no revision, and differs from one in what changed about then.
 func TestASetBetweenTwoRevisionsIsRecalled(t *testing.T) {
-	for _, isThere := range []bool{false, true} {
-		t.Run(fmt.Sprint("in another process ", isThere), func(t *testing.T) {
+	for _, isLater := range []bool{false, true} {
+		t.Run(fmt.Sprint("in a process that began later ", isLater), func(t *testing.T) {
 			w := newWorld("alice document:d1#view", "alice document:d2#view")
 			inBubble(t, w, nil, func(t *testing.T, c *Cache) {
 				s := subscribe(t, c, "alice", document)
-				if isThere {
-					s = subscribe(t, elsewhere(t, w), "alice", document)
-				}
 				decide(t, s, "[d1 d2]")
 				later(time.Second)
 				between := authz.GrantsOf(authz.NewGrantSet(authz.NewIDs(testKey), func(yield func(string) bool) {
@@ -105,18 +103,69 @@ func TestASetBetweenTwoRevisionsIsRecalled(t *testing.T) {
 				w.write("document:d1#viewer@user:alice", "-alice document:d1#view")
 				w.write("document:d3#viewer@user:alice", "alice document:d3#view")
 				later(time.Second)
+				if isLater {
+					s = subscribe(t, elsewhere(t, w), "alice", document)
+				}
 				decide(t, s, "[d2 d3]")
 				w.questions()
 				g, err := s.Recall(t.Context(), between.Fingerprint(testKey, ""), []authz.ZedToken{"0"})
 				if err != nil || describe(s, g) != "[d1 d2 d3]" {
 					t.Errorf("%s, %v", describe(s, g), err)
 				}
-				if n := len(w.questions()); (n > 0) != isThere {
+				if n := len(w.questions()); (n > 0) != isLater {
 					t.Errorf("%d questions", n)
 				}
 			})
 		})
 	}
+}
+
+// A set that another process composed while an event was on its way to it has the change of
+// the one object, and not yet that of the other, which came before. This process has looked
+// the set up as a whole since, and both are gone again.
+func TestASetThatLacksAnOlderChangeIsRecalled(t *testing.T) {
+	for name, older := range map[string]struct{ before, after, between, today string }{
+		"a gain": {"[d1]", "[d1 d2 d3]", "[d1 d3]", "[d1 d2]"},
+		"a loss": {"[d1 d2]", "[d1 d3]", "[d1 d2 d3]", "[d1]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(held(older.before)...)
+			inBubble(t, w, nil, func(t *testing.T, c *Cache) {
+				s := subscribe(t, c, "alice", document)
+				decide(t, s, older.before)
+				later(time.Second)
+				w.write("group:g#member@user:alice", rewrite(older.before, older.after)...)
+				later(time.Second)
+				then := decide(t, s, older.after)
+				w.write("group:h#member@user:alice", rewrite(older.after, older.today)...)
+				later(time.Second)
+				decide(t, s, older.today)
+				between := authz.GrantsOf(authz.NewGrantSet(authz.NewIDs(testKey), slices.Values(strings.Fields(strings.Trim(older.between, "[]")))))
+				g, err := s.Recall(t.Context(), between.Fingerprint(testKey, ""), then.Tokens)
+				if err != nil || describe(s, g) != older.between {
+					t.Errorf("%s, %v", describe(s, g), err)
+				}
+			})
+		})
+	}
+}
+
+// held are the facts that a set stands for.
+func held(set string) (facts []string) {
+	for _, id := range strings.Fields(strings.Trim(set, "[]")) {
+		facts = append(facts, "alice document:"+id+"#view")
+	}
+	return facts
+}
+
+// rewrite are the facts that make one set another.
+func rewrite(from, to string) (facts []string) {
+	for _, fact := range held(from) {
+		if !slices.Contains(held(to), fact) {
+			facts = append(facts, "-"+fact)
+		}
+	}
+	return append(facts, held(to)...)
 }
 
 func TestReadersThatRecallTheSameGrantsShareACall(t *testing.T) {

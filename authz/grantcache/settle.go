@@ -44,7 +44,10 @@ func (s *settler) lookup(k *call, set *authz.GrantSet, token authz.ZedToken) (ch
 	differs := !v.valid || !set.Equal(v.set)
 	if differs && v.valid {
 		s.changes.Inc()
-		s.lose(e, v.set.Difference(set), interrupted)
+		gone := v.set.Difference(set)
+		v.recent.note(gone)
+		v.recent.note(set.Difference(v.set))
+		s.lose(e, gone, interrupted)
 	}
 	if v.valid && !differs && v.set.IDs() == set.IDs() {
 		set = v.set
@@ -133,6 +136,7 @@ func (s *settler) object(e *entry, id string, held bool, number uint64, token au
 		s.losses.interrupt(e, id, t.loss, time.Now())
 	}
 	s.replace(e, with(v.set, id, held))
+	v.recent.noteOne(id)
 	s.changes.Inc()
 	return true
 }

@@ -17,6 +17,7 @@ type value struct {
 	token   authz.ZedToken // the revision of the last call that confirmed it
 	tokenAt time.Time
 	answers answers // of single objects
+	recent  recent  // changes of set
 }
 
 // unanswerableFor is how long SpiceDB is not asked again what it could not evaluate.

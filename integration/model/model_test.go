@@ -54,6 +54,7 @@ var found = []struct {
 	{2012704442261556004, true},  // another replica left what a stream had told beyond the handle
 	{50009, true},                // a replica that was not asked for a while did not know what was taken away
 	{3836241610425296187, true},  // a row was named that had left before a lost stream
+	{6837589115388436037, true},  // a replica did not know a set that another had composed between two changes
 	{8503200186067409711, true},  // what another person lost directly was taken and given back by a group
 	{3517497300414761860, true},  // a row came neither with the log nor with the resync behind a cut stream's
 	{3173630053275320521, true},  // the oracle knew a grant later than the client
