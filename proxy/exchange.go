@@ -14,7 +14,7 @@ import (
 type exchange struct {
 	server    *shapeServer
 	w         http.ResponseWriter
-	req       request
+	req       *request
 	access    *access
 	client    client
 	log       *logSource
@@ -26,8 +26,8 @@ type exchange struct {
 func (s *shapeServer) newExchange(w http.ResponseWriter, r *request, who *access, d authz.Decision) *exchange {
 	subject := who.subject.String()
 	log := &logSource{upstream: &s.upstream, shape: r.shape, spec: r.logSpec(d), subject: subject, narrowed: r.narrowed != nil}
-	x := &exchange{server: s, w: w, req: *r, access: who, log: log, snapshots: snapshots{place: who.place, log: log}}
-	x.client = client{key: &s.key, req: &x.req, subject: subject}
+	x := &exchange{server: s, w: w, req: r, access: who, log: log, snapshots: snapshots{place: who.place, log: log}}
+	x.client = client{key: &s.key, req: r, subject: subject}
 	return x
 }
 
@@ -38,7 +38,7 @@ type answer interface {
 
 // answer finds which answer the request gets. The decision is of a moment ago.
 func (x *exchange) answer(d authz.Decision) (answer, error) {
-	r := &x.req
+	r := x.req
 	if r.subset != nil {
 		return &subsetRead{x: x, d: d}, r.checkSubset()
 	}

@@ -167,7 +167,7 @@ func newHandler(cfg *Config) (*Handler, error) {
 	if cfg.Sessions != nil {
 		sessions = &sessionServer{auth: auth, limiter: limits, bodies: body, cookie: cookie}
 	}
-	m := &middleware{cors: origins, metrics: counts, log: cfg.Logger}
+	m := &middleware{cors: origins, metrics: counts, shapes: shapes, log: cfg.Logger}
 	return &Handler{routes: m.routes(server, sessions), feeds: feeds, drain: drain}, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/authz/grantcache"
@@ -33,7 +34,7 @@ func TestAGrantThatALateReplicaDidNotSeeGoIsInterruptedAtTheOther(t *testing.T) 
 	inTime, heard := d.url, d.sentinel
 	held := &heldWatch{Engine: d.engine}
 	d.replica(func(c *proxy.Config) {
-		c.Authorizer = d.runCache(func(c *grantcache.Config) { c.Engine = held })
+		c.Authorizer = d.runCache(func(c *grantcache.Config) { c.Engine, c.MaxStaleness = held, time.Minute })
 	})
 	late := d.url
 	f := d.follow("alice", "documents")

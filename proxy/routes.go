@@ -67,12 +67,15 @@ func (m *middleware) routes(shapes *shapeServer, sessions *sessionServer) http.H
 type middleware struct {
 	cors    *cors.Cors
 	metrics *metrics
+	shapes  map[string]*shape // by the names that may stand in the log
 	log     *slog.Logger
 }
 
 // common sets the headers of every answer: no cache may keep it for another person.
 func (m *middleware) common(c *gin.Context) {
-	m.cors.HandlerFunc(c.Writer, c.Request)
+	if c.Request.Header.Get("Origin") != "" { // else it is no request of CORS
+		m.cors.HandlerFunc(c.Writer, c.Request)
+	}
 	head := c.Writer.Header()
 	head.Set("Cache-Control", "private, no-store")
 	head.Set("Vary", "Authorization, Cookie, Origin, Accept-Encoding")
@@ -164,8 +167,18 @@ func (m *middleware) fail(c *gin.Context, err error) {
 	c.AbortWithStatusJSON(p.status(), p.body())
 }
 
-// shapeKey is where a request's context has the name of its shape.
-const shapeKey = "shape"
+// shapeOf returns the name of the shape that a request is for, empty if there is none.
+// What a client makes up is not logged.
+func (m *middleware) shapeOf(c *gin.Context) string {
+	name := c.Param("name")
+	if name == "" {
+		name = c.Query("table")
+	}
+	if m.shapes[name] == nil {
+		return ""
+	}
+	return name
+}
 
 func (m *middleware) logProblem(c *gin.Context, p *problem, err error) {
 	level := slog.LevelDebug
@@ -173,6 +186,6 @@ func (m *middleware) logProblem(c *gin.Context, p *problem, err error) {
 		level = slog.LevelError
 	}
 	m.log.LogAttrs(c.Request.Context(), level, "request failed",
-		slog.String("route", c.FullPath()), slog.String("shape", c.GetString(shapeKey)), slog.String("kind", string(p.kind)),
+		slog.String("route", c.FullPath()), slog.String("shape", m.shapeOf(c)), slog.String("kind", string(p.kind)),
 		slog.String("field", p.field), slog.Any("cause", err))
 }

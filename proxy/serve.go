@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -99,7 +100,11 @@ func (s *shapeServer) admit(c *gin.Context) (*access, error) {
 // error.
 func (s *shapeServer) begin(c *gin.Context, name string, who *access) (*exchange, answer, error) {
 	ctx := c.Request.Context()
-	r, err := s.parse(c, name, who)
+	q, err := parseQuery(c.Request.URL.RawQuery)
+	if err != nil {
+		return nil, nil, err
+	}
+	r, err := s.parse(c.Request, q, name, who)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -117,7 +122,7 @@ func (s *shapeServer) begin(c *gin.Context, name string, who *access) (*exchange
 	if err := r.narrow(); err != nil {
 		return nil, nil, err
 	}
-	if err := r.parseSubset(body, c.Request.URL.Query()); err != nil {
+	if err := r.parseSubset(body, q); err != nil {
 		return nil, nil, err
 	}
 	x := s.newExchange(c.Writer, r, who, d)
@@ -127,25 +132,20 @@ func (s *shapeServer) begin(c *gin.Context, name string, who *access) (*exchange
 
 // parse reads everything of a request but its body, and what can only be understood once
 // the table is known.
-func (s *shapeServer) parse(c *gin.Context, name string, who *access) (*request, error) {
-	q, err := parseQuery(c.Request.URL.RawQuery)
-	if err != nil {
-		return nil, err
-	}
+func (s *shapeServer) parse(from *http.Request, q url.Values, name string, who *access) (*request, error) {
 	shape, ok := s.shapes[name]
 	if !ok {
 		return nil, &problem{kind: notFound, message: "no such shape", field: "table"}
 	}
-	c.Set(shapeKey, name)
 	who.strict = shape.isStrict()
-	fresh, err := freshness(c.Request)
+	fresh, err := freshness(from)
 	if err != nil {
 		return nil, err
 	}
 	if fresh != "" {
 		who.fresh = fresh
 	}
-	return parseRequest(c.Request, q, shape)
+	return parseRequest(from, q, shape)
 }
 
 // authorize subscribes to what the subject may see, and decides for the first time.

@@ -96,6 +96,15 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Identity, error) {
 	if who, ok := v.verified.get(key, keys); ok && v.now().Before(who.Expires) {
 		return who, nil
 	}
+	who, err := v.verify(ctx, token)
+	if err == nil {
+		v.verified.put(key, keys, who)
+	}
+	return who, err
+}
+
+// verify is Verify for a token that is not known yet.
+func (v *Verifier) verify(ctx context.Context, token string) (Identity, error) {
 	var c claims
 	parsed, err := v.parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
 		// RFC 7515, section 4.1.11: a recipient that does not understand a critical
@@ -108,11 +117,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Identity, error) {
 	if err != nil {
 		return Identity{}, v.refusal(parsed, err)
 	}
-	who, err := v.identity(c)
-	if err == nil {
-		v.verified.put(key, keys, who)
-	}
-	return who, err
+	return v.identity(c)
 }
 
 func (v *Verifier) identity(c claims) (Identity, error) {
