@@ -48,14 +48,14 @@ func (v *catchup) measure(ctx context.Context, log io.Writer) (_ *report, err er
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
 	r := &report{title: fmt.Sprintf("catchup: reads a second of %d clients that do not wait; %d people, %d rows for each", v.concurrency, v.people, 1+v.own)}
-	gate, err := v.readers(ctx, s, s.shape, fromStart, true)
+	gate, err := v.readers(ctx, s, s.gate.shape, fromStart, true)
 	if err != nil {
 		return nil, err
 	}
 	defer hangUp(gate)
 	var direct []*reader
 	if s.electric != nil {
-		if direct, err = v.readers(ctx, s, s.direct(s.electric), fromNow, false); err != nil {
+		if direct, err = v.readers(ctx, s, s.electric.direct(s.electric.base), fromNow, false); err != nil {
 			return nil, err
 		}
 		defer hangUp(direct)
@@ -64,7 +64,7 @@ func (v *catchup) measure(ctx context.Context, log io.Writer) (_ *report, err er
 		return r, err
 	}
 	for range v.lag {
-		if _, err := s.rows.Exec(ctx, changeOf(everybody, nextMark())); err != nil {
+		if _, err := s.stores.rows.Exec(ctx, changeOf(everybody, nextMark())); err != nil {
 			return nil, err
 		}
 	}
@@ -88,11 +88,11 @@ func (v *catchup) readers(ctx context.Context, s *site, base *url.URL, first str
 	var all []*reader
 	for n := range v.concurrency {
 		person := n % v.people
-		headers, err := s.headersOf(person)
+		headers, err := s.people.headersOf(person)
 		if err != nil {
 			return all, err
 		}
-		r, err := s.newReader(ctx, base, person, decides)
+		r, err := newReader(ctx, base, person, decides)
 		if err != nil {
 			return all, err
 		}

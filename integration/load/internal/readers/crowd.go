@@ -8,8 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/shapegate/shapegate/integration/load/internal/world"
 )
 
@@ -25,10 +23,7 @@ type crowd struct {
 	asking atomic.Int64  // clients whose live request is under way
 	others int           // requests that waited at the door before there were clients
 	round  atomic.Pointer[round]
-
-	ctx   context.Context //nolint:containedctx // of the clients: it ends with close, or with the first that is refused
-	stop  context.CancelFunc
-	group *errgroup.Group
+	running
 }
 
 // firstReads is how many clients read from the beginning at once.
@@ -37,16 +32,13 @@ const firstReads = 16
 // openCrowd connects clients, of person after person of those from first to last,
 // and returns when all of them wait.
 func (s *site) openCrowd(ctx context.Context, d *door, clients, first, last int) (_ *crowd, err error) {
-	c := &crowd{o: s.o, log: s.log, door: d, ready: make(chan struct{}, clients)}
-	running, stop := context.WithCancel(ctx)
-	c.stop = stop
-	c.group, c.ctx = errgroup.WithContext(running)
+	c := &crowd{o: s.o, log: s.log, door: d, ready: make(chan struct{}, clients), running: newRunning(ctx)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.close())
 		}
 	}()
-	if err := c.admit(s, clients, first, last); err != nil {
+	if err := c.admit(&s.people, clients, first, last); err != nil {
 		return nil, err
 	}
 	if d.waiting != nil {
@@ -68,12 +60,12 @@ func (s *site) openCrowd(ctx context.Context, d *door, clients, first, last int)
 }
 
 // admit makes the clients.
-func (c *crowd) admit(s *site, clients, first, last int) error {
+func (c *crowd) admit(p *people, clients, first, last int) error {
 	headers := make(map[int][]string)
 	for n := range clients {
 		person := first + n%(last-first)
 		if headers[person] == nil {
-			h, err := s.headersOf(person)
+			h, err := p.headersOf(person)
 			if err != nil {
 				return err
 			}
@@ -110,19 +102,6 @@ func (c *crowd) start() error {
 	}
 	return nil
 }
-
-// await waits for something that the clients do.
-func (c *crowd) await(done <-chan struct{}) error {
-	select {
-	case <-done:
-		return nil
-	case <-c.ctx.Done():
-		return c.cause()
-	}
-}
-
-// cause is why the clients have ended.
-func (c *crowd) cause() error { return context.Cause(c.ctx) }
 
 // mayAtFirst is how many rows of the world a person may see.
 func (c *crowd) mayAtFirst(person int) int {
@@ -182,12 +161,6 @@ func (c *crowd) leave(ctx context.Context, r *report) error {
 	err := errors.Join(c.close(), c.left(ctx))
 	c.tally.into(r, c.door, len(c.members))
 	return err
-}
-
-// close ends the clients, and returns when no request of theirs is left.
-func (c *crowd) close() error {
-	c.stop()
-	return c.group.Wait()
 }
 
 // left returns when the door has noticed that its clients are gone.

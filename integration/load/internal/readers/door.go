@@ -33,16 +33,16 @@ const (
 
 // shapegate is the door that is measured.
 func (s *site) shapegate() *door {
-	d := &door{name: "shapegate", base: s.shape, first: fromStart, decides: true, rows: s.rows, meter: s.meter}
-	if s.metrics == "" {
+	d := &door{name: "shapegate", base: s.gate.shape, first: fromStart, decides: true, rows: s.stores.rows, meter: s.gate.meter}
+	if s.gate.metrics == "" {
 		return d
 	}
 	d.waiting = func(ctx context.Context) (int, int, error) {
-		v, err := metrics.Read(ctx, s.metrics)
+		v, err := metrics.Read(ctx, s.gate.metrics)
 		if err != nil {
 			return 0, 0, err
 		}
-		u, _, err := s.upstream(ctx)
+		u, err := s.electric.asked(ctx)
 		return v.Held, u.Held, err
 	}
 	return d
@@ -54,7 +54,7 @@ func (s *site) startRelay(ctx context.Context) (*door, error) {
 	if s.electric == nil {
 		return nil, nil //nolint:nilnil // what cannot be compared is left out
 	}
-	p, err := s.start(ctx, nil, "relay", "--electric-url", s.electric.String())
+	p, err := s.start(ctx, "relay", "--electric-url", s.electric.base.String())
 	if err != nil {
 		return nil, err
 	}
@@ -62,13 +62,13 @@ func (s *site) startRelay(ctx context.Context) (*door, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &door{name: "relay", base: s.direct(base), first: fromNow, rows: s.rows, meter: usage.OfChild(p.Control)}
+	d := &door{name: "relay", base: s.electric.direct(base), first: fromNow, rows: s.stores.rows, meter: usage.OfChild(p.Control)}
 	d.base.Path = "/v1/shape" // the relay puts the path of Electric's URL before it
 	d.waiting = func(ctx context.Context) (held, there int, err error) {
 		if err := child.Get(ctx, p.Control+"/held", &held); err != nil {
 			return 0, 0, err
 		}
-		u, _, err := s.upstream(ctx)
+		u, err := s.electric.asked(ctx)
 		return held, u.Held, err
 	}
 	return d, nil
@@ -76,7 +76,7 @@ func (s *site) startRelay(ctx context.Context) (*door, error) {
 
 // startBare starts a server that sends the same bytes to all.
 func (s *site) startBare(ctx context.Context) (d *door, control string, err error) {
-	p, err := s.start(ctx, nil, "bare")
+	p, err := s.start(ctx, "bare")
 	if err != nil {
 		return nil, "", err
 	}

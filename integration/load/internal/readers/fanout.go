@@ -86,7 +86,7 @@ func (f *fanout) at(ctx context.Context, s *site, clients int, bare, relay *door
 		}
 		r.figures = append(r.figures, quantiles(name, relay.name, gate, direct)...)
 	}
-	if s.backend != nil {
+	if s.electric.counts() {
 		r.add(figure{name: name + ", requests open at Electric", got: fmt.Sprint(asked.open), aim: "1", missed: asked.open != 1})
 		r.add(figure{name: name + ", requests to Electric for each change", got: fmt.Sprintf("%.1f", asked.each)})
 	}
@@ -106,7 +106,7 @@ func (f *fanout) both(ctx context.Context, s *site, clients int, bare *door, r *
 		return gate, least, a, err
 	}
 	defer func() { err = errors.Join(err, first.leave(ctx, r)) }()
-	before, _, err := s.upstream(ctx)
+	before, err := s.electric.asked(ctx)
 	if err != nil {
 		return gate, least, a, err
 	}
@@ -119,7 +119,7 @@ func (f *fanout) both(ctx context.Context, s *site, clients int, bare *door, r *
 	if err != nil {
 		return gate, least, a, err
 	}
-	after, _, err := s.upstream(ctx)
+	after, err := s.electric.asked(ctx)
 	a = asked{before.Held, float64(after.Total-before.Total) / float64(f.samples+1)}
 	return quantile.Of(took[0]), quantile.Of(took[1]), a, err
 }

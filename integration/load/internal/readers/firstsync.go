@@ -109,27 +109,27 @@ func (t *timed) take(counts bool) error {
 
 // gate asks shapegate for a log from its beginning.
 func (v *firstsync) gate(ctx context.Context, s *site) (*timed, error) {
-	headers, err := s.headersOf(0)
+	headers, err := s.people.headersOf(0)
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.newReader(ctx, s.shape, 0, true)
+	r, err := newReader(ctx, s.gate.shape, 0, true)
 	if err != nil {
 		return nil, err
 	}
-	s.onClose(func() error { _ = r.conn.Close(); return nil })
-	r.request, r.changes = lean.Request(http.MethodGet, s.shape, fromStart, "", headers...), 1+v.own
+	s.ends.add(func() error { _ = r.conn.Close(); return nil })
+	r.request, r.changes = lean.Request(http.MethodGet, s.gate.shape, fromStart, "", headers...), 1+v.own
 	return &timed{reader: r}, nil
 }
 
 // direct asks Electric for the rows that the person may see, by their ids.
 func (v *firstsync) direct(ctx context.Context, s *site) (*timed, error) {
-	base := s.direct(s.electric)
-	r, err := s.newReader(ctx, base, 0, true)
+	base := s.electric.direct(s.electric.base)
+	r, err := newReader(ctx, base, 0, true)
 	if err != nil {
 		return nil, err
 	}
-	s.onClose(func() error { _ = r.conn.Close(); return nil })
+	s.ends.add(func() error { _ = r.conn.Close(); return nil })
 	ids := append(world.Documents(world.Own, 0, v.own), common())
 	body, err := json.Marshal(map[string]any{
 		"where":  `"id" = ANY($1)`,
@@ -138,7 +138,7 @@ func (v *firstsync) direct(ctx context.Context, s *site) (*timed, error) {
 	if err != nil {
 		return nil, err
 	}
-	headers, err := s.headersOf(0)
+	headers, err := s.people.headersOf(0)
 	if err != nil {
 		return nil, err
 	}

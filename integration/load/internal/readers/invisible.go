@@ -139,7 +139,7 @@ func (v *invisible) write(ctx context.Context, s *site) (int, error) {
 		group.Go(func() {
 			for i := range ticks {
 				title := world.TitleForNobody(fmt.Sprintf("change %d", i))
-				if _, err := s.rows.Exec(ctx, world.ChangeTitle(withheld(i%v.withheld), title)); err != nil {
+				if _, err := s.stores.rows.Exec(ctx, world.ChangeTitle(withheld(i%v.withheld), title)); err != nil {
 					cancel(err)
 					continue
 				}

@@ -62,7 +62,7 @@ func (m *memory) measure(ctx context.Context, log io.Writer) (_ *report, err err
 		return nil, err
 	}
 	r := &report{title: fmt.Sprintf("memory: what each client that waits takes; %d people", m.people)}
-	if s.proxy == nil {
+	if !s.gate.ours() {
 		r.note("shapegate is not the tool's own: its memory is as its metrics have it, garbage included")
 	}
 	var each usage.Usage
@@ -143,10 +143,10 @@ const perOwner = 1_000_000
 // measureHolders measures the holders: what the process grows by, less what their
 // clients take.
 func (m *memory) measureHolders(ctx context.Context, s *site, client usage.Usage, r *report) error {
-	if err := s.relate(ctx, m.holdings()); err != nil {
+	if err := s.stores.relate(ctx, m.holdings()); err != nil {
 		return err
 	}
-	if err := s.restartProxy(ctx); err != nil {
+	if err := s.gate.restart(ctx); err != nil {
 		return err
 	}
 	each, err := m.each(ctx, s, s.shapegate(), m.holders, m.people, m.people+m.holders, r)

@@ -23,25 +23,12 @@ type reader struct {
 }
 
 // newReader connects for a person, and sends nothing yet.
-func (s *site) newReader(ctx context.Context, base *url.URL, person int, decides bool) (*reader, error) {
+func newReader(ctx context.Context, base *url.URL, person int, decides bool) (*reader, error) {
 	conn, err := lean.Dial(ctx, base)
 	if err != nil {
 		return nil, err
 	}
 	return &reader{conn: conn, visitor: world.NewVisitor(person), decides: decides}, nil
-}
-
-// headersOf are those of a person's requests, to shapegate or to Electric.
-func (s *site) headersOf(person int) ([]string, error) {
-	token, err := world.Token(s.secret, person, s.o.limit)
-	if err != nil {
-		return nil, err
-	}
-	headers := []string{"Authorization: Bearer " + token}
-	if s.o.gzip {
-		headers = append(headers, "Accept-Encoding: gzip")
-	}
-	return headers, nil
 }
 
 // wrongError is an answer that must not be.

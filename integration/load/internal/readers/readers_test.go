@@ -70,6 +70,9 @@ func (o *oneRow) Exec(_ context.Context, sql string) (time.Time, error) {
 	return time.Now(), nil
 }
 
+// somebody signs for servers that look at no token.
+var somebody = people{secret: []byte(secretOfTool), valid: time.Minute}
+
 func TestWhatIsWrongIsNoticed(t *testing.T) {
 	right := func(sql string) []string { return []string{world.TitleForAll(markIn(sql))} }
 	may := []string{world.TitleForAll(firstMark), world.TitleFor(0, firstMark)}
@@ -94,8 +97,7 @@ func TestWhatIsWrongIsNoticed(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := &site{
-				o: &options{people: 1, own: 1, rate: 1000, patience: 100 * time.Millisecond, limit: time.Minute}, log: io.Discard,
-				secret: []byte(secretOfTool),
+				o: &options{people: 1, own: 1, rate: 1000, patience: 100 * time.Millisecond}, log: io.Discard, people: somebody,
 			}
 			d := &door{name: "server", base: base, first: fromStart, decides: true, rows: o}
 			crowd, err := s.openCrowd(t.Context(), d, 2, 0, 1)
@@ -130,7 +132,7 @@ func TestARefusedClientEndsTheCrowd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{o: &options{people: 1, rate: 1000, limit: time.Minute}, log: io.Discard, secret: []byte(secretOfTool)}
+	s := &site{o: &options{people: 1, rate: 1000}, log: io.Discard, people: somebody}
 	_, err = s.openCrowd(t.Context(), &door{name: "server", base: base, first: fromStart}, 20, 0, 1)
 	if err == nil || !strings.Contains(err.Error(), "refused with status 403") {
 		t.Errorf("%v", err)

@@ -101,7 +101,7 @@ func (v *residue) sent(ctx context.Context, s *site, d *door, r *report) (err er
 
 // made has handles made: a read with one that is not good is answered with a new one.
 func (v *residue) made(ctx context.Context, s *site, d *door, r *report) error {
-	headers, err := s.headersOf(0)
+	headers, err := s.people.headersOf(0)
 	if err != nil {
 		return err
 	}

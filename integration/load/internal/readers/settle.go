@@ -3,8 +3,6 @@ package readers
 import (
 	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"strings"
 	"time"
 
@@ -24,11 +22,11 @@ func (s *site) settle(ctx context.Context) error {
 	defer look.Stop()
 	for n := range s.o.people {
 		for {
-			body, err := s.firstRead(ctx, n)
+			_, body, err := s.people.ask(ctx, n, s.gate.shape, fromStart)
 			if err != nil {
 				return err
 			}
-			if hasAll(body, append(world.Documents(world.Own, n, s.o.own), common())) {
+			if hasAll(string(body), append(world.Documents(world.Own, n, s.o.own), common())) {
 				break
 			}
 			select {
@@ -48,29 +46,4 @@ func hasAll(body string, ids []string) bool {
 		}
 	}
 	return true
-}
-
-func (s *site) firstRead(ctx context.Context, person int) (string, error) {
-	headers, err := s.headersOf(person)
-	if err != nil {
-		return "", err
-	}
-	u := *s.shape
-	u.RawQuery = strings.TrimPrefix(u.RawQuery+"&"+fromStart, "&")
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-	if err != nil {
-		return "", err
-	}
-	for _, h := range headers {
-		if token, ok := strings.CutPrefix(h, "Authorization: "); ok {
-			req.Header.Set("Authorization", token)
-		}
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(resp.Body)
-	return string(body), err
 }

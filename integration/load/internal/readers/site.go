@@ -7,36 +7,26 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"slices"
-	"strings"
 
 	"github.com/shapegate/shapegate/authz/spicedb"
 	"github.com/shapegate/shapegate/integration/load/internal/child"
 	"github.com/shapegate/shapegate/integration/load/internal/relationships"
 	"github.com/shapegate/shapegate/integration/load/internal/rows"
 	"github.com/shapegate/shapegate/integration/load/internal/usage"
-	"github.com/shapegate/shapegate/integration/load/internal/world"
 )
 
-// site is a shapegate, what stands behind it, and the world that it serves.
+// site is what a measurement stands on: a shapegate, what is behind it, and the world
+// that it serves.
 type site struct {
-	o      *options
-	log    io.Writer
-	secret []byte
+	o   *options
+	log io.Writer
 
-	shape   *url.URL // shapegate's
-	metrics string   // URL; empty: there are none
-	meter   usage.Meter
+	people   people
+	gate     gate
+	electric *electric // nil: none was named
+	stores   stores
 
-	electric *url.URL       // its base; nil: none was named
-	backend  *child.Process // nil: it runs elsewhere
-	spicedb  spicedb.Config
-	proxy    *child.Process // nil: it runs elsewhere
-
-	rows          rows.Rows
-	relationships relationships.Writer
-
-	closers []func() error
+	ends ends
 }
 
 // secretOfTool signs the tokens for a shapegate that the tool starts.
@@ -46,163 +36,104 @@ const secretOfTool = "the secret of the load tool, 32 bytes"
 // starts, which so hears of no grant that changes.
 func openSite(ctx context.Context, o *options, log io.Writer) (s *site, err error) {
 	t := &o.target
-	s = &site{o: o, log: log, secret: []byte(cmp.Or(t.JWTSecret, secretOfTool)), spicedb: t.SpiceDB()}
+	s = &site{
+		o: o, log: log,
+		people: people{secret: []byte(cmp.Or(t.JWTSecret, secretOfTool)), valid: o.limit, gzip: o.gzip},
+	}
+	s.stores.log, s.stores.ends = log, &s.ends
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
 		}
 	}()
+	engine := t.SpiceDB()
 	if t.URL == "" {
-		err = s.startBackend(ctx)
+		engine, err = s.startBackend(ctx, engine)
 	} else {
 		err = s.reach(ctx)
 	}
 	if err != nil {
 		return s, err
 	}
-	client, err := spicedb.Dial(s.spicedb)
+	client, err := spicedb.Dial(engine)
 	if err != nil {
 		return s, err
 	}
-	s.onClose(client.Close)
-	s.relationships = relationships.Writer{Client: client}
-	if err := s.fill(ctx); err != nil {
+	s.ends.add(client.Close)
+	s.stores.relationships = relationships.Writer{Client: client}
+	if err := s.stores.fill(ctx, o.rows(), o.grants()); err != nil {
 		return s, err
 	}
-	if t.URL == "" {
-		return s, s.startProxy(ctx)
+	if t.URL != "" {
+		return s, s.settle(ctx)
 	}
-	return s, s.settle(ctx)
+	s.gate.start = gateStart(log, s.electric.base, engine, s.people.secret)
+	s.ends.add(s.gate.close)
+	return s, s.gate.run(ctx)
 }
 
+// say tells the person who waits for the measurement what is going on.
 func (s *site) say(format string, args ...any) { fmt.Fprintf(s.log, format+"\n", args...) }
 
-func (s *site) onClose(f func() error) { s.closers = append(s.closers, f) }
-
 // close ends what was started, in the opposite order.
-func (s *site) close() error {
-	var errs []error
-	for _, f := range slices.Backward(s.closers) {
-		errs = append(errs, f())
-	}
-	s.closers = nil
-	return errors.Join(errs...)
-}
+func (s *site) close() error { return s.ends.close() }
 
 // start starts a child, until close.
-func (s *site) start(ctx context.Context, env []string, args ...string) (*child.Process, error) {
-	p, err := child.Start(ctx, s.log, env, args...)
+func (s *site) start(ctx context.Context, args ...string) (*child.Process, error) {
+	p, err := child.Start(ctx, s.log, nil, args...)
 	if err == nil {
-		s.onClose(p.Close)
+		s.ends.add(p.Close)
 	}
 	return p, err
 }
 
-func (s *site) startBackend(ctx context.Context) (err error) {
+// startBackend starts a stand-in for Electric and, unless one was named, a SpiceDB. It
+// returns how to reach SpiceDB.
+func (s *site) startBackend(ctx context.Context, named spicedb.Config) (engine spicedb.Config, err error) {
 	args := []string{"backend"}
-	if s.o.target.SpiceDBEndpoint != "" {
+	if named.Endpoint != "" {
 		args = append(args, "--without-spicedb")
 	}
-	if s.backend, err = s.start(ctx, nil, args...); err != nil {
-		return err
-	}
-	if s.backend.SpiceDB != "" {
-		s.spicedb = spicedb.Config{Endpoint: s.backend.SpiceDB, Token: s.backend.Token, Insecure: true}
-	}
-	s.rows = rows.Posted{URL: s.backend.Control + "/sql"}
-	s.electric, err = url.Parse(s.backend.URL)
-	return err
-}
-
-// startProxy starts a shapegate, until close.
-func (s *site) startProxy(ctx context.Context) error {
-	if err := s.runProxy(ctx); err != nil {
-		return err
-	}
-	s.onClose(func() error {
-		if s.proxy == nil {
-			return nil // it could not be started again
-		}
-		return s.proxy.Close()
-	})
-	return nil
-}
-
-func (s *site) runProxy(ctx context.Context) (err error) {
-	args := []string{"proxy", "--electric-url", s.electric.String(), "--spicedb-endpoint", s.spicedb.Endpoint}
-	if s.spicedb.Insecure {
-		args = append(args, "--spicedb-insecure")
-	}
-	env := []string{"SHAPEGATE_JWT_SECRET=" + string(s.secret), "SPICEDB_TOKEN=" + s.spicedb.Token}
-	p, err := child.Start(ctx, s.log, env, args...)
+	p, err := s.start(ctx, args...)
 	if err != nil {
-		return err
+		return named, err
 	}
-	s.proxy = p
-	s.metrics, s.meter = s.proxy.Metrics, usage.OfChild(s.proxy.Control)
-	s.shape, err = url.Parse(s.proxy.URL)
-	return err
+	engine = named
+	if p.SpiceDB != "" {
+		engine = spicedb.Config{Endpoint: p.SpiceDB, Token: p.Token, Insecure: true}
+		s.stores.control = p.Control
+	}
+	s.stores.rows = rows.Posted{URL: p.Control + "/sql"}
+	base, err := url.Parse(p.URL)
+	s.electric = &electric{base: base, control: p.Control}
+	return engine, err
 }
 
-// restartProxy begins with a shapegate that has nothing to remember, if it is the
-// tool's own.
-func (s *site) restartProxy(ctx context.Context) error {
-	if s.proxy == nil {
-		return nil
-	}
-	ended := s.proxy
-	s.proxy = nil
-	if err := ended.Close(); err != nil {
-		return err
-	}
-	return s.runProxy(ctx)
-}
-
-// reach finds its way to a shapegate that runs.
+// reach finds the ways to a shapegate that runs, and to what is behind it.
 func (s *site) reach(ctx context.Context) (err error) {
 	t := &s.o.target
-	if s.shape, err = url.Parse(t.URL); err != nil {
+	if s.gate.shape, err = url.Parse(t.URL); err != nil {
 		return err
 	}
-	if s.metrics = t.MetricsURL; s.metrics != "" {
-		s.meter = usage.OfMetrics(s.metrics)
+	if s.gate.metrics = t.MetricsURL; s.gate.metrics != "" {
+		s.gate.meter = usage.OfMetrics(s.gate.metrics)
 	}
 	if s.o.electricURL != "" {
-		if s.electric, err = url.Parse(s.o.electricURL); err != nil {
+		base, err := url.Parse(s.o.electricURL)
+		if err != nil {
 			return err
 		}
+		s.electric = &electric{base: base, secret: s.o.electricSecret}
 	}
-	s.rows = rows.Posted{URL: t.SQLURL}
+	s.stores.lentRows = true
+	s.stores.rows = rows.Posted{URL: t.SQLURL}
 	if t.SQLCommand != "" {
 		p, err := rows.StartPiped(context.WithoutCancel(ctx), t.SQLCommand) // it has to tidy up, too
 		if err != nil {
 			return err
 		}
-		s.rows = p
-		s.onClose(p.Close)
+		s.stores.rows = p
+		s.ends.add(p.Close)
 	}
 	return nil
-}
-
-// direct is the same table at Electric, asked for without shapegate, at a base that
-// is Electric's or a relay's. It is nil where no Electric was named.
-func (s *site) direct(base *url.URL) *url.URL {
-	if s.electric == nil {
-		return nil
-	}
-	u := *base
-	u.Path = strings.TrimSuffix(u.Path, "/") + "/v1/shape"
-	u.RawQuery = world.DirectQuery
-	if s.o.electricSecret != "" {
-		u.RawQuery += "&secret=" + url.QueryEscape(s.o.electricSecret)
-	}
-	return &u
-}
-
-// upstream is what the stand-in was asked so far; false if it runs elsewhere.
-func (s *site) upstream(ctx context.Context) (u child.Upstream, ours bool, err error) {
-	if s.backend == nil {
-		return u, false, nil
-	}
-	return u, true, child.Get(ctx, s.backend.Control+"/upstream", &u)
 }
