@@ -11,8 +11,7 @@ import (
 
 func (tx sqlTx) createTable(n *pg.CreateStmt) error {
 	rel := relationOf(n.Relation)
-	_, exists := tx.s.tables[rel]
-	if _, isPart := tx.s.partitions[rel]; exists || isPart {
+	if tx.db.catalog.taken(rel) {
 		if n.IfNotExists {
 			return nil
 		}
@@ -21,14 +20,28 @@ func (tx sqlTx) createTable(n *pg.CreateStmt) error {
 	if n.Partbound != nil {
 		return tx.createPartition(rel, n)
 	}
-	var columns []column
+	columns, key, err := newColumns(n.TableElts)
+	if err != nil {
+		return err
+	}
+	l := newLayout(rel, columns, key)
+	if l.parts, err = newPartitioning(l, n.Partspec); err != nil {
+		return err
+	}
+	tx.db.catalog.tables[rel] = newTable(l)
+	tx.created = append(tx.created, func() { delete(tx.db.catalog.tables, rel) })
+	return nil
+}
+
+// newColumns reads the columns of a table, and which of them are its primary key.
+func newColumns(elements []*pg.Node) (columns []column, indexes []int, err error) {
 	var key []string
-	for _, e := range n.TableElts {
+	for _, e := range elements {
 		switch e := e.GetNode().(type) {
 		case *pg.Node_ColumnDef:
 			c, inKey, err := newColumn(e.ColumnDef)
 			if err != nil {
-				return err
+				return nil, nil, err
 			}
 			if inKey {
 				key = append(key, c.name)
@@ -41,20 +54,11 @@ func (tx sqlTx) createTable(n *pg.CreateStmt) error {
 				}
 			}
 		default:
-			return fmt.Errorf("%T in CREATE TABLE is not imitated", e)
+			return nil, nil, fmt.Errorf("%T in CREATE TABLE is not imitated", e)
 		}
 	}
-	indexes, err := keyColumns(columns, key)
-	if err != nil {
-		return err
-	}
-	t := newTable(rel, columns, indexes)
-	if err := t.partition(n.Partspec); err != nil {
-		return err
-	}
-	tx.s.tables[rel] = t
-	tx.created = append(tx.created, rel)
-	return nil
+	indexes, err = keyColumns(columns, key)
+	return columns, indexes, err
 }
 
 func keyColumns(columns []column, key []string) ([]int, error) {
@@ -115,23 +119,23 @@ func (tx sqlTx) drop(n *pg.DropStmt) error {
 		if len(parts) > 1 {
 			rel.schema = parts[0].GetString_().Sval
 		}
-		t, ok := tx.s.tables[rel]
+		t, ok := tx.db.catalog.tables[rel]
 		if !ok {
 			if n.MissingOk {
 				continue
 			}
 			return fmt.Errorf("relation %s does not exist", rel)
 		}
-		tx.s.rotate(t, atOnce)
-		delete(tx.s.tables, rel)
-		maps.DeleteFunc(tx.s.partitions, func(_ relation, root *table) bool { return root == t })
+		tx.db.shapes.rotate(t, atOnce)
+		delete(tx.db.catalog.tables, rel)
+		maps.DeleteFunc(tx.db.catalog.partitions, func(_ relation, root *table) bool { return root == t })
 	}
 	return nil
 }
 
 // alter accepts what says nothing about rows: replica identity, constraints
 // other than a primary key, owners.
-func (tx sqlTx) alter(n *pg.AlterTableStmt) error {
+func alter(n *pg.AlterTableStmt) error {
 	for _, cmd := range n.Cmds {
 		switch c := cmd.GetAlterTableCmd(); c.Subtype {
 		case pg.AlterTableType_AT_ReplicaIdentity, pg.AlterTableType_AT_ChangeOwner,

@@ -2,16 +2,15 @@
 // proxy's tests, its benchmarks and shapegate-dev run against where there is no
 // Postgres.
 //
-// A Server is an http.Handler. Tables are written with SQL (Server.Exec) or,
-// faster, through a transaction (Server.Tx); each transaction appears in the
-// logs of the shapes that it concerns. Stats, LastRequest, WaitHeld and Intercept
-// let a test see what it was asked, write while requests wait, and make requests
-// fail.
+// A Server is an http.Handler. It is made of three parts. Its Database is written with
+// SQL (Database.Exec) or, faster, through a transaction (Database.Tx); each transaction
+// appears in the logs of the shapes that it concerns. Transactions can overlap
+// (Database.Begin), and the write-ahead log can move without a published write
+// (Database.WriteUnpublished). A Front answers requests; its logs can lag behind the
+// tables, and differently for two clients. Requests says what was asked, and lets a test
+// write while requests wait.
 //
-// Its logs can lag behind its tables, and differently for two clients (Front);
-// transactions can overlap (Server.Begin); the write-ahead log can move without a
-// published write (Server.WriteUnpublished); and connections close without a word
-// (CloseAfter).
+// Server.Intercept makes requests fail, and CloseAfter closes connections without a word.
 //
 // It is held to testdata/recordings, recorded from Electric 1.7.12 or, from 14 on,
 // written down from what was observed on it: a test replays every exchange and compares
@@ -34,7 +33,7 @@
 // Shapes: subqueries in a main where, with their tags and move messages;
 // compaction; shapes that expire; wheres that differ in white space alone, which
 // are two shapes in Electric, are one here; adding a column to a table, which
-// invalidates shapes (Server.Rotate does that part).
+// invalidates shapes.
 //
 // SQL in wheres: everything that Electric refuses is refused, length() among it.
 // Of what it accepts, these are refused here: arrays of several dimensions, slices,

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 )
 
 // Electric's limits, in bytes (recordings 07 and 09).
@@ -28,26 +29,30 @@ const (
 		"electric-up-to-date,electric-internal-known-error,retry-after"
 )
 
-// ServeHTTP implements http.Handler.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.main.ServeHTTP(w, r) }
+// service answers requests, by whichever front they came.
+type service struct {
+	opts      Options
+	db        *Database
+	requests  *Requests
+	intercept atomic.Pointer[func(*http.Request, []byte) error]
+	closing   chan struct{} // closed by Server.Close
+}
 
-// ServeHTTP implements http.Handler.
-func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s := f.s
+// serve answers a request whose front lags.
+func (s *service) serve(w http.ResponseWriter, r *http.Request, lag *lag) {
 	if len(r.Method)+len(r.RequestURI)+len(r.Proto)+2 > maxRequestLine {
 		w.Header().Set("Connection", "close")
 		w.Header().Set("Transfer-Encoding", "identity") // neither a length nor chunks
 		w.WriteHeader(http.StatusRequestURITooLong)
 		return
 	}
-	s.opts.Logger.DebugContext(r.Context(), "request", "method", r.Method, "path", r.URL.Path)
 	h := w.Header()
 	h.Set("X-Request-Id", requestID())
 	h.Set("Electric-Server", "ElectricSQL/1.7.12")
 	get := r.Method == http.MethodGet || r.Method == http.MethodHead
 	switch path := normalPath(r.URL.Path); {
 	case path == "/v1/shape" && (get || r.Method == http.MethodPost):
-		f.serveShape(w, r)
+		s.serveShape(w, r, lag)
 	case path == "/v1/shape" && r.Method == http.MethodDelete:
 		s.refuseDelete(w, r)
 	case path == "/v1/shape" && r.Method == http.MethodOptions:
@@ -119,7 +124,7 @@ func preflight(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func (s *Server) refuseDelete(w http.ResponseWriter, r *http.Request) {
+func (s *service) refuseDelete(w http.ResponseWriter, r *http.Request) {
 	query, err := decodeQuery(r.URL.RawQuery)
 	if err != nil {
 		w.WriteHeader(http.StatusBadRequest)
@@ -134,7 +139,7 @@ func (s *Server) refuseDelete(w http.ResponseWriter, r *http.Request) {
 }
 
 // authenticated checks the secret, and answers where it is wrong.
-func (s *Server) authenticated(w http.ResponseWriter, query map[string]any) bool {
+func (s *service) authenticated(w http.ResponseWriter, query map[string]any) bool {
 	secret := query["secret"]
 	if secret == nil {
 		secret = query["api_secret"]
@@ -151,8 +156,7 @@ func (s *Server) authenticated(w http.ResponseWriter, query map[string]any) bool
 }
 
 // serveShape answers a GET, HEAD or POST of /v1/shape.
-func (f *Front) serveShape(w http.ResponseWriter, r *http.Request) {
-	s := f.s
+func (s *service) serveShape(w http.ResponseWriter, r *http.Request, lag *lag) {
 	var body []byte
 	var tooLarge bool
 	if r.Method == http.MethodPost {
@@ -163,10 +167,11 @@ func (f *Front) serveShape(w http.ResponseWriter, r *http.Request) {
 		}
 		tooLarge = len(body) > maxBody
 	}
-	s.inspector.arrived(r, body)
-	w = s.interfere(w, r, body)
-	if w == nil {
-		return
+	s.requests.arrived()
+	if f := s.intercept.Load(); f != nil {
+		if w = fail(w, (*f)(r, body)); w == nil {
+			return
+		}
 	}
 	query, err := decodeQuery(r.URL.RawQuery)
 	if err != nil {
@@ -187,33 +192,7 @@ func (f *Front) serveShape(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	cursor, _ := query["cursor"].(string)
-	a := &answer{s: s, front: f, w: w, r: r, cursor: cursor}
-	a.serve(mergeParams(query, fields))
-}
-
-// interfere lets the function given to Intercept decide. It returns the writer to
-// go on with, or nil if the request was answered.
-func (s *Server) interfere(w http.ResponseWriter, r *http.Request, body []byte) http.ResponseWriter {
-	f := s.intercept.Load()
-	if f == nil {
-		return w
-	}
-	err := (*f)(r, body)
-	var fault *Fault
-	switch {
-	case err == nil:
-		return w
-	case !errors.As(err, &fault), fault.Status == 0 && fault.CutAfter == 0:
-		panic(http.ErrAbortHandler)
-	case fault.Status == 0:
-		return &cutWriter{w, fault.CutAfter}
-	}
-	for name, values := range fault.Header {
-		w.Header()[http.CanonicalHeaderKey(name)] = values
-	}
-	w.WriteHeader(fault.Status)
-	_, _ = io.WriteString(w, fault.Body)
-	return nil
+	s.answer(&exchange{w: w, r: r, cursor: cursor}, lag, mergeParams(query, fields))
 }
 
 // decodeBody reads the JSON object of a POST body; an empty body is an empty one.

@@ -2,10 +2,11 @@ package electrictest
 
 import (
 	"net/http"
+	"strconv"
 	"time"
 )
 
-// look is the state of a shape at one moment.
+// look is the state of a shape at one moment, as a front shows it.
 type look struct {
 	read
 	last    offset
@@ -15,12 +16,13 @@ type look struct {
 }
 
 func (a *answer) look(from offset) look {
-	a.s.mu.RLock()
-	defer a.s.mu.RUnlock()
-	limit := a.front.limit
+	db := a.s.db
+	db.mu.RLock()
+	defer db.mu.RUnlock()
+	limit := a.lag.limit
 	l := look{
-		last: a.shape.lastUntil(limit), gone: a.shape.gone(limit),
-		changed: a.shape.changed, seen: a.front.lastSeen(),
+		last: a.shape.log.endUntil(limit), gone: a.shape.gone(limit),
+		changed: a.shape.changed, seen: db.shapes.lastSeen(a.lag),
 	}
 	if !l.gone && !l.last.less(from) {
 		l.read = a.shape.readFrom(from, limit)
@@ -48,8 +50,7 @@ func (a *answer) serveLog() {
 	}
 	timer := time.NewTimer(timeout)
 	defer timer.Stop()
-	a.s.inspector.hold(1)
-	defer a.s.inspector.hold(-1)
+	defer a.s.requests.hold()()
 	for {
 		if l.gone {
 			a.refetch("")
@@ -65,10 +66,7 @@ func (a *answer) serveLog() {
 			l = a.look(a.p.offset)
 		case <-timer.C:
 			if ahead {
-				a.fail(http.StatusBadRequest, map[string]any{
-					"message": "Invalid request",
-					"errors":  fieldErrors{"offset": []string{"out of bounds for this shape"}},
-				})
+				a.invalid(fieldErrors{"offset": []string{"out of bounds for this shape"}})
 				return
 			}
 			a.upToDateAlone()
@@ -88,7 +86,7 @@ func (a *answer) serveRead(l *look) {
 	a.headers(http.StatusOK, l.upToDate, true)
 	if a.p.live && a.p.sse {
 		out := newStream(a.w, a.r, "text/event-stream")
-		out.events(a.shape, l, false)
+		out.events(a.def, l, false)
 		out.flush()
 		return
 	}
@@ -96,7 +94,7 @@ func (a *answer) serveRead(l *look) {
 	separator := "["
 	for _, r := range l.rows {
 		out.text(separator)
-		out.buf = a.shape.appendSnapshotRow(out.buf, r, "}")
+		out.buf = a.def.appendSnapshotRow(out.buf, r, "}")
 		separator = ","
 		if !out.full() {
 			return
@@ -129,82 +127,15 @@ func (a *answer) serveRead(l *look) {
 	out.flush()
 }
 
-// events writes a part of the log as server-sent events. What was there when the
-// request came ends with one up-to-date, and the answer with it; in an open
-// stream each transaction has its own (recording 05).
-func (s *stream) events(sh *shape, l *look, open bool) {
-	event := func(write func()) bool {
-		s.text("data: ")
-		write()
-		s.text("\n\n")
-		return s.full()
-	}
-	for _, r := range l.rows {
-		if !event(func() { s.buf = sh.appendSnapshotRow(s.buf, r, "}") }) {
-			return
-		}
-	}
-	if l.control != "" && !event(func() { s.text(l.control) }) {
-		return
-	}
-	for i := range l.log {
-		m := &l.log[i]
-		if !event(func() { s.buf = append(s.buf, m.json...) }) {
-			return
-		}
-		end := i == len(l.log)-1
-		if (open && !end && l.log[i+1].offset.lsn != m.offset.lsn || end && l.upToDate) &&
-			!event(func() { s.text(upToDateMessage(m.offset.lsn)) }) {
-			return
-		}
-	}
+func upToDateMessage(lsn int64) string {
+	return `{"headers":{"control":"up-to-date","global_last_seen_lsn":"` + strconv.FormatInt(lsn, 10) + `"}}`
 }
 
-// serveEvents streams what happens until the timeout. An idle stream gets a
-// comment now and then.
-func (a *answer) serveEvents() {
-	a.headers(http.StatusOK, !a.look(a.p.offset).last.less(a.p.offset), true)
-	out := newStream(a.w, a.r, "text/event-stream")
-	out.flush()
-	since := a.p.offset
-	timeout := a.s.opts.SSETimeout
-	if a.look(since).last.less(since) {
-		timeout = min(timeout, a.s.opts.LongPollTimeout/2)
-	}
-	closing := time.NewTimer(timeout)
-	defer closing.Stop()
-	idle := time.NewTimer(a.s.opts.KeepAlive)
-	defer idle.Stop()
-	a.s.inspector.hold(1)
-	defer a.s.inspector.hold(-1)
-	for {
-		l := a.look(since)
-		if l.gone {
-			return
-		}
-		if !l.empty() {
-			out.events(a.shape, &l, true)
-			if out.flush(); out.err != nil {
-				return
-			}
-			since = l.end
-			idle.Reset(a.s.opts.KeepAlive)
-			continue
-		}
-		select {
-		case <-l.changed:
-		case <-idle.C:
-			out.text(": keep-alive\n\n")
-			if out.flush(); out.err != nil {
-				return
-			}
-			idle.Reset(a.s.opts.KeepAlive)
-		case <-closing.C:
-			return
-		case <-a.r.Context().Done():
-			return
-		case <-a.s.closing:
-			return
-		}
-	}
+// upToDateAlone answers with no change: the message that says so.
+func (a *answer) upToDateAlone() {
+	a.s.db.mu.RLock()
+	lsn := a.s.db.shapes.lastSeen(a.lag)
+	a.s.db.mu.RUnlock()
+	a.headers(http.StatusOK, true, false)
+	writeBody(a.w, http.StatusOK, []byte("["+upToDateMessage(lsn)+"]"))
 }

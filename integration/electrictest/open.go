@@ -9,7 +9,7 @@ import "errors"
 // It runs when it commits, as one that met no conflict: what its statements read is the
 // state of that moment.
 type OpenTx struct {
-	s          *Server
+	db         *Database
 	id         int64
 	statements []statement
 	over       bool
@@ -23,16 +23,16 @@ type statement struct {
 var errOver = errors.New("the transaction has ended")
 
 // Begin opens a transaction.
-func (s *Server) Begin() *OpenTx {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return &OpenTx{s: s, id: s.transactions.begin()}
+func (d *Database) Begin() *OpenTx {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return &OpenTx{db: d, id: d.transactions.begin()}
 }
 
 // ID returns the transaction's id: the one in the txids of its messages.
 func (t *OpenTx) ID() int64 { return t.id }
 
-// Exec adds SQL statements to the transaction. It takes what Server.Exec takes.
+// Exec adds SQL statements to the transaction. It takes what Database.Exec takes.
 func (t *OpenTx) Exec(sql string, args ...any) {
 	t.statements = append(t.statements, statement{sql, args})
 }
@@ -40,13 +40,13 @@ func (t *OpenTx) Exec(sql string, args ...any) {
 // Commit runs the statements and ends the transaction. After an error nothing has
 // changed.
 func (t *OpenTx) Commit() error {
-	t.s.mu.Lock()
-	defer t.s.mu.Unlock()
+	t.db.mu.Lock()
+	defer t.db.mu.Unlock()
 	if t.over {
 		return errOver
 	}
 	t.over = true
-	return t.s.run(t.id, func(tx *Tx) error {
+	return t.db.run(t.id, func(tx *Tx) error {
 		for _, st := range t.statements {
 			if err := tx.exec(st.sql, st.args); err != nil {
 				return err
@@ -54,14 +54,4 @@ func (t *OpenTx) Commit() error {
 		}
 		return nil
 	})
-}
-
-// Rollback ends the transaction without a change.
-func (t *OpenTx) Rollback() {
-	t.s.mu.Lock()
-	defer t.s.mu.Unlock()
-	if !t.over {
-		t.over = true
-		t.s.transactions.end(t.id)
-	}
 }

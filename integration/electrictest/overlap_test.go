@@ -43,7 +43,7 @@ func TestASnapshotNamesTheTransactionsThatAreInProgress(t *testing.T) {
 	long := w.Begin()
 	long.Exec(`insert into notes values (2, 'o', 'late')`)
 	gone := w.Begin()
-	gone.Exec(`insert into notes values (3, 'o', 'never')`)
+	gone.Exec(`insert into notes values (1, 'o', 'never')`)
 	equal(t, "fence without a later one", w.snapshot(t).fence(), fmt.Sprint(before+1, " ", before+1, " []"))
 	after := w.exec(t, `insert into notes values (4, 'o', 'b')`)
 
@@ -51,7 +51,9 @@ func TestASnapshotNamesTheTransactionsThatAreInProgress(t *testing.T) {
 	equal(t, "fence", s.fence(), fmt.Sprint(long.ID(), " ", after+1, " [", long.ID(), " ", gone.ID(), "]"))
 	equal(t, "rows", len(s.Data), 2)
 
-	gone.Rollback()
+	if err := gone.Commit(); err == nil {
+		t.Error("a second row of one key")
+	}
 	if err := long.Commit(); err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 // partitioning is how the rows of a table are spread over partitions. The table holds
 // them all: a partition is a name that the log spells their keys with.
 type partitioning struct {
-	table  *table
+	layout *layout
 	column int
 	parts  []*partition
 }
@@ -27,28 +27,27 @@ type partition struct {
 
 var errPartition = errors.New("of partitions, only those by range or list of one column are imitated")
 
-// partition makes the table one with partitions.
-func (t *table) partition(n *pg.PartitionSpec) error {
+// newPartitioning reads PARTITION BY; nil without it.
+func newPartitioning(l *layout, n *pg.PartitionSpec) (*partitioning, error) {
 	if n == nil {
-		return nil
+		return nil, nil //nolint:nilnil // it is one table
 	}
 	if len(n.PartParams) != 1 || n.Strategy == pg.PartitionStrategy_PARTITION_STRATEGY_HASH {
-		return errPartition
+		return nil, errPartition
 	}
-	i, ok := t.byName[n.PartParams[0].GetPartitionElem().GetName()]
+	i, ok := l.byName[n.PartParams[0].GetPartitionElem().GetName()]
 	if !ok {
-		return errPartition
+		return nil, errPartition
 	}
-	if t.hasKey && !slices.Contains(t.key, i) {
-		return errors.New("unique constraint on partitioned table must include all partitioning columns")
+	if l.hasKey && !slices.Contains(l.key, i) {
+		return nil, errors.New("unique constraint on partitioned table must include all partitioning columns")
 	}
-	t.parts = &partitioning{table: t, column: i}
-	return nil
+	return &partitioning{layout: l, column: i}, nil
 }
 
 // createPartition is CREATE TABLE … PARTITION OF.
 func (tx sqlTx) createPartition(rel relation, n *pg.CreateStmt) error {
-	root, err := tx.relation(relationOf(n.InhRelations[0].GetRangeVar()))
+	root, err := tx.db.catalog.find(relationOf(n.InhRelations[0].GetRangeVar()))
 	if err != nil {
 		return err
 	}
@@ -77,9 +76,13 @@ func (tx sqlTx) createPartition(rel relation, n *pg.CreateStmt) error {
 	default:
 		return errPartition
 	}
-	root.parts.parts = append(root.parts.parts, p)
-	tx.s.partitions[rel] = root
-	tx.createdParts = append(tx.createdParts, p)
+	parts := root.parts
+	parts.parts = append(parts.parts, p)
+	tx.db.catalog.partitions[rel] = root
+	tx.created = append(tx.created, func() {
+		parts.parts = slices.DeleteFunc(parts.parts, func(other *partition) bool { return other == p })
+		delete(tx.db.catalog.partitions, rel)
+	})
 	return nil
 }
 
@@ -95,18 +98,18 @@ func (p *partitioning) bound(nodes []*pg.Node) (*datum, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := p.table.evaluated(p.column, exprs[0], nil)
+	c, err := p.layout.columns[p.column].evaluated(exprs[0], nil)
 	if err != nil || c.null() {
 		return nil, errors.Join(errPartition, err)
 	}
-	d := decode(p.table.columns[p.column].typ, c.text)
+	d := decode(p.layout.columns[p.column].typ, c.text)
 	return &d, nil
 }
 
 // of returns the partition of a row.
 func (p *partitioning) of(cells []cell) (*partition, error) {
 	c := cells[p.column]
-	typ := p.table.columns[p.column].typ
+	typ := p.layout.columns[p.column].typ
 	i := slices.IndexFunc(p.parts, func(part *partition) bool {
 		return !c.null() && part.has(typ.kind(), decode(typ, c.text))
 	})
@@ -114,7 +117,7 @@ func (p *partitioning) of(cells []cell) (*partition, error) {
 		i = slices.IndexFunc(p.parts, func(part *partition) bool { return part.isRest })
 	}
 	if i < 0 {
-		return nil, fmt.Errorf("no partition of relation %q found for row", p.table.rel.name)
+		return nil, fmt.Errorf("no partition of relation %q found for row", p.layout.rel.name)
 	}
 	return p.parts[i], nil
 }

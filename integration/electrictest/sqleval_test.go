@@ -28,9 +28,9 @@ func newTypes(t *testing.T) *Server {
 	return s
 }
 
-func (s *Server) eval(t *testing.T, id, where string, params map[string]string) (string, error) {
+func eval(t *testing.T, s *Server, id, where string, params map[string]string) (string, error) {
 	t.Helper()
-	tab := s.tables[relation{"public", "v"}]
+	tab := s.catalog.tables[relation{"public", "v"}]
 	c, err := compileCondition(where, params, tab.scope(nil), "subqueries")
 	if err != nil {
 		return "", err
@@ -147,7 +147,7 @@ func TestWhereFollowsThreeValuedLogic(t *testing.T) {
 		{"true limit 1", "true", "true"}, // Electric does not look for it
 	} {
 		for id, want := range map[string]string{"1": c.one, "2": c.two} {
-			got, err := s.eval(t, id, c.where, p)
+			got, err := eval(t, s, id, c.where, p)
 			if err != nil || got != want {
 				t.Errorf("row %s, %s: %s (%v), want %s", id, c.where, got, err, want)
 			}
@@ -197,7 +197,7 @@ func TestWhereRefusesWhatElectricRefuses(t *testing.T) {
 		"t::json is null":               "unsupported type json",
 		"case when b then b else b end": "not supported in this context",
 	} {
-		if _, err := s.eval(t, "1", where, p); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := eval(t, s, "1", where, p); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", where, err, want)
 		}
 	}
@@ -252,7 +252,7 @@ func TestValuesAreStoredAsPostgresPrintsThem(t *testing.T) {
 // subset's.
 func TestMainWhereWithOrWidensSubsets(t *testing.T) {
 	s := newTypes(t)
-	tab := s.tables[relation{"public", "v"}]
+	tab := s.catalog.tables[relation{"public", "v"}]
 	compile := func(where string, params map[string]string) *condition {
 		c, err := compileCondition(where, params, tab.scope(nil), "")
 		if err != nil {
@@ -287,7 +287,7 @@ func TestOrderBy(t *testing.T) {
 		insert into o values (1, 2, 'b'), (2, null, 'a'), (3, 10, 'b'), (4, 2, 'a')`); err != nil {
 		t.Fatal(err)
 	}
-	tab := s.tables[relation{"public", "o"}]
+	tab := s.catalog.tables[relation{"public", "o"}]
 	for order, want := range map[string]string{
 		"n":                    "1432",
 		"n desc":               "2314",
@@ -328,7 +328,7 @@ func TestKeyLookupFindsWhatAScanFinds(t *testing.T) {
 		delete from k where n between 100 and 600; update k set id = 'new' where n = 5`); err != nil {
 		t.Fatal(err)
 	}
-	tab := s.tables[relation{"public", "k"}]
+	tab := s.catalog.tables[relation{"public", "k"}]
 	for where, byKey := range map[string]bool{
 		"id = 'id/7'": true,
 		"id = any('{id/7,id/650,id/7,id/300,new}')": true,
@@ -373,7 +373,7 @@ func TestFailedTransactionChangesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	dump := func() string {
-		tab := s.tables[relation{"public", "f"}]
+		tab := s.catalog.tables[relation{"public", "f"}]
 		out := ""
 		for pos, r := range tab.rows.view().all() {
 			at, ok := tab.find(r.key)

@@ -52,10 +52,10 @@ func (d *definition) compileSubset(p *subsetParams, errs fieldErrors) *subset {
 
 // serveSubset answers with the rows as they are now. Rows that a look-up by
 // primary key finds are not searched for.
-func (a *answer) serveSubset() {
-	s, t := a.subset, a.def.table
-	a.s.mu.RLock()
-	fence, wal := a.s.transactions.fence(), a.s.wal
+func (a *answer) serveSubset(s *subset) {
+	db, t := a.s.db, a.def.table
+	db.mu.RLock()
+	fence, wal := db.transactions.fence(), db.wal
 	var all view
 	var found []*row
 	byKey := s.where != nil && s.where.expr.ids != nil && len(s.where.expr.ids.texts) <= t.rows.live
@@ -64,7 +64,7 @@ func (a *answer) serveSubset() {
 	} else {
 		all = t.rows.view()
 	}
-	a.s.mu.RUnlock()
+	db.mu.RUnlock()
 
 	h := a.w.Header()
 	h.Set("Cache-Control", "no-cache")

@@ -43,7 +43,7 @@ func Backend(ctx context.Context, in io.Reader, out io.Writer, withSpiceDB bool)
 	control.HandleFunc("POST /sql", execute(tables))
 	control.HandleFunc("GET /upstream", func(w http.ResponseWriter, _ *http.Request) {
 		s := tables.Stats()
-		_ = json.NewEncoder(w).Encode(child.Upstream{Held: s.Held, Total: s.Total, Log: s.Log, Live: s.Live, Subset: s.Subset})
+		_ = json.NewEncoder(w).Encode(child.Upstream{Held: s.Held, Total: s.Total})
 	})
 	control.HandleFunc("GET /usage", serveUsage)
 	if p.hello.Control, err = p.serve(ctx, control); err != nil {
