@@ -2,8 +2,6 @@ package electrictest
 
 import (
 	"errors"
-	"fmt"
-	"math"
 	"strconv"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
@@ -15,16 +13,6 @@ import (
 type compiler struct {
 	rules
 	params map[int32]*param
-}
-
-// rules make expressions of expressions: they give literals their types, and choose
-// operators by types.
-type rules struct {
-	scope scope
-
-	// statement says that the expression stands in an INSERT or UPDATE of Exec,
-	// where Postgres' own functions may be used.
-	statement bool
 }
 
 // scope is the columns that an expression may name.
@@ -74,25 +62,25 @@ func (c *compiler) expr(n *pg.Node) (*expr, error) {
 	case *pg.Node_ParamRef:
 		return c.paramRef(n.ParamRef)
 	case *pg.Node_BoolExpr:
-		return c.boolExpr(n.BoolExpr)
+		return logic{c}.join(n.BoolExpr)
 	case *pg.Node_AExpr:
 		return operation{c, n.AExpr}.compile()
 	case *pg.Node_NullTest:
-		return c.nullTest(n.NullTest)
+		return logic{c}.isNull(n.NullTest)
 	case *pg.Node_BooleanTest:
-		return c.booleanTest(n.BooleanTest)
+		return logic{c}.is(n.BooleanTest)
 	case *pg.Node_TypeCast:
 		return c.cast(n.TypeCast)
 	case *pg.Node_FuncCall:
-		return c.funcCall(n.FuncCall)
+		return call{c}.function(n.FuncCall)
 	case *pg.Node_CoalesceExpr:
-		return c.coalesce(n.CoalesceExpr.Args, n.CoalesceExpr.Location)
+		return call{c}.coalesce(n.CoalesceExpr.Args, n.CoalesceExpr.Location)
 	case *pg.Node_MinMaxExpr:
-		return c.extreme(n.MinMaxExpr)
+		return call{c}.extreme(n.MinMaxExpr)
 	case *pg.Node_AArrayExpr:
-		return c.array(n.AArrayExpr)
+		return arrays{c}.literal(n.AArrayExpr)
 	case *pg.Node_AIndirection:
-		return c.subscript(n.AIndirection)
+		return arrays{c}.element(n.AIndirection)
 	case *pg.Node_SqlvalueFunction:
 		if c.statement {
 			return clock(n.SqlvalueFunction)
@@ -114,32 +102,6 @@ func (c *compiler) exprs(nodes []*pg.Node) ([]*expr, error) {
 		}
 	}
 	return list, nil
-}
-
-func constant(n *pg.A_Const) (*expr, error) {
-	loc := n.Location
-	if n.Isnull {
-		return &expr{loc: loc, column: -1}, nil
-	}
-	switch v := n.Val.(type) {
-	case *pg.A_Const_Ival:
-		return constExpr(typeInt4, loc, datum{i: int64(v.Ival.Ival)}), nil
-	case *pg.A_Const_Fval: // whatever is too long for an int4, integers included
-		if i, err := strconv.ParseInt(v.Fval.Fval, 10, 64); err == nil {
-			return constExpr(typeInt8, loc, datum{i: i}), nil
-		}
-		f, err := strconv.ParseFloat(v.Fval.Fval, 64)
-		if err != nil {
-			return nil, sqlErrorf(loc, "invalid number %s", v.Fval.Fval)
-		}
-		return constExpr(typeNum, loc, datum{f: f}), nil
-	case *pg.A_Const_Boolval:
-		return constExpr(typeBool, loc, boolDatum(v.Boolval.Boolval)), nil
-	case *pg.A_Const_Sval:
-		return &expr{loc: loc, literal: &v.Sval.Sval, column: -1}, nil
-	default:
-		return nil, sqlErrorf(loc, "BitString values are not supported")
-	}
 }
 
 func (c *compiler) columnRef(n *pg.ColumnRef) (*expr, error) {
@@ -193,298 +155,28 @@ func (c *compiler) paramRef(n *pg.ParamRef) (*expr, error) {
 	return &expr{loc: n.Location, literal: p.text, param: p, column: -1}, nil
 }
 
-// give turns a literal without a type into a constant of one.
-func (c *rules) give(e *expr, t typ) (*expr, error) {
-	if !e.untyped() {
-		return e, nil
+func constant(n *pg.A_Const) (*expr, error) {
+	loc := n.Location
+	if n.Isnull {
+		return &expr{loc: loc, column: -1}, nil
 	}
-	if e.param != nil && e.param.typed != nil { // used twice in one expression
-		if e.param.typed.typ != t {
-			return nil, fmt.Errorf("type conflict for parameter: %s and %s", t, e.param.typed.typ)
+	switch v := n.Val.(type) {
+	case *pg.A_Const_Ival:
+		return constExpr(typeInt4, loc, datum{i: int64(v.Ival.Ival)}), nil
+	case *pg.A_Const_Fval: // whatever is too long for an int4, integers included
+		if i, err := strconv.ParseInt(v.Fval.Fval, 10, 64); err == nil {
+			return constExpr(typeInt8, loc, datum{i: i}), nil
 		}
-		return e.param.typed, nil
-	}
-	out := constExpr(t, e.loc, sqlNull)
-	if e.literal != nil {
-		d, err := parseConst(t, *e.literal)
-		if err != nil && c.statement {
-			var text string
-			if text, err = (columnType{typ: t}).canonical(*e.literal); err == nil {
-				d = decode(t, text)
-			}
-		}
+		f, err := strconv.ParseFloat(v.Fval.Fval, 64)
 		if err != nil {
-			return nil, sqlErrorf(e.loc, "invalid syntax for type %s: %s", t, *e.literal)
+			return nil, sqlErrorf(loc, "invalid number %s", v.Fval.Fval)
 		}
-		out.value = d
-	}
-	if e.param != nil {
-		e.param.typed = out
-	}
-	return out, nil
-}
-
-// unify gives the literals among the expressions the type of the others, text if
-// there are none, and returns the type that they have in common.
-func (c *rules) unify(loc int32, list []*expr) (typ, error) {
-	common := typ{}
-	for _, e := range list {
-		switch {
-		case e.untyped():
-		case common.name == "":
-			common = e.typ
-		default:
-			t, ok := commonType(common, e.typ)
-			if !ok {
-				return typ{}, sqlErrorf(loc, "Could not select an operator overload")
-			}
-			common = t
-		}
-	}
-	if common.name == "" {
-		common = typeText
-	}
-	for i, e := range list {
-		var err error
-		if list[i], err = c.give(e, common); err != nil {
-			return typ{}, err
-		}
-		list[i] = convert(list[i], common)
-	}
-	return common, nil
-}
-
-// commonType returns the type that both are implicitly cast to.
-func commonType(a, b typ) (typ, bool) {
-	if a == b {
-		return a, true
-	}
-	if a.array || b.array {
-		return typ{}, false
-	}
-	ka, kb := a.kind(), b.kind()
-	switch {
-	case ka == kindText && kb == kindText:
-		return typeText, true
-	case ka == kindInt && kb == kindInt:
-		return typeInt8, true
-	case a.numeric() && b.numeric():
-		return typeFloat, true
-	case ka == kindDate && kb == kindTimestamp, ka == kindTimestamp && kb == kindDate:
-		return typ{name: "timestamp"}, true
+		return constExpr(typeNum, loc, datum{f: f}), nil
+	case *pg.A_Const_Boolval:
+		return constExpr(typeBool, loc, boolDatum(v.Boolval.Boolval)), nil
+	case *pg.A_Const_Sval:
+		return &expr{loc: loc, literal: &v.Sval.Sval, column: -1}, nil
 	default:
-		return typ{}, false
+		return nil, sqlErrorf(loc, "BitString values are not supported")
 	}
-}
-
-// convert casts between types that commonType joins.
-func convert(e *expr, t typ) *expr {
-	if e.typ.kind() == kindInt && t.kind() == kindFloat {
-		return strict1(t, e.loc, e, func(d datum) datum { return datum{f: float64(d.i)} })
-	}
-	return e
-}
-
-func (c *compiler) boolExpr(n *pg.BoolExpr) (*expr, error) {
-	args, err := c.exprs(n.Args)
-	if err != nil {
-		return nil, err
-	}
-	for i, a := range args {
-		if args[i], err = c.give(a, typeBool); err != nil {
-			return nil, err
-		}
-		if args[i].typ != typeBool {
-			return nil, sqlErrorf(a.loc, "expression of type %s is not castable to bool", a.typ)
-		}
-	}
-	join := andExpr
-	switch n.Boolop {
-	case pg.BoolExprType_NOT_EXPR:
-		return notExpr(n.Location, args[0]), nil
-	case pg.BoolExprType_OR_EXPR:
-		join = orExpr
-	}
-	out := args[0]
-	for _, a := range args[1:] {
-		out = join(n.Location, out, a)
-	}
-	return out, nil
-}
-
-func (c *compiler) nullTest(n *pg.NullTest) (*expr, error) {
-	arg, err := c.expr(n.Arg)
-	if err != nil {
-		return nil, err
-	}
-	if arg, err = c.give(arg, typeText); err != nil {
-		return nil, err
-	}
-	want := n.Nulltesttype == pg.NullTestType_IS_NULL
-	return computed(typeBool, n.Location, []*expr{arg}, func(cells []cell) datum {
-		if arg.column >= 0 { // without reading the value
-			return boolDatum(cells[arg.column].null() == want)
-		}
-		return boolDatum(arg.get(cells).null == want)
-	}), nil
-}
-
-func (c *compiler) booleanTest(n *pg.BooleanTest) (*expr, error) {
-	arg, err := c.expr(n.Arg)
-	if err != nil {
-		return nil, err
-	}
-	if arg, err = c.give(arg, typeBool); err != nil {
-		return nil, err
-	}
-	if arg.typ != typeBool {
-		return nil, sqlErrorf(n.Location, "argument of IS must be bool, not %s", arg.typ)
-	}
-	var test func(datum) bool
-	switch n.Booltesttype {
-	case pg.BoolTestType_IS_TRUE:
-		test = datum.isTrue
-	case pg.BoolTestType_IS_NOT_TRUE:
-		test = func(d datum) bool { return !d.isTrue() }
-	case pg.BoolTestType_IS_FALSE:
-		test = datum.isFalse
-	case pg.BoolTestType_IS_NOT_FALSE:
-		test = func(d datum) bool { return !d.isFalse() }
-	case pg.BoolTestType_IS_UNKNOWN:
-		test = func(d datum) bool { return d.null }
-	default:
-		test = func(d datum) bool { return !d.null }
-	}
-	return computed(typeBool, n.Location, []*expr{arg}, func(cells []cell) datum {
-		return boolDatum(test(arg.get(cells)))
-	}), nil
-}
-
-// array is ARRAY[…].
-func (c *compiler) array(n *pg.A_ArrayExpr) (*expr, error) {
-	elements, err := c.exprs(n.Elements)
-	if err != nil {
-		return nil, err
-	}
-	t, err := c.unify(n.Location, elements)
-	if err != nil {
-		return nil, err
-	}
-	if t.array {
-		return nil, sqlErrorf(n.Location, "arrays of several dimensions are not imitated")
-	}
-	return computed(typ{name: t.name, array: true}, n.Location, elements, func(cells []cell) datum {
-		list := make([]datum, len(elements))
-		for i, e := range elements {
-			list[i] = e.get(cells)
-		}
-		return datum{list: list}
-	}), nil
-}
-
-// subscript is a[1]: an element, NULL where there is none.
-func (c *compiler) subscript(n *pg.A_Indirection) (*expr, error) {
-	arg, err := c.expr(n.Arg)
-	if err != nil {
-		return nil, err
-	}
-	at := n.Indirection[0].GetAIndices()
-	if len(n.Indirection) != 1 || at.GetUidx() == nil || at.IsSlice || !arg.typ.array {
-		return nil, sqlErrorf(arg.loc, "slices and subscripts of several dimensions are not imitated")
-	}
-	index, err := c.expr(at.Uidx)
-	if err != nil {
-		return nil, err
-	}
-	if index, err = c.give(index, typeInt8); err != nil {
-		return nil, err
-	}
-	if index.typ.kind() != kindInt {
-		return nil, sqlErrorf(index.loc, "%s cannot be matched to int8", index.typ)
-	}
-	return strict2(arg.typ.element(), arg.loc, arg, index, func(list, i datum) datum {
-		if i.i < 1 || i.i > int64(len(list.list)) {
-			return sqlNull
-		}
-		return list.list[i.i-1]
-	}), nil
-}
-
-// castable are the types that Electric casts to.
-var castable = map[string]bool{
-	"bool": true, "date": true, "float4": true, "float8": true, "int2": true, "int4": true, "int8": true,
-	"numeric": true, "text": true, "varchar": true, "time": true, "timestamp": true, "timestamptz": true, "uuid": true,
-}
-
-func (c *compiler) cast(n *pg.TypeCast) (*expr, error) {
-	arg, err := c.expr(n.Arg)
-	if err != nil {
-		return nil, err
-	}
-	t := typ{name: name(n.TypeName.Names), array: len(n.TypeName.ArrayBounds) > 0}
-	if !castable[t.name] && !c.statement {
-		return nil, sqlErrorf(n.TypeName.Location, "unsupported type %s", t.name)
-	}
-	if arg.untyped() {
-		out, err := c.give(arg, t)
-		var se *sqlError
-		if errors.As(err, &se) {
-			return nil, sqlErrorf(arg.loc, "could not cast value %q from text to %s", *arg.literal, t)
-		}
-		return out, err
-	}
-	return castExpr(arg, t)
-}
-
-// castExpr casts between types, by way of text where there is no shorter one. A
-// value that is not of the type becomes NULL, where Postgres would fail.
-func castExpr(arg *expr, t typ) (*expr, error) {
-	from := arg.typ
-	if from.array || t.array {
-		return castArray(arg, t)
-	}
-	switch {
-	case from == t, from.kind() == kindText && t.kind() == kindText,
-		from.kind() == kindInt && t.kind() == kindInt && t == typeInt8:
-		out := *arg
-		out.typ = t
-		return &out, nil
-	case from.kind() == kindInt && t.kind() == kindFloat:
-		return strict1(t, arg.loc, arg, func(d datum) datum { return datum{f: float64(d.i)} }), nil
-	case from.kind() == kindFloat && t.kind() == kindInt:
-		return strict1(t, arg.loc, arg, func(d datum) datum { return datum{i: int64(math.RoundToEven(d.f))} }), nil
-	case from.kind() == kindBool && t.kind() == kindInt, from.kind() == kindInt && t.kind() == kindBool:
-		return strict1(t, arg.loc, arg, func(d datum) datum {
-			if t.kind() == kindBool {
-				return boolDatum(d.i != 0)
-			}
-			return d
-		}), nil
-	case from.kind() != kindText && t.kind() != kindText && !(from.kind() == kindTimestamptz || from.kind() == kindTimestamp || from.kind() == kindDate):
-		return nil, sqlErrorf(arg.loc, "unknown cast from type %s to type %s", from, t)
-	}
-	target := columnType{typ: t}
-	return strict1(t, arg.loc, arg, func(d datum) datum {
-		text, err := target.canonical(encode(from, d))
-		if err != nil {
-			return sqlNull
-		}
-		return decode(t, text)
-	}), nil
-}
-
-// castArray casts an array of one type to an array of another, where both hold
-// their values alike.
-func castArray(arg *expr, t typ) (*expr, error) {
-	from, to := arg.typ.element().kind(), t.element().kind()
-	switch {
-	case arg.typ == t:
-	case !arg.typ.array || !t.array || from == kindOpaque,
-		from != to && !(from == kindInt && to == kindFloat),
-		from == kindInt && to == kindInt && t.name != "int8":
-		return nil, sqlErrorf(arg.loc, "unknown cast from type %s to type %s", arg.typ, t)
-	}
-	out := *convertArray(arg, t.element())
-	out.typ = t
-	return &out, nil
 }

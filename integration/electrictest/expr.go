@@ -16,10 +16,8 @@ type expr struct {
 	ids    *idSet // rows outside of which this cannot be true; nil if unknown
 }
 
-// idSet names rows by the text of a column that is the whole primary key.
-type idSet struct{ texts []string }
+func (e *expr) untyped() bool { return e.typ.name == "" }
 
-func (e *expr) untyped() bool  { return e.typ.name == "" }
 func (e *expr) constant() bool { return e.eval == nil && !e.untyped() }
 
 func constExpr(t typ, loc int32, d datum) *expr {
@@ -69,55 +67,4 @@ func computed(t typ, loc int32, args []*expr, eval func(cells []cell) datum) *ex
 		}
 	}
 	return constExpr(t, loc, eval(nil))
-}
-
-func andExpr(loc int32, a, b *expr) *expr {
-	e := computed(typeBool, loc, []*expr{a, b}, func(cells []cell) datum {
-		x := a.get(cells)
-		if x.isFalse() {
-			return x
-		}
-		y := b.get(cells)
-		if y.isFalse() || x.isTrue() {
-			return y
-		}
-		return sqlNull
-	})
-	switch {
-	case a.ids == nil || b.ids != nil && len(b.ids.texts) < len(a.ids.texts):
-		e.ids = b.ids
-	default:
-		e.ids = a.ids
-	}
-	return e
-}
-
-func orExpr(loc int32, a, b *expr) *expr {
-	return computed(typeBool, loc, []*expr{a, b}, func(cells []cell) datum {
-		x := a.get(cells)
-		if x.isTrue() {
-			return x
-		}
-		y := b.get(cells)
-		if y.isTrue() || x.isFalse() {
-			return y
-		}
-		return sqlNull
-	})
-}
-
-func notExpr(loc int32, a *expr) *expr {
-	return strict1(typeBool, loc, a, func(d datum) datum { return boolDatum(d.i == 0) })
-}
-
-// distinctExpr is a IS DISTINCT FROM b, or its negation.
-func distinctExpr(loc int32, a, b, unequal *expr, negated bool) *expr {
-	return computed(typeBool, loc, []*expr{a, b}, func(cells []cell) datum {
-		x, y := a.get(cells), b.get(cells)
-		distinct := x.null != y.null
-		if !x.null && !y.null {
-			distinct = unequal.get(cells).isTrue()
-		}
-		return boolDatum(distinct != negated)
-	})
 }

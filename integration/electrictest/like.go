@@ -5,6 +5,36 @@ import (
 	"unicode/utf8"
 )
 
+// patterns are LIKE and its like.
+var patterns = map[string]func(text, pattern datum) bool{
+	"~~":   func(x, y datum) bool { return like(x.s, y.s) },
+	"!~~":  func(x, y datum) bool { return !like(x.s, y.s) },
+	"~~*":  func(x, y datum) bool { return ilike(x.s, y.s) },
+	"!~~*": func(x, y datum) bool { return !ilike(x.s, y.s) },
+}
+
+func (c *rules) texts(loc int32, args []*expr) error {
+	for i, a := range args {
+		var err error
+		if args[i], err = c.give(a, typeText); err != nil {
+			return err
+		}
+		if args[i].typ.kind() != kindText {
+			return sqlErrorf(loc, "Could not select an operator overload")
+		}
+	}
+	return nil
+}
+
+func (c *rules) match(op string, loc int32, a, b *expr) (*expr, error) {
+	args := []*expr{a, b}
+	if err := c.texts(loc, args); err != nil {
+		return nil, err
+	}
+	matches := patterns[op]
+	return strict2(typeBool, loc, args[0], args[1], func(x, y datum) datum { return boolDatum(matches(x, y)) }), nil
+}
+
 // like matches text against a LIKE pattern: % for any run of characters, _ for
 // one, and a backslash before either to mean itself.
 func like(text, pattern string) bool {

@@ -1,32 +1,12 @@
 package electrictest
 
 import (
-	"bytes"
 	"crypto/rand"
 	"encoding/base64"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"sync/atomic"
-)
-
-// Electric's limits, in bytes (recordings 07 and 09).
-const (
-	maxRequestLine = 10_000
-	maxBody        = 8_000_000
-)
-
-const (
-	jsonType = "application/json; charset=utf-8"
-
-	// plugCache is what Electric's web framework says where Electric says nothing.
-	plugCache = "max-age=0, private, must-revalidate"
-
-	exposed = "electric-cursor,electric-handle,electric-has-data,electric-offset,electric-schema," +
-		"electric-up-to-date,electric-internal-known-error,retry-after"
 )
 
 // service answers requests, by whichever front they came.
@@ -38,7 +18,16 @@ type service struct {
 	closing   chan struct{} // closed by Server.Close
 }
 
-// serve answers a request whose front lags.
+// Electric's limits, in bytes (recordings 07 and 09).
+const (
+	maxRequestLine = 10_000
+	maxBody        = 8_000_000
+)
+
+// plugCache is what Electric's web framework says where Electric says nothing.
+const plugCache = "max-age=0, private, must-revalidate"
+
+// serve answers a request to a front, which shows the logs as far as its lag.
 func (s *service) serve(w http.ResponseWriter, r *http.Request, lag *lag) {
 	if len(r.Method)+len(r.RequestURI)+len(r.Proto)+2 > maxRequestLine {
 		w.Header().Set("Connection", "close")
@@ -93,35 +82,6 @@ func requestID() string {
 	var b [15]byte
 	_, _ = rand.Read(b[:]) // never fails
 	return base64.URLEncoding.EncodeToString(b[:])
-}
-
-func cors(h http.Header, r *http.Request, methods string) {
-	origin := r.Header.Get("Origin")
-	if origin == "" {
-		origin = "*"
-	}
-	h.Set("Access-Control-Allow-Origin", origin)
-	h.Set("Access-Control-Expose-Headers", exposed)
-	h.Set("Access-Control-Allow-Methods", methods)
-}
-
-const shapeMethods = "GET, POST, HEAD, DELETE, OPTIONS"
-
-func preflight(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
-	cors(h, r, shapeMethods)
-	h.Set("Access-Control-Max-Age", "86400")
-	var allowed []string
-	for _, name := range r.Header.Values("Access-Control-Request-Headers") {
-		if lower := strings.ToLower(name); lower == "if-none-match" || lower == "traceparent" {
-			allowed = append(allowed, name)
-		}
-	}
-	if allowed != nil {
-		h.Set("Access-Control-Allow-Headers", strings.Join(allowed, ","))
-	}
-	h.Set("Connection", "keep-alive")
-	w.WriteHeader(http.StatusNoContent)
 }
 
 func (s *service) refuseDelete(w http.ResponseWriter, r *http.Request) {
@@ -193,67 +153,4 @@ func (s *service) serveShape(w http.ResponseWriter, r *http.Request, lag *lag) {
 	}
 	cursor, _ := query["cursor"].(string)
 	s.answer(&exchange{w: w, r: r, cursor: cursor}, lag, mergeParams(query, fields))
-}
-
-// decodeBody reads the JSON object of a POST body; an empty body is an empty one.
-func decodeBody(w http.ResponseWriter, body []byte) (map[string]any, bool) {
-	if len(body) == 0 {
-		return nil, true
-	}
-	v, err := decodeJSON(body)
-	if err != nil {
-		writeJSON(w, http.StatusBadRequest, map[string]string{
-			"error":   "Invalid JSON in request body",
-			"details": jsonErrorText(body, err),
-		})
-		return nil, false
-	}
-	fields, ok := v.(map[string]any)
-	if !ok {
-		writeJSON(w, http.StatusBadRequest, map[string]string{"error": "Request body must be a JSON object"})
-	}
-	return fields, ok
-}
-
-// decodeJSON decodes one document, with its numbers as they are spelt.
-func decodeJSON(text []byte) (any, error) {
-	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.UseNumber()
-	var v any
-	if err := dec.Decode(&v); err != nil {
-		return nil, err
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("text after the document")
-	}
-	return v, nil
-}
-
-func jsonErrorText(body []byte, err error) string {
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) && syntax.Offset > 0 && int(syntax.Offset) <= len(body) {
-		at := syntax.Offset - 1
-		return fmt.Sprintf("unexpected byte at position %d: 0x%02X (%q)", at, body[at], string(body[at]))
-	}
-	return fmt.Sprintf("unexpected end of input at position %d", len(body))
-}
-
-// writeJSON sends a short answer with its length.
-func writeJSON(w http.ResponseWriter, status int, v any) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		panic(err) // what the package sends always encodes
-	}
-	writeBody(w, status, bytes.TrimSuffix(b.Bytes(), []byte("\n")))
-}
-
-func writeBody(w http.ResponseWriter, status int, body []byte) {
-	h := w.Header()
-	h.Set("Content-Type", jsonType)
-	h.Set("Vary", "accept-encoding")
-	h.Set("Content-Length", fmt.Sprint(len(body)))
-	w.WriteHeader(status)
-	_, _ = w.Write(body) // a client that has gone needs no answer
 }
