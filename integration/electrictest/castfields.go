@@ -52,24 +52,6 @@ func castColumns(in map[string]any, field string, errs fieldErrors) []string {
 			errs.add(field, err.Error())
 		}
 		return names
-	case []any:
-		names := make([]string, 0, len(v))
-		for _, e := range v {
-			name, ok := e.(string)
-			switch {
-			case !ok:
-				errs.add(field, invalid)
-				return nil
-			case name == "":
-				errs.add(field, "Invalid zero-length identifier")
-				return nil
-			}
-			names = append(names, name)
-		}
-		if len(names) == 0 {
-			errs.add(field, invalid)
-		}
-		return names
 	default:
 		errs.add(field, invalid)
 		return nil

@@ -1,7 +1,6 @@
 package electrictest
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"time"
@@ -74,30 +73,12 @@ func textOf(value any) (*string, error) {
 		return nil, nil
 	case string:
 		s = v
-	case *string:
-		return v, nil
 	case bool:
 		s = strconv.FormatBool(v)
 	case int:
 		s = strconv.Itoa(v)
-	case int32:
-		s = strconv.FormatInt(int64(v), 10)
-	case int64:
-		s = strconv.FormatInt(v, 10)
-	case float64:
-		s = strconv.FormatFloat(v, 'g', -1, 64)
 	case time.Time:
 		s = v.UTC().Format(time.RFC3339Nano)
-	case json.RawMessage:
-		s = string(v)
-	case []string:
-		items := make([]*string, len(v))
-		for i := range v {
-			items[i] = &v[i]
-		}
-		s = formatArray(items)
-	case fmt.Stringer:
-		s = v.String()
 	default:
 		return nil, fmt.Errorf("a %T is no value", value)
 	}

@@ -67,9 +67,6 @@ func (d *Database) commit(txid int64, changes []change) {
 	d.wal += 96 + 56*int64(len(changes))
 	lsn := d.wal
 	d.wal += 48
-	for i := range changes {
-		changes[i].table.compact()
-	}
 	d.shapes.follow(changes, lsn, txid)
 }
 

@@ -28,7 +28,8 @@
 //
 // HTTP: compression of answers; the content-type of a 304, which net/http does
 // not send; header names are capitalized; 503 for too many requests at once;
-// DELETE where shape deletion is allowed; read-only mode.
+// DELETE where shape deletion is allowed; read-only mode; Access-Control-Request-Headers;
+// columns as a JSON list in a POST body.
 //
 // Shapes: subqueries in a main where, with their tags and move messages;
 // compaction; shapes that expire; wheres that differ in white space alone, which

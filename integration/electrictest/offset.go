@@ -62,8 +62,5 @@ func parseOffset(s string) (offset, bool) {
 	} else if o.op, err = strconv.ParseInt(op, 10, 64); err != nil {
 		return offset{}, false
 	}
-	if o.lsn == -1 && o.op == 0 {
-		return beforeAll, true
-	}
 	return o, o.lsn >= 0 && o.op >= 0
 }

@@ -23,7 +23,7 @@ func (c *rules) statementFunction(function string, loc int32, args []*expr) (*ex
 		return &expr{typ: t, loc: loc, column: -1, eval: func([]cell) datum { return f() }}
 	}
 	switch fmt.Sprintf("%s/%d", function, len(args)) {
-	case "now/0", "clock_timestamp/0", "statement_timestamp/0":
+	case "now/0":
 		return volatile(typ{name: "timestamptz"}, nowDatum), nil
 	case "gen_random_uuid/0":
 		return volatile(typ{name: "uuid"}, func() datum { return datum{s: randomUUID()} }), nil
@@ -41,13 +41,11 @@ func (c *rules) statementFunction(function string, loc int32, args []*expr) (*ex
 	}
 }
 
-// clock is CURRENT_TIMESTAMP and its like.
+// clock is CURRENT_TIMESTAMP and CURRENT_DATE.
 func clock(n *pg.SQLValueFunction) (*expr, error) {
 	t := typ{name: "timestamptz"}
 	switch n.Op {
-	case pg.SQLValueFunctionOp_SVFOP_CURRENT_TIMESTAMP, pg.SQLValueFunctionOp_SVFOP_CURRENT_TIMESTAMP_N:
-	case pg.SQLValueFunctionOp_SVFOP_LOCALTIMESTAMP, pg.SQLValueFunctionOp_SVFOP_LOCALTIMESTAMP_N:
-		t.name = "timestamp"
+	case pg.SQLValueFunctionOp_SVFOP_CURRENT_TIMESTAMP:
 	case pg.SQLValueFunctionOp_SVFOP_CURRENT_DATE:
 		t.name = "date"
 	default:

@@ -28,22 +28,6 @@ func (t *table) clear() {
 	}
 }
 
-// compact drops the places of deleted rows once they are most of the heap. No position
-// that was taken before it holds afterwards.
-func (t *table) compact() {
-	if t.rows.n < 4*pageRows || t.rows.live > t.rows.n/2 {
-		return
-	}
-	rows := &heap{}
-	for _, r := range t.rows.view().all() {
-		pos := rows.append(r)
-		if t.hasKey {
-			t.index[r.key] = pos
-		}
-	}
-	t.rows = rows
-}
-
 // find returns the position of the row with a key.
 func (t *table) find(key string) (int, bool) {
 	pos, ok := t.index[key]

@@ -12,8 +12,7 @@ type Tx struct {
 }
 
 // Insert adds a row. Columns that row does not name get their default. Values
-// are nil for NULL, strings in Postgres' text form, Go numbers, booleans, times,
-// []string for text[], json.RawMessage, or anything with a String method.
+// are nil for NULL, strings in Postgres' text form, ints, booleans, or times.
 //
 // A table is named as in Electric's table parameter: name, schema.name, quoted
 // where need be.

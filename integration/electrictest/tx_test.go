@@ -1,7 +1,6 @@
 package electrictest_test
 
 import (
-	"encoding/json"
 	"os"
 	"strings"
 	"testing"
@@ -15,8 +14,7 @@ func TestTxWritesTypedValues(t *testing.T) {
 	w.exec(t, `create table typed(a int, b text, n numeric, ok bool, at timestamptz, tags text[], j jsonb, x int default 7, primary key (a))`)
 	id, err := w.Tx(func(tx *electrictest.Tx) error {
 		if err := tx.Insert("typed", map[string]any{
-			"a": 1, "b": "k", "n": 1.5, "ok": true, "at": time.Unix(0, 0), "tags": []string{"p", "q r"},
-			"j": json.RawMessage(`{"k":1}`),
+			"a": 1, "b": "k", "n": "1.5", "ok": true, "at": time.Unix(0, 0), "tags": `{p,"q r"}`, "j": `{"k":1}`,
 		}); err != nil {
 			return err
 		}

@@ -3,7 +3,7 @@ package electrictest
 import "fmt"
 
 // writes changes rows, and can take the changes back. Its methods must be called under
-// the database's lock, and no table may be compacted before the last of them.
+// the database's lock, from the first change to the last.
 type writes struct{ changes []change }
 
 type changeKind uint8
