@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/shapegate/shapegate/schema/demo"
@@ -36,14 +35,8 @@ type Config struct {
 
 // Backend serves /demo/. It is an http.Handler.
 type Backend struct {
-	rows          Rows
-	relationships Relationships
-	people        []demo.Person
-	signer        signer
-	identify      func(*http.Request) (string, error)
-	explainer     Explainer
-	log           *slog.Logger
-	handler       http.Handler
+	settler *settler
+	handler http.Handler
 }
 
 const tokenLife = 15 * time.Minute
@@ -59,52 +52,48 @@ func New(cfg Config) (*Backend, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	b := &Backend{
-		rows: cfg.Rows, relationships: cfg.Relationships, people: cfg.People,
-		signer: signer{cfg.Secret, cfg.TokenLife}, identify: cfg.Identify,
-		explainer: cfg.Explainer, log: cfg.Logger,
-	}
-	b.handler = b.routes()
-	return b, nil
+	relations := relations{cfg.Relationships}
+	settler := &settler{rows: cfg.Rows, relations: relations, log: cfg.Logger}
+	return &Backend{settler: settler, handler: routes(&cfg, relations, settler)}, nil
 }
 
 // ServeHTTP implements http.Handler.
 func (b *Backend) ServeHTTP(w http.ResponseWriter, r *http.Request) { b.handler.ServeHTTP(w, r) }
 
-func (b *Backend) routes() http.Handler {
+// Run settles what requests have left behind, until ctx ends. Several processes may run
+// it.
+func (b *Backend) Run(ctx context.Context) { b.settler.run(ctx) }
+
+func routes(cfg *Config, relations relations, settler *settler) http.Handler {
+	people := people(cfg.People)
+	permissions := &permissions{people, cfg.Relationships}
+	documents := &documents{cfg.Rows, permissions, settler}
+	sharing := &sharing{people, permissions, documents, relations}
+	profile := &profile{cfg.Rows, permissions, relations}
+	accounts := &accounts{people, signer{cfg.Secret, cfg.TokenLife}}
+
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /demo/people", b.answer(b.listPeople))
-	mux.HandleFunc("POST /demo/token", b.answer(b.signIn))
-	for pattern, do := range map[string]func(context.Context, request) (any, error){
-		"GET /demo/me":                                    b.me,
-		"PUT /demo/documents/{document}":                  b.create,
-		"PATCH /demo/documents/{document}":                b.edit,
-		"POST /demo/documents/{document}/move":            b.move,
-		"GET /demo/documents/{document}/access":           b.access,
-		"PUT /demo/documents/{document}/viewers/{who}":    b.share(true),
-		"DELETE /demo/documents/{document}/viewers/{who}": b.share(false),
-		"PUT /demo/documents/{document}/banned/{who}":     b.ban(true),
-		"DELETE /demo/documents/{document}/banned/{who}":  b.ban(false),
-		"PUT /demo/groups/{group}/members/{who}":          b.join(true),
-		"DELETE /demo/groups/{group}/members/{who}":       b.join(false),
-	} {
-		mux.HandleFunc(pattern, b.answer(b.signedIn(do)))
-	}
-	if b.explainer != nil {
-		mux.HandleFunc("GET /demo/documents/{document}/why", b.answer(b.signedIn(b.explain)))
-	}
-	mux.HandleFunc("/demo/", b.answer(func(context.Context, request) (any, error) {
+	anybody := func(pattern string, do handler) { mux.HandleFunc(pattern, do.answer(cfg.Logger)) }
+	anybody("GET /demo/people", accounts.listPeople)
+	anybody("POST /demo/token", accounts.signIn)
+	anybody("/demo/", func(context.Context, request) (any, error) {
 		return nil, &problem{http.StatusNotFound, "not_found", "no such path, or no such method here"}
-	}))
+	})
+	signedIn := func(pattern string, do handler) { anybody(pattern, do.signedIn(cfg.Identify)) }
+	signedIn("GET /demo/me", profile.me)
+	signedIn("PUT /demo/documents/{document}", documents.create)
+	signedIn("PATCH /demo/documents/{document}", documents.edit)
+	signedIn("POST /demo/documents/{document}/move", documents.move)
+	signedIn("GET /demo/documents/{document}/access", sharing.access)
+	signedIn("PUT /demo/documents/{document}/viewers/{who}", sharing.share(true))
+	signedIn("DELETE /demo/documents/{document}/viewers/{who}", sharing.share(false))
+	signedIn("PUT /demo/documents/{document}/banned/{who}", sharing.ban(true))
+	signedIn("DELETE /demo/documents/{document}/banned/{who}", sharing.ban(false))
+	signedIn("PUT /demo/groups/{group}/members/{who}", sharing.join(true))
+	signedIn("DELETE /demo/groups/{group}/members/{who}", sharing.join(false))
+	if cfg.Explainer != nil {
+		signedIn("GET /demo/documents/{document}/why", (&reasons{people, cfg.Explainer}).explain)
+	}
 	// A session cookie comes with requests that other pages make, too.
 	return http.NewCrossOriginProtection().Handler(mux)
-}
-
-// person returns who is known by a name.
-func (b *Backend) person(name string) (demo.Person, error) {
-	k := slices.IndexFunc(b.people, func(p demo.Person) bool { return p.Subject == name })
-	if k < 0 {
-		return demo.Person{}, invalid("there is no such person")
-	}
-	return b.people[k], nil
 }

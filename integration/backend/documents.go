@@ -50,9 +50,16 @@ func (t *text) check() error {
 	return nil
 }
 
+// documents writes the rows of documents, for those who may.
+type documents struct {
+	rows        Rows
+	permissions *permissions
+	settler     *settler
+}
+
 // create adds a document. The browser has made its id, so that the same request can be
 // sent again.
-func (b *Backend) create(ctx context.Context, r request) (any, error) {
+func (d *documents) create(ctx context.Context, r request) (any, error) {
 	id, err := documentID(r)
 	if err != nil {
 		return nil, err
@@ -67,34 +74,21 @@ func (b *Backend) create(ctx context.Context, r request) (any, error) {
 	if err := in.check(); err != nil {
 		return nil, err
 	}
-	if err := b.knownProject(ctx, in.ProjectID); err != nil {
+	if err := d.knownProject(ctx, in.ProjectID); err != nil {
 		return nil, err
 	}
-	if err := b.allowed(ctx, r, mayRead, "only who sees a project may add to it", project(in.ProjectID)); err != nil {
+	if err := d.permissions.allowed(ctx, r, mayRead, "only who sees a project may add to it", project(in.ProjectID)); err != nil {
 		return nil, err
 	}
-	txid, err := b.rows.Insert(ctx, r.person, Document{ID: id, ProjectID: in.ProjectID, Title: in.Title, Body: in.Body})
+	txid, err := d.rows.Insert(ctx, r.person, Document{ID: id, ProjectID: in.ProjectID, Title: in.Title, Body: in.Body})
 	if err != nil {
 		return nil, err
 	}
-	return b.second(ctx, id, txid), nil
-}
-
-// second does the second of two writes. The first is done, so this is no error any more:
-// where the second fails, the person is told that it will follow.
-func (b *Backend) second(ctx context.Context, id string, txid int64) change {
-	// The browser may have gone. What was begun is finished.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
-	defer cancel()
-	w, err := b.settle(ctx, id)
-	if err != nil {
-		b.log.Warn("a document's relationships are due", "document", id, "cause", err)
-	}
-	return change{TxID: txid, Pending: err != nil, written: w}
+	return d.settler.second(ctx, id, txid), nil
 }
 
 // edit changes what a document says.
-func (b *Backend) edit(ctx context.Context, r request) (any, error) {
+func (d *documents) edit(ctx context.Context, r request) (any, error) {
 	id, err := documentID(r)
 	if err != nil {
 		return nil, err
@@ -107,60 +101,60 @@ func (b *Backend) edit(ctx context.Context, r request) (any, error) {
 		return nil, err
 	}
 	// Asked before it is known whether the document exists: both are a denial.
-	if err := b.allowed(ctx, r, mayRead, "only who sees a document may edit it", document(id)); err != nil {
+	if err := d.permissions.allowed(ctx, r, mayRead, "only who sees a document may edit it", document(id)); err != nil {
 		return nil, err
 	}
-	txid, err := b.rows.Edit(ctx, id, in.Title, in.Body)
+	txid, err := d.rows.Edit(ctx, id, in.Title, in.Body)
 	return change{TxID: txid}, err
 }
 
 // move puts a document into another project. Who moves it manages both.
-func (b *Backend) move(ctx context.Context, r request) (any, error) {
+func (d *documents) move(ctx context.Context, r request) (any, error) {
 	var in struct {
 		ProjectID string `json:"project_id"`
 	}
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
-	if err := b.knownProject(ctx, in.ProjectID); err != nil {
+	if err := d.knownProject(ctx, in.ProjectID); err != nil {
 		return nil, err
 	}
-	d, err := b.managed(ctx, r)
+	doc, err := d.managed(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	if err := b.allowed(ctx, r, mayManage, notYours, project(in.ProjectID)); err != nil {
+	if err := d.permissions.allowed(ctx, r, mayManage, notYours, project(in.ProjectID)); err != nil {
 		return nil, err
 	}
-	if d.ProjectID == in.ProjectID { // a request that is sent again: the row is moved already
-		return b.second(ctx, d.ID, 0), nil
+	if doc.ProjectID == in.ProjectID { // a request that is sent again: the row is moved already
+		return d.settler.second(ctx, doc.ID, 0), nil
 	}
-	txid, err := b.rows.Move(ctx, d.ID, d.ProjectID, in.ProjectID)
+	txid, err := d.rows.Move(ctx, doc.ID, doc.ProjectID, in.ProjectID)
 	if err != nil {
 		return nil, err
 	}
-	return b.second(ctx, d.ID, txid), nil
+	return d.settler.second(ctx, doc.ID, txid), nil
 }
 
 // managed returns the request's document, if the person manages its project. That a
 // document is not there is told to nobody who could not manage it.
-func (b *Backend) managed(ctx context.Context, r request) (Document, error) {
+func (d *documents) managed(ctx context.Context, r request) (Document, error) {
 	id, err := documentID(r)
 	if err != nil {
 		return Document{}, err
 	}
-	d, err := b.rows.Document(ctx, id)
+	doc, err := d.rows.Document(ctx, id)
 	if errors.Is(err, ErrNoRow) {
-		return d, forbidden(notYours)
+		return doc, forbidden(notYours)
 	}
 	if err != nil {
-		return d, err
+		return doc, err
 	}
-	return d, b.allowed(ctx, r, mayManage, notYours, project(d.ProjectID))
+	return doc, d.permissions.allowed(ctx, r, mayManage, notYours, project(doc.ProjectID))
 }
 
-func (b *Backend) knownProject(ctx context.Context, id string) error {
-	projects, err := b.rows.Projects(ctx)
+func (d *documents) knownProject(ctx context.Context, id string) error {
+	projects, err := d.rows.Projects(ctx)
 	if err != nil {
 		return err
 	}

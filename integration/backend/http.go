@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 
 	"github.com/shapegate/shapegate/authz"
@@ -57,8 +58,11 @@ func problemOf(err error) *problem {
 // maxBody is ample for a document.
 const maxBody = 64 << 10
 
-// answer serves what do returns as JSON.
-func (b *Backend) answer(do func(context.Context, request) (any, error)) http.HandlerFunc {
+// handler serves one kind of request. What it returns is sent as JSON.
+type handler func(context.Context, request) (any, error)
+
+// answer makes an http.Handler of a handler. Errors that are not foreseen are logged.
+func (do handler) answer(log *slog.Logger) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		body, err := do(r.Context(), request{Request: r})
@@ -69,7 +73,7 @@ func (b *Backend) answer(do func(context.Context, request) (any, error)) http.Ha
 		if err != nil {
 			p := problemOf(err)
 			if status = p.status; status >= http.StatusInternalServerError {
-				b.log.Warn("a request of the demo failed", "path", r.URL.Path, "cause", err)
+				log.Warn("a request of the demo failed", "path", r.URL.Path, "cause", err)
 			}
 			if status == http.StatusServiceUnavailable {
 				w.Header().Set("Retry-After", "1")
@@ -84,10 +88,10 @@ func (b *Backend) answer(do func(context.Context, request) (any, error)) http.Ha
 	}
 }
 
-// signedIn finds out who sends a request.
-func (b *Backend) signedIn(do func(context.Context, request) (any, error)) func(context.Context, request) (any, error) {
+// signedIn finds out who sends a request, before it is served.
+func (do handler) signedIn(identify func(*http.Request) (string, error)) handler {
 	return func(ctx context.Context, r request) (_ any, err error) {
-		if r.person, err = b.identify(r.Request); err != nil {
+		if r.person, err = identify(r.Request); err != nil {
 			return nil, err
 		}
 		return do(ctx, r)

@@ -28,10 +28,16 @@ const (
 
 const notYours = "only the project's lead or an administrator may do this"
 
+// permissions asks SpiceDB what people may do.
+type permissions struct {
+	people        people
+	relationships Relationships
+}
+
 // allowed returns an error that says why, unless a person holds a permission on every one
 // of the objects.
-func (b *Backend) allowed(ctx context.Context, r request, permission, why string, objects ...authz.ObjectRef) error {
-	held, err := b.held(ctx, r, permission, objects...)
+func (p *permissions) allowed(ctx context.Context, r request, permission, why string, objects ...authz.ObjectRef) error {
+	held, err := p.held(ctx, r, permission, objects...)
 	for _, h := range held {
 		if !h && err == nil {
 			err = forbidden(why)
@@ -41,16 +47,16 @@ func (b *Backend) allowed(ctx context.Context, r request, permission, why string
 }
 
 // held reports for each object whether a person holds a permission on it.
-func (b *Backend) held(ctx context.Context, r request, permission string, objects ...authz.ObjectRef) ([]bool, error) {
-	p, err := b.person(r.person)
+func (p *permissions) held(ctx context.Context, r request, permission string, objects ...authz.ObjectRef) ([]bool, error) {
+	who, err := p.people.named(r.person)
 	if err != nil {
 		return nil, forbidden("this person is not of the demo")
 	}
 	checks := make([]authz.Check, len(objects))
 	for i, o := range objects {
-		checks[i] = authz.Check{Subject: user(p.Subject), Resource: o, Permission: permission, Context: p.Claims}
+		checks[i] = authz.Check{Subject: user(who.Subject), Resource: o, Permission: permission, Context: who.Claims}
 	}
-	results, _, err := b.relationships.CheckPermissions(ctx, checks)
+	results, _, err := p.relationships.CheckPermissions(ctx, checks)
 	if err != nil {
 		return nil, err
 	}
@@ -62,39 +68,4 @@ func (b *Backend) held(ctx context.Context, r request, permission string, object
 		held[i] = result.Held
 	}
 	return held, nil
-}
-
-// me says what the person may do besides reading, so that a page offers no more.
-func (b *Backend) me(ctx context.Context, r request) (any, error) {
-	projects, err := b.rows.Projects(ctx)
-	if err != nil {
-		return nil, err
-	}
-	objects := make([]authz.ObjectRef, len(projects))
-	for i, id := range projects {
-		objects[i] = project(id)
-	}
-	manages, err := b.held(ctx, r, mayManage, objects...)
-	if err != nil {
-		return nil, err
-	}
-	administers, err := b.held(ctx, r, mayAdminister, workspace)
-	if err != nil {
-		return nil, err
-	}
-	me := struct {
-		Person      string              `json:"person"`
-		Administers bool                `json:"administers"`
-		Manages     []string            `json:"manages"` // projects
-		Groups      map[string][]string `json:"groups"`  // and their members, for those who may know
-	}{r.person, administers[0], []string{}, map[string][]string{}}
-	for i, id := range projects {
-		if manages[i] {
-			me.Manages = append(me.Manages, id)
-		}
-	}
-	if me.Administers || len(me.Manages) > 0 {
-		me.Groups, err = b.groups(ctx)
-	}
-	return me, err
 }

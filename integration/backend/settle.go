@@ -2,31 +2,38 @@ package backend
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
-	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/authz/spicedb"
 )
 
-// Relationships is what is asked of SpiceDB. *spicedb.Client is one.
-type Relationships interface {
-	CheckPermissions(ctx context.Context, checks []authz.Check) ([]authz.CheckResult, authz.ZedToken, error)
-	WriteRelationshipsIf(ctx context.Context, preconditions []spicedb.Precondition, updates ...spicedb.Update) (zedToken string, err error)
-	relationshipReader
+// settler has the relationships of documents follow their rows: at once after a write, and
+// later where that failed.
+type settler struct {
+	rows      Rows
+	relations relations
+	log       *slog.Logger
 }
 
-// written is what was done to relationships.
-type written struct {
-	ZedToken string   `json:"zed_token,omitempty"`
-	Written  []string `json:"written,omitempty"`
-	Deleted  []string `json:"deleted,omitempty"`
+// second does the second of two writes. The first is done, so this is no error any more:
+// where the second fails, the person is told that it will follow.
+func (s *settler) second(ctx context.Context, id string, txid int64) change {
+	// The browser may have gone. What was begun is finished.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	defer cancel()
+	w, err := s.settle(ctx, id)
+	if err != nil {
+		s.log.Warn("a document's relationships are due", "document", id, "cause", err)
+	}
+	return change{TxID: txid, Pending: err != nil, written: w}
 }
 
 // settle has the relationships of a marked document agree with its row. It finds nothing
-// to do where Run was faster.
-func (b *Backend) settle(ctx context.Context, id string) (w written, err error) {
-	err = b.rows.Settle(ctx, id, func(d Document) error {
-		w, err = b.place(ctx, d)
+// to do where run was faster.
+func (s *settler) settle(ctx context.Context, id string) (w written, err error) {
+	err = s.rows.Settle(ctx, id, func(d Document) error {
+		w, err = s.place(ctx, d)
 		return err
 	})
 	return w, err
@@ -34,9 +41,9 @@ func (b *Backend) settle(ctx context.Context, id string) (w written, err error) 
 
 // place puts a document into its row's project, and into no other, if the relationships
 // are still those that it has read.
-func (b *Backend) place(ctx context.Context, d Document) (w written, err error) {
+func (s *settler) place(ctx context.Context, d Document) (w written, err error) {
 	filter := spicedb.RelationshipFilter{ResourceType: "document", ResourceID: d.ID, Relation: "project"}
-	present, err := b.read(ctx, filter)
+	present, err := s.relations.read(ctx, filter)
 	if err != nil {
 		return w, err
 	}
@@ -56,7 +63,7 @@ func (b *Backend) place(ctx context.Context, d Document) (w written, err error) 
 			w.Deleted = append(w.Deleted, r.String())
 		}
 	}
-	if w.ZedToken, err = b.relationships.WriteRelationshipsIf(ctx, given, updates...); err != nil {
+	if w.ZedToken, err = s.relations.relationships.WriteRelationshipsIf(ctx, given, updates...); err != nil {
 		return written{}, err
 	}
 	return w, nil
@@ -72,13 +79,13 @@ const (
 	fresh = 2 * time.Second
 )
 
-// Run settles the marks that requests have left behind, until ctx ends. Several processes
+// run settles the marks that requests have left behind, until ctx ends. Several processes
 // may run it.
-func (b *Backend) Run(ctx context.Context) {
+func (s *settler) run(ctx context.Context) {
 	tick := time.NewTicker(repairEvery)
 	defer tick.Stop()
 	for {
-		b.repair(ctx, fresh)
+		s.repair(ctx, fresh)
 		select {
 		case <-ctx.Done():
 			return
@@ -89,17 +96,17 @@ func (b *Backend) Run(ctx context.Context) {
 
 // repair settles every mark that is older than age. One that fails stays, and holds up no
 // other.
-func (b *Backend) repair(ctx context.Context, age time.Duration) {
-	due, err := b.rows.Due(ctx, age)
+func (s *settler) repair(ctx context.Context, age time.Duration) {
+	due, err := s.rows.Due(ctx, age)
 	if err != nil && ctx.Err() == nil {
-		b.log.Warn("marks of documents could not be read", "cause", err)
+		s.log.Warn("marks of documents could not be read", "cause", err)
 	}
 	for _, id := range due {
 		ctx, cancel := context.WithTimeout(ctx, settleTime)
-		_, err := b.settle(ctx, id)
+		_, err := s.settle(ctx, id)
 		cancel()
 		if err != nil && ctx.Err() == nil {
-			b.log.Warn("a document's relationships are still due", "document", id, "cause", err)
+			s.log.Warn("a document's relationships are still due", "document", id, "cause", err)
 		}
 	}
 }

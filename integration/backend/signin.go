@@ -27,28 +27,34 @@ func (s signer) sign(p demo.Person) (string, error) {
 	return jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString(s.secret)
 }
 
+// accounts signs people in.
+type accounts struct {
+	people people
+	signer signer
+}
+
 // signIn signs a token for a person. It asks for no password: this is a demo.
-func (b *Backend) signIn(_ context.Context, r request) (any, error) {
+func (a *accounts) signIn(_ context.Context, r request) (any, error) {
 	var in struct{ Person string }
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
-	p, err := b.person(in.Person)
+	p, err := a.people.named(in.Person)
 	if err != nil {
 		return nil, err
 	}
-	token, err := b.signer.sign(p)
-	return map[string]any{"token": token, "expires_in": b.signer.life.Seconds()}, err
+	token, err := a.signer.sign(p)
+	return map[string]any{"token": token, "expires_in": a.signer.life.Seconds()}, err
 }
 
 // listPeople returns who can sign in.
-func (b *Backend) listPeople(context.Context, request) (any, error) {
+func (a *accounts) listPeople(context.Context, request) (any, error) {
 	type person struct {
 		ID    string `json:"id"`
 		About string `json:"about"`
 	}
-	people := make([]person, len(b.people))
-	for i, p := range b.people {
+	people := make([]person, len(a.people))
+	for i, p := range a.people {
 		people[i] = person{p.Subject, p.About}
 	}
 	return people, nil

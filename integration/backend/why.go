@@ -22,20 +22,26 @@ type why struct {
 	Text    string         `json:"text"`  // all of it
 }
 
+// reasons tells people why they see a document.
+type reasons struct {
+	people    people
+	explainer Explainer
+}
+
 // explain says whether the person sees a document, and by which path. It tells them of
 // relationships that are not theirs, and which ids exist: in an application, let those who
 // administer it ask.
-func (b *Backend) explain(ctx context.Context, r request) (any, error) {
+func (a *reasons) explain(ctx context.Context, r request) (any, error) {
 	id, err := documentID(r)
 	if err != nil {
 		return nil, err
 	}
-	p, err := b.person(r.person)
+	p, err := a.people.named(r.person)
 	if err != nil {
 		return nil, err
 	}
 	who := gateway.Reader{Subject: authz.Subject{ObjectRef: user(p.Subject), Claims: claimsOf(p.Claims)}}
-	e, err := b.explainer.Explain(ctx, who, "documents", []string{id})
+	e, err := a.explainer.Explain(ctx, who, "documents", []string{id})
 	if err != nil {
 		return nil, err
 	}

@@ -36,12 +36,17 @@ var secret = []byte("the secret of the backend's tests, of nothing else")
 // world is a backend, with the real SpiceDB engine and rows of one kind.
 type world struct {
 	*Backend
-	t        *testing.T
-	rows     *failing
-	spice    *spicedbtest.Server
-	client   *spicedb.Client
-	sessions *session.Manager
+	t             *testing.T
+	config        Config
+	rows          *failing
+	relationships *replaced
+	spice         *spicedbtest.Server
+	client        *spicedb.Client
+	sessions      *session.Manager
 }
+
+// replaced are the relationships that a test puts in place of SpiceDB's.
+type replaced struct{ Relationships }
 
 // failing are rows that fail where a test says so.
 type failing struct {
@@ -110,11 +115,13 @@ func newWorld(t *testing.T, rows Rows, explainer func(*spicedb.Client) Explainer
 	if explainer != nil {
 		explains = explainer(w.client)
 	}
-	w.Backend, err = New(Config{
+	w.relationships = &replaced{w.client}
+	w.config = Config{
 		Explainer: explains,
-		Rows:      w.rows, Relationships: w.client, People: append(demo.People(), demo.Person{Subject: "mallory"}), Secret: secret,
+		Rows:      w.rows, Relationships: w.relationships, People: append(demo.People(), demo.Person{Subject: "mallory"}), Secret: secret,
 		Identify: Identify(tokens, w.sessions), Logger: slog.New(slog.DiscardHandler),
-	})
+	}
+	w.Backend, err = New(w.config)
 	w.check(err)
 	return w
 }
@@ -189,7 +196,7 @@ func (w *world) mayView(person, id string) bool {
 // of returns a document's relationships.
 func (w *world) of(id string) []string {
 	w.t.Helper()
-	found, err := w.read(w.t.Context(), spicedb.RelationshipFilter{ResourceType: "document", ResourceID: id})
+	found, err := w.settler.relations.read(w.t.Context(), spicedb.RelationshipFilter{ResourceType: "document", ResourceID: id})
 	w.check(err)
 	var all []string
 	for _, r := range found {

@@ -46,7 +46,7 @@ func TestWithoutTheRowThereIsNoRelationship(t *testing.T) {
 // The second write fails: the row is kept, nobody sees it, and it is repaired.
 func TestARowWithoutItsRelationshipIsSeenByNobodyAndRepaired(t *testing.T) {
 	onEachKindOfRows(t, func(t *testing.T, w *world) {
-		w.relationships = &away{Relationships: w.client, writes: true}
+		w.relationships.Relationships = &away{Relationships: w.client, writes: true}
 		a := w.as("alice", http.MethodPut, path(fresh1), newDocument("comet")).is(http.StatusAccepted)
 		if a.field("pending") != true || a.field("txid") == nil || a.field("zed_token") != nil {
 			t.Errorf("%s", a.body)
@@ -54,16 +54,16 @@ func TestARowWithoutItsRelationshipIsSeenByNobodyAndRepaired(t *testing.T) {
 		if w.mayView("alice", fresh1) || !slices.Equal(w.due(), []string{fresh1}) {
 			t.Errorf("seen without a relationship, or not due: %v", w.due())
 		}
-		w.repair(t.Context(), 0)
+		w.settler.repair(t.Context(), 0)
 		if !slices.Equal(w.due(), []string{fresh1}) {
 			t.Error("the mark is gone while SpiceDB is away")
 		}
-		w.relationships = w.client
-		w.repair(t.Context(), time.Hour)
+		w.relationships.Relationships = w.client
+		w.settler.repair(t.Context(), time.Hour)
 		if !slices.Equal(w.due(), []string{fresh1}) {
 			t.Error("a fresh mark was settled by another than its request")
 		}
-		w.repair(t.Context(), 0)
+		w.settler.repair(t.Context(), 0)
 		w.placed(fresh1, "comet")
 		if !w.mayView("alice", fresh1) || len(w.due()) > 0 {
 			t.Error("it was not repaired")
@@ -78,7 +78,9 @@ func TestAnotherProcessRepairsWhatOneLeftBehind(t *testing.T) {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		other, err := New(Config{Rows: w.rows, Relationships: &done{w.client, cancel}, People: w.people, Secret: secret, Identify: w.identify})
+		config := w.config
+		config.Relationships = &done{w.client, cancel}
+		other, err := New(config)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -94,7 +96,7 @@ func TestSettlingTwiceChangesNothing(t *testing.T) {
 		w.as("alice", http.MethodPut, path(fresh1), newDocument("comet")).is(http.StatusAccepted)
 		w.placed(fresh1, "comet")
 		w.rows.drop = nil
-		w.repair(t.Context(), 0)
+		w.settler.repair(t.Context(), 0)
 		w.placed(fresh1, "comet")
 		if len(w.due()) > 0 {
 			t.Error("still due")
@@ -156,13 +158,13 @@ func TestAMoveWhoseFirstWriteFailsIsNoMove(t *testing.T) {
 
 func TestAMoveWhoseSecondWriteFailsIsFinishedLater(t *testing.T) {
 	onEachKindOfRows(t, func(t *testing.T, w *world) {
-		w.relationships = &away{Relationships: w.client, writes: true}
+		w.relationships.Relationships = &away{Relationships: w.client, writes: true}
 		w.as("carol", http.MethodPost, path(pitch)+"/move", map[string]string{"project_id": "borealis"}).is(http.StatusAccepted)
 		if !w.mayView("alice", pitch) || w.mayView("bob", pitch) {
 			t.Error("meanwhile it is seen by others than before")
 		}
-		w.relationships = w.client
-		w.repair(t.Context(), 0)
+		w.relationships.Relationships = w.client
+		w.settler.repair(t.Context(), 0)
 		w.placed(pitch, "borealis")
 		if w.mayView("alice", pitch) || !w.mayView("bob", pitch) {
 			t.Error("it was not finished")
@@ -184,7 +186,7 @@ func TestMovesThatOvertakeEachOtherEndWhereTheRowIs(t *testing.T) {
 			})
 		}
 		all.Wait()
-		w.repair(t.Context(), 0)
+		w.settler.repair(t.Context(), 0)
 		d, err := w.rows.Document(t.Context(), charter)
 		w.check(err)
 		w.placed(charter, d.ProjectID)
@@ -198,9 +200,9 @@ func TestMovesThatOvertakeEachOtherEndWhereTheRowIs(t *testing.T) {
 func TestAWriteThatArrivesLateDoesNothing(t *testing.T) {
 	onEachKindOfRows(t, func(t *testing.T, w *world) {
 		late := &delayed{Relationships: w.client}
-		w.relationships = late
+		w.relationships.Relationships = late
 		w.as("carol", http.MethodPost, path(pitch)+"/move", map[string]string{"project_id": "borealis"}).is(http.StatusAccepted)
-		w.relationships = w.client
+		w.relationships.Relationships = w.client
 		w.as("carol", http.MethodPost, path(pitch)+"/move", map[string]string{"project_id": "atlas"}).is(http.StatusOK)
 		w.placed(pitch, "atlas")
 		if err := late.arrive(); !errors.Is(err, spicedb.ErrPrecondition) {
@@ -217,8 +219,8 @@ func TestOneDocumentThatCannotBeSettledHoldsUpNoOther(t *testing.T) {
 			_, err := w.rows.Insert(t.Context(), "alice", Document{ID: id, ProjectID: "comet", Title: "Due"})
 			w.check(err)
 		}
-		w.relationships = &away{Relationships: w.client, writes: true, only: fresh1}
-		w.repair(t.Context(), 0)
+		w.relationships.Relationships = &away{Relationships: w.client, writes: true, only: fresh1}
+		w.settler.repair(t.Context(), 0)
 		if due := w.due(); !slices.Equal(due, []string{fresh1}) {
 			t.Errorf("due: %v", due)
 		}
