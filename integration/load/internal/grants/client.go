@@ -23,19 +23,27 @@ type client struct {
 	http    *http.Client
 	replica *replica
 
+	position               // of the next request
+	ready    chan struct{} // closed when it is up to date for the first time
+	trouble  trouble
+}
+
+// position is where in a log a client goes on.
+type position struct {
 	handle, offset, cursor string
 	live                   bool
+}
 
-	ready chan struct{} // closed when it is up to date for the first time
-
+// trouble is what went wrong for a client, and may be read while it runs.
+type trouble struct {
 	refetches, failures atomic.Int64
-	lastFailure         atomic.Pointer[error]
+	last                atomic.Pointer[error] // of the failures
 }
 
 func newClient(shape, token string, events bool, h *http.Client, granted []string) *client {
 	return &client{
 		url: shape, token: token, events: events, http: h,
-		replica: newReplica(granted), offset: "-1", ready: make(chan struct{}),
+		replica: newReplica(granted), position: position{offset: "-1"}, ready: make(chan struct{}),
 	}
 }
 
@@ -61,8 +69,8 @@ func (c *client) run(ctx context.Context) error {
 		case errors.As(err, &refused):
 			return err
 		}
-		c.failures.Add(1)
-		c.lastFailure.Store(&err)
+		c.trouble.failures.Add(1)
+		c.trouble.last.Store(&err)
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
@@ -173,8 +181,8 @@ func (c *client) takeEvents(body io.Reader) error {
 
 // refetch begins anew, with the handle that the answer named.
 func (c *client) refetch(handle string) {
-	c.refetches.Add(1)
-	c.handle, c.offset, c.cursor, c.live = handle, "-1", "", false
+	c.trouble.refetches.Add(1)
+	c.position = position{handle: handle, offset: "-1"}
 	c.replica.clear()
 }
 

@@ -110,7 +110,7 @@ func (l *load) report(ctx context.Context) (*report, error) {
 		modes = append(modes, l.o.rate)
 	}
 	for _, rate := range modes {
-		for _, s := range l.scenarios(modeName(rate)) {
+		for _, s := range (writer{l.d}).scenarios(l.o, modeName(rate)) {
 			line, err := l.line(ctx, s, rate)
 			if err != nil {
 				return nil, err
@@ -138,10 +138,10 @@ func modeName(rate float64) string {
 // takeStock adds up what the clients have seen.
 func (l *load) takeStock(r *report) {
 	for n, c := range l.clients {
-		r.refetches += int(c.refetches.Load())
-		if f := c.failures.Load(); f > 0 {
+		r.refetches += int(c.trouble.refetches.Load())
+		if f := c.trouble.failures.Load(); f > 0 {
 			r.failures += int(f)
-			r.lastFailure = *c.lastFailure.Load()
+			r.lastFailure = *c.trouble.last.Load()
 		}
 		r.leaks = append(r.leaks, c.replica.leaked(world.Person(n))...)
 		if !slices.Equal(c.replica.ids(), c.replica.should()) {

@@ -29,19 +29,20 @@ type change struct {
 // baseline is the scenario that the others are compared with.
 const baseline = "row change"
 
+// writer makes changes of each kind.
+type writer struct{ d *deployment }
+
 // scenarios returns all of them. The people and the objects are chosen at random;
 // what the first of a pair grants, the second takes away.
-func (l *load) scenarios(mode string) []scenario {
-	direct := pick(l.o.samples, l.o.clients, l.o.shared)
-	joined := pick(l.o.samples, l.o.clients, l.o.groups)
+func (w writer) scenarios(o *options, mode string) []scenario {
+	direct := pick(o.samples, o.clients, o.shared)
+	joined := pick(o.samples, o.clients, o.groups)
 	return []scenario{
-		{baseline, l.each(pick(l.o.samples, l.o.clients, l.o.own), func(p pair) change {
-			return l.changeRow(p, mode)
-		})},
-		{"grant", l.each(direct, l.grant)},
-		{"revocation", l.each(direct, l.revoke)},
-		{fmt.Sprintf("group join, %d rows", documentsPerGroup), l.each(joined, l.join)},
-		{fmt.Sprintf("group leave, %d rows", documentsPerGroup), l.each(joined, l.leave)},
+		{baseline, each(pick(o.samples, o.clients, o.own), func(p pair) change { return w.changeRow(p, mode) })},
+		{"grant", each(direct, w.grant)},
+		{"revocation", each(direct, w.revoke)},
+		{fmt.Sprintf("group join, %d rows", documentsPerGroup), each(joined, w.join)},
+		{fmt.Sprintf("group leave, %d rows", documentsPerGroup), each(joined, w.leave)},
 	}
 }
 
@@ -62,7 +63,7 @@ func pick(n, people, things int) []pair {
 	return pairs
 }
 
-func (l *load) each(pairs []pair, of func(pair) change) []change {
+func each(pairs []pair, of func(pair) change) []change {
 	changes := make([]change, len(pairs))
 	for i, p := range pairs {
 		changes[i] = of(p)
@@ -70,54 +71,54 @@ func (l *load) each(pairs []pair, of func(pair) change) []change {
 	return changes
 }
 
-func (l *load) changeRow(p pair, mode string) change {
+func (w writer) changeRow(p pair, mode string) change {
 	id := world.Document(world.Own, p.person, p.thing)
 	title := fmt.Sprintf("changed %s", mode)
 	return change{
 		person: p.person,
 		write: func(ctx context.Context) error {
-			_, err := l.d.rows.Exec(ctx, world.ChangeTitle(id, title))
+			_, err := w.d.rows.Exec(ctx, world.ChangeTitle(id, title))
 			return err
 		},
 		met: func(rows map[string]string) bool { return rows[id] == title },
 	}
 }
 
-func (l *load) grant(p pair) change {
+func (w writer) grant(p pair) change {
 	id := world.Document(world.Granted, 0, p.thing)
 	return change{
 		person: p.person,
-		write:  func(ctx context.Context) error { return l.d.grants.Touch(ctx, world.Viewer(id, p.person)) },
+		write:  func(ctx context.Context) error { return w.d.grants.Touch(ctx, world.Viewer(id, p.person)) },
 		met:    holdsAll([]string{id}),
 		grants: []string{id},
 	}
 }
 
-func (l *load) revoke(p pair) change {
+func (w writer) revoke(p pair) change {
 	id := world.Document(world.Granted, 0, p.thing)
 	return change{
 		person:  p.person,
-		write:   func(ctx context.Context) error { return l.d.grants.Delete(ctx, world.Viewer(id, p.person)) },
+		write:   func(ctx context.Context) error { return w.d.grants.Delete(ctx, world.Viewer(id, p.person)) },
 		met:     holdsNone([]string{id}),
 		revokes: []string{id},
 	}
 }
 
-func (l *load) join(p pair) change {
+func (w writer) join(p pair) change {
 	ids := world.Documents(world.Grouped, p.thing, documentsPerGroup)
 	return change{
 		person: p.person,
-		write:  func(ctx context.Context) error { return l.d.grants.Touch(ctx, member(p.thing, p.person)) },
+		write:  func(ctx context.Context) error { return w.d.grants.Touch(ctx, member(p.thing, p.person)) },
 		met:    holdsAll(ids),
 		grants: ids,
 	}
 }
 
-func (l *load) leave(p pair) change {
+func (w writer) leave(p pair) change {
 	ids := world.Documents(world.Grouped, p.thing, documentsPerGroup)
 	return change{
 		person:  p.person,
-		write:   func(ctx context.Context) error { return l.d.grants.Delete(ctx, member(p.thing, p.person)) },
+		write:   func(ctx context.Context) error { return w.d.grants.Delete(ctx, member(p.thing, p.person)) },
 		met:     holdsNone(ids),
 		revokes: ids,
 	}
