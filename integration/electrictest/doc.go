@@ -48,9 +48,8 @@
 // Tables: conflicts between transactions that overlap; partitions by hash, by several
 // columns or of partitions, and shapes on or writes to a partition by its own name;
 // generated columns. Constraints other than NOT NULL and the primary key are accepted
-// and not
-// checked. Text is ordered by its bytes (collation C). Snapshots come in the order
-// of insertion. Intervals, inet and other rare types keep the text that they were
+// and not checked. Text is ordered by its bytes (collation C). Snapshots come in the
+// order of insertion. Intervals, inet and other rare types keep the text that they were
 // written with; the order of electric-schema's attributes is fixed.
 //
 // Nothing of the proxy belongs in this package, and no production binary may

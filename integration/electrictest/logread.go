@@ -12,7 +12,7 @@ type look struct {
 	last    offset
 	gone    bool
 	changed <-chan struct{}
-	seen    int64 // the LSN of the last transaction that Electric was sent
+	seen    int64 // the LSN of the last transaction that the front shows
 }
 
 func (a *answer) look(from offset) look {
