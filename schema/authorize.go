@@ -27,30 +27,30 @@ type ruleReader struct {
 
 func (r ruleReader) rule(e entry) Authorize {
 	var rule Authorize
-	f, ok := r.fields(e.value, e.at, "gate", "unrestricted", "filter", "context")
+	f, ok := r.fields(e.value, e.at, authorizeKeys)
 	if !ok {
 		return rule
 	}
-	if v, ok := f.entries["gate"]; ok {
+	if v, ok := f["gate"]; ok {
 		rule.Gate = r.requirement(v)
 	}
-	if v, ok := f.entries["unrestricted"]; ok {
+	if v, ok := f["unrestricted"]; ok {
 		rule.Unrestricted = r.requirement(v)
-		if _, ok := f.entries["filter"]; !ok {
+		if _, ok := f["filter"]; !ok {
 			r.fail(v.key, v.at, "needs a filter: without one, everybody who passes the gate sees every row")
 		}
 	}
-	if v, ok := f.entries["filter"]; ok {
+	if v, ok := f["filter"]; ok {
 		items, _ := r.list(v.value)
 		for _, item := range items {
 			rule.Filter = append(rule.Filter, r.filter(item))
 		}
 	}
-	if v, ok := f.entries["context"]; ok {
+	if v, ok := f["context"]; ok {
 		rule.Context = contextReader{r.document}.context(v.value)
 	}
-	_, gated := f.entries["gate"]
-	_, filtered := f.entries["filter"]
+	_, gated := f["gate"]
+	_, filtered := f["filter"]
 	if !gated && !filtered {
 		r.fail(e.key, e.at, "needs a gate or a filter: nothing is public by accident")
 	}
@@ -58,15 +58,15 @@ func (r ruleReader) rule(e entry) Authorize {
 }
 
 func (r ruleReader) requirement(e entry) *Requirement {
-	f, ok := r.fields(e.value, e.at, "resource", "permission")
+	f, ok := r.fields(e.value, e.at, requirementKeys)
 	if !ok {
 		return nil
 	}
 	var requirement Requirement
-	if v, ok := r.require(f, "resource"); ok {
+	if v, ok := f["resource"]; ok {
 		requirement.Resource = r.resource(v.value)
 	}
-	if v, ok := r.require(f, "permission"); ok {
+	if v, ok := f["permission"]; ok {
 		requirement.Permission = r.permission(v.value)
 	}
 	return &requirement
@@ -109,18 +109,18 @@ func (r ruleReader) permission(v value) string {
 }
 
 func (r ruleReader) filter(v value) Filter {
-	f, ok := r.fields(v, v.place(), "resource", "permission", "column")
+	f, ok := r.fields(v, v.place(), filterKeys)
 	if !ok {
 		return Filter{}
 	}
 	var filter Filter
-	if v, ok := r.require(f, "resource"); ok {
+	if v, ok := f["resource"]; ok {
 		filter.Resource = r.definition(v.value)
 	}
-	if v, ok := r.require(f, "permission"); ok {
+	if v, ok := f["permission"]; ok {
 		filter.Permission = r.permission(v.value)
 	}
-	if v, ok := r.require(f, "column"); ok {
+	if v, ok := f["column"]; ok {
 		filter.Column = r.filterColumn(v.value)
 	}
 	return filter

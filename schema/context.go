@@ -36,8 +36,8 @@ func (r contextReader) context(v value) map[string]ContextValue {
 func (r contextReader) value(e entry) ContextValue {
 	switch e.node.(type) {
 	case *ast.MappingNode, *ast.MappingValueNode:
-		f, _ := r.fields(e.value, e.at, "value")
-		v, ok := r.require(f, "value")
+		f, _ := r.fields(e.value, e.at, constantKeys)
+		v, ok := f["value"]
 		if !ok {
 			return ContextValue{}
 		}

@@ -21,6 +21,9 @@ var protocolParams = []string{
 	"replica", "secret", "shape_definition", "table", "where",
 }
 
+// subsetPrefix begins the keys of a subset in a query.
+const subsetPrefix = "subset__"
+
 // params are the declared params of a shape, and which of them are used.
 type params struct {
 	document *document
@@ -28,9 +31,9 @@ type params struct {
 	used     map[string]bool
 }
 
-func readParams(d *document, f fields) *params {
+func readParams(d *document, f map[string]entry) *params {
 	p := &params{document: d, used: map[string]bool{}}
-	e, ok := f.entries["params"]
+	e, ok := f["params"]
 	if !ok {
 		return p
 	}
@@ -39,7 +42,7 @@ func readParams(d *document, f fields) *params {
 		switch {
 		case !paramName.MatchString(param.name):
 			d.fail(param.key, param.at, "is no name for a param: it must match %s", paramName)
-		case slices.Contains(protocolParams, param.name) || strings.HasPrefix(param.name, "subset__"):
+		case slices.Contains(protocolParams, param.name) || strings.HasPrefix(param.name, subsetPrefix):
 			d.fail(param.key, param.at, "is a word of Electric's protocol, so it cannot be a param")
 		}
 		checkNoKeys(d, param.value)

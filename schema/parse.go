@@ -31,10 +31,8 @@ func Parse(filename string, data []byte) ([]Shape, error) {
 		return nil, join(d.errs)
 	}
 	var shapes []Shape
-	if top, ok := d.fields(root, position{1, 1}, "shapes"); ok {
-		if list, ok := top.entries["shapes"]; !ok {
-			d.fail("shapes", top.at, "is missing")
-		} else {
+	if top, ok := d.fields(root, position{1, 1}, fileKeys); ok {
+		if list, ok := top["shapes"]; ok {
 			shapes = readShapes(d, list.value)
 		}
 	}
@@ -62,30 +60,30 @@ func readShape(d *document, e entry) Shape {
 	if !shapeName.MatchString(e.name) {
 		d.fail(e.key, e.at, "is no name for a shape: it must match %s", shapeName)
 	}
-	f, ok := d.fields(e.value, e.at, "table", "columns", "params", "where", "authorize", "consistency", "first_read", "narrowing")
+	f, ok := d.fields(e.value, e.at, shapeKeys)
 	if !ok {
 		return shape
 	}
 	params := readParams(d, f)
-	if v, ok := d.require(f, "table"); ok {
+	if v, ok := f["table"]; ok {
 		shape.Table = readTable(d, v.value)
 	}
-	if v, ok := d.require(f, "columns"); ok {
+	if v, ok := f["columns"]; ok {
 		shape.Columns = readColumns(d, v.value)
 	}
-	if v, ok := f.entries["where"]; ok {
+	if v, ok := f["where"]; ok {
 		shape.Where = readWhere(d, v.value, params)
 	}
-	if v, ok := d.require(f, "authorize"); ok {
+	if v, ok := f["authorize"]; ok {
 		shape.Authorize = ruleReader{d, shape.Columns, params}.rule(v)
 	}
-	if v, ok := f.entries["consistency"]; ok && d.choice(v.value, "a consistency", "bounded", "strict") == "strict" {
+	if v, ok := f["consistency"]; ok && d.choice(v.value, "a consistency", consistencies...) == "strict" {
 		shape.Consistency = Strict
 	}
-	if v, ok := f.entries["first_read"]; ok {
+	if v, ok := f["first_read"]; ok {
 		shape.FirstRead = readFirstRead(d, v.value, shape.Authorize)
 	}
-	if v, ok := f.entries["narrowing"]; ok && d.choice(v.value, "a narrowing", "served", "refused") == "refused" {
+	if v, ok := f["narrowing"]; ok && d.choice(v.value, "a narrowing", narrowings...) == "refused" {
 		shape.Narrowing = NarrowingRefused
 	}
 	shape.Params = params.finish()
@@ -129,7 +127,7 @@ func readColumns(d *document, v value) []string {
 
 func readFirstRead(d *document, v value, rule Authorize) FirstRead {
 	switch {
-	case d.choice(v, "a first read", "snapshot", "stored") != "stored":
+	case d.choice(v, "a first read", firstReads...) != "stored":
 	case len(rule.Filter) > 0:
 		d.failAt(v, "stored is not possible with a filter: Electric's stored log holds every row, and its past")
 	case rule.Unrestricted != nil:

@@ -36,7 +36,7 @@ const valid = `shapes:
 `
 
 func TestParse(t *testing.T) {
-	got, err := schema.Parse("shapes.yaml", []byte(valid))
+	got, err := parseText(t, "shapes.yaml", []byte(valid))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +167,7 @@ func TestParseErrors(t *testing.T) {
 		if strings.Count(valid, test.old) != 1 {
 			t.Fatalf("%q is in the valid definition %d times", test.old, strings.Count(valid, test.old))
 		}
-		shapes, err := schema.Parse("shapes.yaml", []byte(strings.Replace(valid, test.old, test.new, 1)))
+		shapes, err := parseText(t, "shapes.yaml", []byte(strings.Replace(valid, test.old, test.new, 1)))
 		errs := list(err)
 		if len(errs) != 1 || shapes != nil {
 			t.Errorf("%q: got %d shapes and %d errors, want one error: %v", test.new, len(shapes), len(errs), err)
@@ -206,7 +206,7 @@ func TestParseErrorsOfWholeFiles(t *testing.T) {
 		{"shapes: {}\n---\nshapes: {}\n", "a second document"},
 		{"shapes:\n  a:\n\ttable: x\n", "shapes.yaml:3:"},
 	} {
-		_, err := schema.Parse("shapes.yaml", []byte(test.text))
+		_, err := parseText(t, "shapes.yaml", []byte(test.text))
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%q: got %v, want %q", test.text, err, test.want)
 		}
@@ -218,7 +218,7 @@ func TestParseReportsAllErrorsAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = schema.Parse("everything_wrong.yaml", data)
+	_, err = parseText(t, "everything_wrong.yaml", data)
 	if err == nil {
 		t.Fatal("nothing is wrong with it")
 	}
@@ -271,6 +271,9 @@ func FuzzParse(f *testing.F) {
 		if err == nil && len(shapes) == 0 {
 			t.Fatal("neither shapes nor an error")
 		}
+		if _, refused := checkWithSchema(t, data); refused != nil && err == nil {
+			t.Fatalf("the JSON Schema refuses what the parser accepts: %v", refused)
+		}
 		for _, shape := range shapes {
 			if shape.Authorize.Gate == nil && len(shape.Authorize.Filter) == 0 {
 				t.Fatalf("shape %q is public by accident", shape.Name)
@@ -302,7 +305,7 @@ func TestFirstRead(t *testing.T) {
 		{`authorize: {gate: {resource: "workspace:main", permission: sync}, unrestricted: {resource: "workspace:main", permission: admin}}, first_read: stored`, 0,
 			`shapes.a.first_read: stored is not possible with unrestricted: Electric's stored log holds every row, and its past`},
 	} {
-		shapes, err := schema.Parse("shapes.yaml", []byte("shapes: {a: {table: t, columns: [id], "+test.shape+"}}"))
+		shapes, err := parseText(t, "shapes.yaml", []byte("shapes: {a: {table: t, columns: [id], "+test.shape+"}}"))
 		switch {
 		case test.err == "" && err != nil:
 			t.Errorf("%s: %v", test.shape, err)
@@ -327,7 +330,7 @@ func TestNarrowing(t *testing.T) {
 		{", narrowing: no", 0, `shapes.a.narrowing: "no" is not a narrowing: served or refused`},
 		{", narrowing: false", 0, `shapes.a.narrowing: must be a string, is a boolean`},
 	} {
-		shapes, err := schema.Parse("shapes.yaml", []byte(
+		shapes, err := parseText(t, "shapes.yaml", []byte(
 			"shapes: {a: {table: t, columns: [id], authorize: {filter: [{resource: document, permission: view, column: id}]}"+test.line+"}}"))
 		switch {
 		case test.err == "" && err != nil:

@@ -16,7 +16,7 @@ var definitions = []schema.Definition{
 
 func parse(t *testing.T, text string) []schema.Shape {
 	t.Helper()
-	shapes, err := schema.Parse("shapes.yaml", []byte(text))
+	shapes, err := parseText(t, "shapes.yaml", []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}

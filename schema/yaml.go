@@ -153,10 +153,7 @@ func (d *document) mapping(v value, known ...string) ([]entry, bool) {
 			d.fail(v.key, at, "a key must be a string; anchors, aliases, merges and tags are not supported")
 			continue
 		}
-		key := name
-		if v.key != "" {
-			key = v.key + "." + name
-		}
+		key := below(v.key, name)
 		if first, again := seen[name]; again {
 			d.fail(key, at, "is a duplicate: it stands in line %d already", first.line)
 			continue
@@ -186,31 +183,31 @@ func keyName(key ast.MapKeyNode) (string, bool) {
 	}
 }
 
-// fields is a mapping by name.
-type fields struct {
-	key     string
-	at      position // where to report what is missing
-	entries map[string]entry
-}
-
-// fields reads a mapping whose names are known, reported as missing at the given
-// place.
-func (d *document) fields(v value, at position, known ...string) (fields, bool) {
-	entries, ok := d.mapping(v, known...)
-	f := fields{key: v.key, at: at, entries: make(map[string]entry, len(entries))}
-	for _, e := range entries {
-		f.entries[e.name] = e
+// below returns the key of a name in the mapping at parent.
+func below(parent, name string) string {
+	if parent == "" {
+		return name
 	}
-	return f, ok
+	return parent + "." + name
 }
 
-// require returns the entry called name, and reports it if it is missing.
-func (d *document) require(f fields, name string) (entry, bool) {
-	e, ok := f.entries[name]
+// fields reads a mapping that has known keys, and returns its pairs by name. A key that
+// it needs and has not is reported at the given place.
+func (d *document) fields(v value, at position, known keys) (map[string]entry, bool) {
+	entries, ok := d.mapping(v, known.names()...)
 	if !ok {
-		d.fail(f.key+"."+name, f.at, "is missing")
+		return nil, false
 	}
-	return e, ok
+	fields := make(map[string]entry, len(entries))
+	for _, e := range entries {
+		fields[e.name] = e
+	}
+	for _, key := range known {
+		if _, ok := fields[key.name]; key.required && !ok {
+			d.fail(below(v.key, key.name), at, "is missing")
+		}
+	}
+	return fields, true
 }
 
 // text reads a string.

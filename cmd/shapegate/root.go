@@ -105,6 +105,7 @@ Every setting is an environment variable; a flag of the same name wins.`,
 	root.AddCommand(
 		newServeCommand(&s),
 		newCheckConfigCommand(&s),
+		newJSONSchemaCommand(),
 		newSchemaCommand(&s),
 		newRelationshipCommand(&s),
 		newCheckCommand(&s),
