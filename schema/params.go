@@ -1,6 +1,8 @@
 package schema
 
 import (
+	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -39,16 +41,24 @@ func readParams(d *document, f map[string]entry) *params {
 	}
 	entries, _ := d.mapping(e.value)
 	for _, param := range entries {
-		switch {
-		case !paramName.MatchString(param.name):
-			d.fail(param.key, param.at, "is no name for a param: it must match %s", paramName)
-		case slices.Contains(protocolParams, param.name) || strings.HasPrefix(param.name, subsetPrefix):
-			d.fail(param.key, param.at, "is a word of Electric's protocol, so it cannot be a param")
+		if err := CheckParam(param.name); err != nil {
+			d.fail(param.key, param.at, "%v", err)
 		}
 		checkNoKeys(d, param.value)
 		p.declared = append(p.declared, param)
 	}
 	return p
+}
+
+// CheckParam reports whether a param can have this name.
+func CheckParam(name string) error {
+	switch {
+	case !paramName.MatchString(name):
+		return fmt.Errorf("is no name for a param: it must match %s", paramName)
+	case slices.Contains(protocolParams, name) || strings.HasPrefix(name, subsetPrefix):
+		return errors.New("is a word of Electric's protocol, so it cannot be a param")
+	}
+	return nil
 }
 
 // checkNoKeys reports whatever stands in a mapping that has no keys yet.

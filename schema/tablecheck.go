@@ -114,14 +114,15 @@ func (s Shape) generated(key, column string) Finding {
 }
 
 // String returns the table as it is written in SQL.
-func (t Table) String() string {
-	quote := func(name string) string {
-		if plainIdentifier.MatchString(name) {
-			return name
-		}
-		return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
+func (t Table) String() string { return QuoteIdentifier(t.Schema) + "." + QuoteIdentifier(t.Name) }
+
+// QuoteIdentifier returns a name of the catalog as it is written in shapes.yaml and in
+// SQL: with quotes only where it needs them. A name that is a keyword of SQL gets none.
+func QuoteIdentifier(name string) string {
+	if plainIdentifier.MatchString(name) {
+		return name
 	}
-	return quote(t.Schema) + "." + quote(t.Name)
+	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 }
 
 // What Electric 1.7.12 says when it refuses a shape, up to the names that follow.
