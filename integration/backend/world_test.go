@@ -91,7 +91,7 @@ func onEachKindOfRows(t *testing.T, test func(*testing.T, *world)) {
 		}
 		test(t, newWorld(t, NewStandin(tables), nil))
 	})
-	t.Run("Postgres", func(t *testing.T) { test(t, newWorld(t, realPostgres(t).rows(t), nil)) })
+	t.Run("Postgres", func(t *testing.T) { test(t, newWorld(t, realRows(t), nil)) })
 }
 
 // newWorld makes a world. explainer may be nil.
