@@ -10,8 +10,8 @@ import (
 // LogSpec identifies one shape log of Electric. All readers of a shape, whatever their
 // grants, share the log of its LogSpec.
 type LogSpec struct {
-	Schema, Table string // the table's names as the catalog has them
-	Columns       []string
+	Schema, Table string   // the table's names as the catalog has them
+	Columns       []string // none: all that the table has
 	Where         string   // the static where, with $1, $2, … for WhereParams
 	WhereParams   []string // values
 	Replica       Replica
@@ -65,13 +65,15 @@ func (f *LogSpec) derive() {
 // queryable_columns are sent: one limits the columns that are returned, the other those
 // that the where and order_by of a subset may use (recording 12).
 func (f *LogSpec) query() url.Values {
-	columns := columnList(f.Columns)
 	q := url.Values{
-		"table":             {QuoteIdentifier(f.Schema) + "." + QuoteIdentifier(f.Table)},
-		"columns":           {columns},
-		"queryable_columns": {columns},
-		"replica":           {"default"},
-		"log":               {"full"},
+		"table":   {QuoteIdentifier(f.Schema) + "." + QuoteIdentifier(f.Table)},
+		"replica": {"default"},
+		"log":     {"full"},
+	}
+	if len(f.Columns) > 0 {
+		columns := columnList(f.Columns)
+		q.Set("columns", columns)
+		q.Set("queryable_columns", columns)
 	}
 	if f.Replica == ReplicaFull {
 		q.Set("replica", "full")
