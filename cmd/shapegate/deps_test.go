@@ -23,3 +23,14 @@ func TestTheProductionBinaryLinksNoServerAndNoStandIn(t *testing.T) {
 		}
 	}
 }
+
+// Postgres' driver is there for init alone: who embeds the gateway does not link it.
+func TestTheGatewayLinksNoPostgresDriver(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "../../proxy/gateway").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(out), "github.com/jackc/pgx") {
+		t.Error("it links pgx")
+	}
+}

@@ -2,7 +2,7 @@
 // SpiceDB, which rows of it a person may sync from Electric.
 //
 // "shapegate serve" is the proxy; the other commands are what is needed around
-// it: to check shape definitions, to write a schema and relationships, to ask
+// it: to write and to check shape definitions, to write a schema and relationships, to ask
 // SpiceDB what it thinks, to explain what somebody sees, to sign a token for local
 // work. Settings are environment variables, and flags of the same name win.
 //

@@ -104,6 +104,7 @@ Every setting is an environment variable; a flag of the same name wins.`,
 	})
 	root.AddCommand(
 		newServeCommand(&s),
+		newInitCommand(&s, environ.Lookup(variables)),
 		newCheckConfigCommand(&s),
 		newJSONSchemaCommand(),
 		newSchemaCommand(&s),

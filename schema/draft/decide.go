@@ -89,16 +89,20 @@ func (d *decider) decide(t *Table) *proposal {
 func (d *decider) byName(t *Table, p *proposal, definition *schema.Definition) {
 	permission, noPermission := readPermission(definition)
 	p.filters = []schema.Filter{{Resource: definition.Name, Permission: permission, Column: keyColumn(t)}}
-	switch owners := d.owners[definition.Name]; {
-	case len(owners) > 1:
-		p.open = fmt.Sprintf("several tables are named like %s, so that one id may stand for rows of each: %s", definition.Name, tableNames(owners))
-	case noPermission != "":
-		p.open = noPermission
+	var open []string
+	if owners := d.owners[definition.Name]; len(owners) > 1 {
+		open = append(open, fmt.Sprintf("several tables are named like %s, so that one id may stand for rows of each: %s", definition.Name, tableNames(owners)))
+	}
+	if noPermission != "" {
+		open = append(open, noPermission)
+	}
+	switch {
 	case len(t.Key) > 1:
-		p.open = fmt.Sprintf("its primary key has several columns (%s): choose the one that holds the ids of %s", strings.Join(t.Key, ", "), definition.Name)
+		open = append(open, fmt.Sprintf("its primary key has several columns (%s): choose the one that holds the ids of %s", strings.Join(t.Key, ", "), definition.Name))
 	case p.filters[0].Column == choose:
-		p.open = fmt.Sprintf("its primary key %s is of a type that cannot hold object ids", t.Key[0])
-	default:
+		open = append(open, fmt.Sprintf("its primary key %s is of a type that cannot hold object ids", t.Key[0]))
+	}
+	if p.open = strings.Join(open, "; "); p.open == "" {
 		p.context = d.source.Parameters[schema.Permission{Definition: definition.Name, Name: permission}]
 	}
 }
