@@ -140,7 +140,7 @@ func (d *decider) references(t *Table) []reference {
 	var all []reference
 	for _, c := range t.Columns {
 		base, ok := strings.CutSuffix(snake(c.Name), "_id")
-		if !ok || c.Dims > 0 || !schema.HoldsIDs(c.Type) || c.Generated {
+		if !ok || c.Dims > 0 || !schema.HoldsIDs(c.Type) || c.Generated || isSecret(c.Name) {
 			continue
 		}
 		for i := range d.source.Definitions {

@@ -18,10 +18,10 @@ var (
 		`say "hi"`, "it's", "文档", "x\ny", "null", "#", "a: b", "ünïcode", "\u2028", "user-account", strings.Repeat("long_", 12) + "abc",
 	}
 	columnWords = []string{
-		"id", "project_id", "documentId", "table_id", "database_id", "user_id", "title", "token", "no", "a,b", "]", `"`, "'", `\`, "x\ty",
+		"id", "project_id", "documentId", "table_id", "database_id", "user_id", "title", "token", "token_id", "no", "a,b", "]", `"`, "'", `\`, "x\ty",
 		"$x", "日付", "{}", "- a", "*", "&a", "!t", "é", "\u00a0", "~", "0", "1.5", "",
 	}
-	definitionWords  = []string{"document", "project", "app/project", "table", "database", "person", "address", "user", "user_account", "true"}
+	definitionWords  = []string{"document", "project", "app/project", "table", "database", "person", "address", "user", "user_account", "true", "token"}
 	permissionWords  = []string{"view", "read", "can_view", "edit", "administer"}
 	typeWords        = []string{"uuid", "text", "int8", "jsonb", "numeric"}
 	schemaWords      = []string{"public", "app", "Big One"}
