@@ -36,7 +36,7 @@ func readTables(ctx context.Context, s *settings, f initFlags) ([]draft.Table, e
 	case at.URL == "":
 		return nil, &exitError{exitNoAnswer, errors.New("not set: DATABASE_URL (--database-url), or else ELECTRIC_URL (--electric-url) with --table for each table")}
 	case len(wanted) == 0:
-		return nil, &exitError{exitNoAnswer, errors.New("Electric cannot list its tables: name them with --table, or set DATABASE_URL (--database-url)")} //nolint:revive,staticcheck // a name
+		return nil, &exitError{exitNoAnswer, errors.New("no table is named, and Electric cannot list its tables: name them with --table, or set DATABASE_URL (--database-url)")}
 	}
 	return tablesOfElectric(ctx, at, wanted)
 }
