@@ -192,6 +192,18 @@ func TestABodyOverEightMegabytesIsTooLarge(t *testing.T) {
 	}
 }
 
+// The server closes a connection whose body it has not read to its end. It says so, or the
+// client's next request would be lost on it.
+func TestAClientGoesOnAfterABodyThatIsTooLarge(t *testing.T) {
+	d := deploy(t)
+	alice := d.as("alice")
+	large := strings.Repeat(" ", 8_000_001)
+	for range 10 {
+		alice.post("/v1/shapes/documents?offset=now", large).refused(http.StatusRequestEntityTooLarge, "body")
+		alice.post("/v1/shapes/documents?offset=now", "").is(http.StatusOK)
+	}
+}
+
 func TestOtherMethodsAreNotAllowed(t *testing.T) {
 	d := deploy(t)
 	alice := d.as("alice")

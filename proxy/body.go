@@ -95,6 +95,11 @@ func (b *body) readAll(draining context.Context, d time.Duration) ([]byte, error
 		_ = b.control.SetReadDeadline(time.Time{})
 		return all, nil
 	case errors.As(err, &tooBig):
+		if b.c.Request.ProtoMajor == 1 {
+			// The server closes the connection, and says so only where much of the body
+			// is left: the client's next request would be lost on it.
+			b.c.Header("Connection", "close")
+		}
 		return nil, err
 	case errors.Is(err, os.ErrDeadlineExceeded) && draining.Err() != nil:
 		return nil, &problem{kind: unavailable, message: "shutting down", cause: errBodyAtDrain}
