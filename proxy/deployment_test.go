@@ -131,7 +131,7 @@ func deploy(t *testing.T, options ...option) *deployment {
 	d.configure(s.config)
 	d.handler, d.url = d.serve(d.config)
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	d.client = &http.Client{Transport: transport}
+	d.client = &http.Client{Transport: d.documented(transport)}
 	d.end(transport.CloseIdleConnections)
 	return d
 }

@@ -219,13 +219,21 @@ func TestAHandleThatWouldBeTooLongIsNotGiven(t *testing.T) {
 	}
 }
 
+// metadata is a subset's, as Electric writes it.
+const metadata = `{"snapshot_mark":1,"database_lsn":"1","xmin":"1","xmax":"1","xip_list":[]}`
+
+// row is a row of a subset, as Electric writes it.
+func row(value string) string {
+	return `{"key":"k","value":` + value + `,"headers":{"operation":"insert","relation":["public","documents"]}}`
+}
+
 // Metadata may stand behind the data as well as before it.
 func TestTheMembersOfASubsetComeInAnyOrder(t *testing.T) {
 	d := deploy(t)
 	alice := d.as("alice")
 	at := alice.get("/v1/shapes/documents?offset=-1")
 	d.upstream.answering(subsets, answered(at,
-		`{"data":[{"key":"k","value":{"id":"`+full("d1")+`"},"headers":{"operation":"insert"}}],"metadata":{"xmin":"1","xmax":"1","xip_list":[]}}`,
+		`{"data":[`+row(`{"id":"`+full("d1")+`"}`)+`],"metadata":`+metadata+`}`,
 		"Electric-Snapshot"))
 	alice.post("/v1/shapes/documents?"+at.onward(), `{"where":"true"}`).holds("d1")
 	// A first read's handle names which transactions the snapshot has seen: that has to be
@@ -239,11 +247,10 @@ func TestRowsThatComeAgainstTheFilterAreWithheld(t *testing.T) {
 	at := alice.get("/v1/shapes/documents?offset=-1")
 	var rows []string
 	for _, id := range []string{full("d3"), full("d1"), strings.ToUpper(full("d2")), full("d4")} {
-		rows = append(rows, fmt.Sprintf(`{"key":"k","value":{"id":%q,"title":"x"},"headers":{"operation":"insert"}}`, id))
+		rows = append(rows, row(fmt.Sprintf(`{"id":%q,"title":"x"}`, id)))
 	}
-	rows = append(rows, `{"key":"k","value":{"title":"x"},"headers":{"operation":"insert"}}`, `{"key":"k","value":{"id":null},"headers":{"operation":"insert"}}`)
-	d.upstream.answering(subsets, answered(at,
-		`{"metadata":{"xmin":"1","xmax":"1","xip_list":[]},"data":[`+strings.Join(rows, ",")+`]}`, "Electric-Snapshot"))
+	rows = append(rows, row(`{"title":"x"}`), row(`{"id":null}`))
+	d.upstream.answering(subsets, answered(at, `{"metadata":`+metadata+`,"data":[`+strings.Join(rows, ",")+`]}`, "Electric-Snapshot"))
 	alice.get("/v1/shapes/documents?offset=-1").says("insert d1", "snapshot-end", "up-to-date")
 	if got := d.metric("shapegate_rows_withheld_total"); got != 5 {
 		t.Errorf("%v rows are counted as withheld, want 5", got)

@@ -38,7 +38,8 @@ func TestIdsThatTheColumnCannotHoldAreLeftOut(t *testing.T) {
 // manyIDs is a number of ids that does not fit into one request.
 const manyIDs = 250_000
 
-func TestMoreIdsThanFitIntoOneRequest(t *testing.T) {
+// grantingManyIDs grants so many ids to everybody.
+func grantingManyIDs() option {
 	set := authz.NewGrantSet(authz.NewIDs(authz.NewFingerprintKey(handleSecret)), func(yield func(string) bool) {
 		for i := range manyIDs {
 			if !yield(fmt.Sprintf("c0000000-0000-4000-8000-%012d", i)) {
@@ -46,7 +47,11 @@ func TestMoreIdsThanFitIntoOneRequest(t *testing.T) {
 			}
 		}
 	})
-	d := deploy(t, deciding(authztest.Always{Decision: authz.Decision{Grants: authz.GrantsOf(set)}}))
+	return deciding(authztest.Always{Decision: authz.Decision{Grants: authz.GrantsOf(set)}})
+}
+
+func TestMoreIdsThanFitIntoOneRequest(t *testing.T) {
+	d := deploy(t, grantingManyIDs())
 	const every = 2_500 // of the ids has a row
 	_, err := d.electric.Tx(func(tx *electrictest.Tx) error {
 		for i := 0; i < manyIDs; i += every {

@@ -5,16 +5,62 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/rs/cors"
 )
 
-// routes builds the router: the one place where paths stand. There are no paths of
-// sessions where sessions is nil.
+// routes builds the handler of all requests. There are no paths of sessions where sessions
+// is nil.
 func (m *middleware) routes(shapes *shapeServer, sessions *sessionServer) http.Handler {
+	e := m.router(shapes, sessions)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// The router sees the one reading of the path, or a path that nothing is at:
+		// it would clean another, and route it.
+		path := onlyReading(r)
+		if path != r.URL.Path {
+			r = r.Clone(r.Context())
+			r.URL.Path, r.URL.RawPath = path, ""
+		}
+		e.ServeHTTP(w, r)
+	})
+}
+
+// router is the one place where paths stand. openapi.yaml describes each.
+func (m *middleware) router(shapes *shapeServer, sessions *sessionServer) *gin.Engine {
+	e := m.newEngine()
+	named := m.answer(func(c *gin.Context) error { return shapes.serve(c, c.Param("name")) })
+	byTable := m.answer(func(c *gin.Context) error { return shapes.serve(c, c.Query("table")) })
+	// The server leaves the body out of an answer to HEAD.
+	reads := []string{http.MethodGet, http.MethodHead, http.MethodPost}
+	e.Match(reads, "/v1/shapes/:name", named)
+	e.Match(reads, "/v1/shape", byTable)
+	if sessions != nil {
+		e.POST("/v1/session", m.answer(sessions.create))
+		e.Match([]string{http.MethodGet, http.MethodHead}, "/v1/session", m.answer(sessions.show))
+		e.DELETE("/v1/session", m.answer(sessions.delete))
+	}
+	allowed := make(map[string][]string) // methods, by path
+	for _, r := range e.Routes() {
+		allowed[r.Path] = append(allowed[r.Path], r.Method)
+	}
+	for path, methods := range allowed {
+		methods = append(methods, http.MethodOptions)
+		slices.Sort(methods)
+		e.OPTIONS(path, func(c *gin.Context) {
+			c.Header("Allow", strings.Join(methods, ", "))
+			c.Status(http.StatusNoContent)
+		})
+	}
+	return e
+}
+
+// newEngine returns a router without paths.
+func (m *middleware) newEngine() *gin.Engine {
 	// Gin has one mode for the whole process, and its debug mode prints to
 	// standard output what is not for a library to print.
 	if gin.Mode() == gin.DebugMode {
@@ -30,37 +76,7 @@ func (m *middleware) routes(shapes *shapeServer, sessions *sessionServer) http.H
 	e.Use(m.observe, m.recover, m.common, boundBody)
 	e.NoRoute(m.answer(func(*gin.Context) error { return &problem{kind: notFound, message: "no such path"} }))
 	e.NoMethod(m.answer(func(*gin.Context) error { return &problem{kind: methodNotAllowed, message: "no such method here"} }))
-
-	named := m.answer(func(c *gin.Context) error { return shapes.serve(c, c.Param("name")) })
-	byTable := m.answer(func(c *gin.Context) error { return shapes.serve(c, c.Query("table")) })
-	// The server leaves the body out of an answer to HEAD.
-	reads := []string{http.MethodGet, http.MethodHead, http.MethodPost}
-	e.Match(reads, "/v1/shapes/:name", named)
-	e.Match(reads, "/v1/shape", byTable)
-
-	paths := []string{"/v1/shapes/:name", "/v1/shape"}
-	if sessions != nil {
-		e.POST("/v1/session", m.answer(sessions.create))
-		e.Match([]string{http.MethodGet, http.MethodHead}, "/v1/session", m.answer(sessions.show))
-		e.DELETE("/v1/session", m.answer(sessions.delete))
-		paths = append(paths, "/v1/session")
-	}
-	for _, p := range paths {
-		e.OPTIONS(p, func(c *gin.Context) {
-			c.Header("Allow", "GET, HEAD, POST, DELETE, OPTIONS")
-			c.Status(http.StatusNoContent)
-		})
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// The router sees the one reading of the path, or a path that nothing is at:
-		// it would clean another, and route it.
-		path := onlyReading(r)
-		if path != r.URL.Path {
-			r = r.Clone(r.Context())
-			r.URL.Path, r.URL.RawPath = path, ""
-		}
-		e.ServeHTTP(w, r)
-	})
+	return e
 }
 
 // middleware is what every request passes, whatever it is for.

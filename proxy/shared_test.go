@@ -199,7 +199,7 @@ func TestManyReadersWaitOverHTTP2(t *testing.T) {
 	})
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs}, ForceAttemptHTTP2: true}
 	d.end(transport.CloseIdleConnections)
-	d.client, d.url = &http.Client{Transport: transport}, server.URL
+	d.client, d.url = &http.Client{Transport: d.documented(transport)}, server.URL
 	alice := d.as("alice")
 	at := alice.get("/v1/shapes/documents?offset=-1")
 	var polls []*held

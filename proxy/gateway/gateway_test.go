@@ -60,6 +60,7 @@ type running struct {
 	tables        *electrictest.Server
 	stop          context.CancelFunc
 	done          <-chan error
+	given         sync.Map // the answers of openapi.yaml that were given
 }
 
 func (w world) start(t *testing.T) *running {
@@ -128,7 +129,7 @@ func (r *running) getAs(t *testing.T, url, subject string, claims map[string]any
 		t.Fatal(err)
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := r.client(t, url).Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,209 @@
+package proxy_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/shapegate/shapegate/authz"
+	"github.com/shapegate/shapegate/authz/identity"
+	"github.com/shapegate/shapegate/authz/session"
+	"github.com/shapegate/shapegate/integration/openapitest"
+	"github.com/shapegate/shapegate/proxy"
+)
+
+var openAPI = sync.OnceValues(func() (*openapitest.File, error) { return openapitest.Load("openapi.yaml") })
+
+// documented holds every answer that a test gets to openapi.yaml.
+func (d *deployment) documented(next http.RoundTripper) *openapitest.Transport {
+	file, err := openAPI()
+	d.check(err)
+	return &openapitest.Transport{File: file, Next: next, Report: func(err error) { d.t.Error("openapi.yaml:", err) }}
+}
+
+// The methods that a path is said to have are those that it has.
+func TestAllowNamesTheMethodsOfThePath(t *testing.T) {
+	d := deploy(t)
+	alice := d.as("alice")
+	for path, want := range map[string]string{
+		"/v1/shapes/documents": "GET, HEAD, OPTIONS, POST",
+		"/v1/shape":            "GET, HEAD, OPTIONS, POST",
+		"/v1/session":          "DELETE, GET, HEAD, OPTIONS, POST",
+	} {
+		for method, status := range map[string]int{http.MethodOptions: http.StatusNoContent, http.MethodPut: http.StatusMethodNotAllowed} {
+			allowed := strings.Split(alice.do(method, path, "").is(status).header.Get("Allow"), ", ")
+			slices.Sort(allowed)
+			if got := strings.Join(allowed, ", "); got != want {
+				t.Errorf("%s %s: Allow: %s", method, path, got)
+			}
+		}
+	}
+}
+
+// broken is an authorizer and a store of sessions with a defect.
+type broken struct{}
+
+var errBroken = errors.New("a defect")
+
+func (broken) Subscribe(authz.Question) (authz.Subscription, error) { return nil, errBroken }
+
+func (broken) Create(context.Context, identity.Identity, authz.ZedToken) (token string, s session.Session, err error) {
+	return "", session.Session{}, errBroken
+}
+func (broken) Get(context.Context, string) (session.Session, error) {
+	return session.Session{}, errBroken
+}
+func (broken) Delete(context.Context, string) error { return errBroken }
+func (broken) Watch(string, func()) (stop func())   { return func() {} }
+
+// answers collects which of the file's answers were given.
+type answers struct {
+	mu    sync.Mutex
+	given map[string]bool
+}
+
+// deploy starts a deployment whose answers are collected.
+func (a *answers) deploy(t *testing.T, options ...option) *deployment {
+	t.Helper()
+	d := deploy(t, options...)
+	d.client.Transport.(*openapitest.Transport).Note = func(answer string) {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.given[answer] = true
+	}
+	return d
+}
+
+// ask sends a request, and reads its answer unless it is a stream.
+func (r reader) ask(method, path, body string) {
+	r.d.t.Helper()
+	if !strings.Contains(path, "live_sse=true") {
+		r.d.check(r.do(method, path, body).err)
+		return
+	}
+	ctx, cancel := context.WithCancel(r.d.context())
+	defer cancel()
+	resp, err := r.send(ctx, method, path, body)
+	r.d.check(err)
+	closing(resp.Body)
+}
+
+// What openapi.yaml says that may be answered is answered: each status of each operation
+// has a request here that gets it, and is held to the file on the way.
+func TestEachAnswerOfOpenAPIIsGiven(t *testing.T) {
+	a := &answers{given: make(map[string]bool)}
+	a.ofShapes(t)
+	a.ofSessions(t)
+	var missing []string
+	file, err := openAPI()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, answer := range file.Answers(openapitest.Public) {
+		if !a.given[answer] {
+			missing = append(missing, answer)
+		}
+	}
+	if diff := cmp.Diff([]string(nil), missing); diff != "" {
+		t.Errorf("never given: %s", diff)
+	}
+}
+
+// ofShapes gets each answer about a shape.
+func (a *answers) ofShapes(t *testing.T) {
+	t.Helper()
+	each := func(d *deployment, ask func(do func(r reader, shape, query, body string))) {
+		for _, path := range []string{"/v1/shapes/?", "/v1/shape?table="} {
+			for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+				ask(func(r reader, shape, query, body string) {
+					before, after, _ := strings.Cut(path, "?")
+					url := before + shape + "?" + query
+					if after != "" {
+						url = path + shape + "&" + query
+					}
+					r.ask(method, url, body)
+				})
+			}
+		}
+		d.close()
+	}
+
+	d := a.deploy(t)
+	alice := d.as("alice")
+	at := alice.get("/v1/shapes/documents?offset=-1").onward()
+	for _, path := range []string{"/v1/shapes/documents", "/v1/shape", "/v1/session"} {
+		d.anybody().ask(http.MethodOptions, path, "")
+	}
+	each(d, func(do func(r reader, shape, query, body string)) {
+		do(alice, "documents", "offset=-1", "")
+		do(alice, "documents", "subset__where=true", "")
+		do(alice, "documents", sse+at, "")
+		do(alice, "documents", "offset=x", "")
+		do(d.anybody(), "documents", "offset=-1", "")
+		do(d.as("mallory"), "office", "offset=-1", "")
+		do(alice, "payroll", "offset=-1", "")
+		do(alice, "documents", "offset=0_0&handle=x", "")
+		do(alice, "documents", "offset=now", strings.Repeat(" ", 8_000_001))
+	})
+
+	d = a.deploy(t, grantingManyIDs())
+	each(d, func(do func(r reader, shape, query, body string)) {
+		do(d.as("alice"), "documents", "subset__order_by=title&subset__limit=1", "")
+	})
+	d = a.deploy(t, deciding(broken{}))
+	each(d, func(do func(r reader, shape, query, body string)) { do(d.as("alice"), "documents", "offset=-1", "") })
+	d = a.deploy(t, configured(func(c *proxy.Config) { c.Limits = proxy.Limits{Rate: 0.001, Burst: 1} }))
+	d.as("alice").get("/v1/shapes/documents?offset=now")
+	each(d, func(do func(r reader, shape, query, body string)) { do(d.as("alice"), "documents", "offset=-1", "") })
+	d = a.deploy(t)
+	d.upstream.answering(anything, badRequest())
+	each(d, func(do func(r reader, shape, query, body string)) { do(d.as("alice"), "documents", "offset=-1", "") })
+	d = a.deploy(t)
+	d.upstream.away()
+	each(d, func(do func(r reader, shape, query, body string)) { do(d.as("alice"), "documents", "offset=-1", "") })
+}
+
+// ofSessions gets each answer about a session.
+func (a *answers) ofSessions(t *testing.T) {
+	t.Helper()
+	methods := []string{http.MethodPost, http.MethodGet, http.MethodHead, http.MethodDelete}
+	all := func(d *deployment, r func(method string) reader, body string) {
+		for _, method := range methods {
+			r(method).ask(method, "/v1/session", body)
+		}
+	}
+	d := a.deploy(t)
+	cookie := d.anybody().with("Cookie", d.as("alice").login())
+	fitting := func(method string) reader {
+		if method == http.MethodPost {
+			return d.as("alice")
+		}
+		return cookie
+	}
+	all(d, func(method string) reader {
+		return fitting(method).with("Authorization", "x").with("Authorization", "x")
+	}, "")
+	all(d, func(string) reader { return d.anybody() }, "")
+	all(d, fitting, "")
+	cookie = d.anybody().with("Cookie", d.as("alice").login())
+	all(d, fitting, strings.Repeat(" ", 8_000_001))
+	d.replica(func(c *proxy.Config) { c.Sessions = broken{} })
+	all(d, fitting, "")
+	d.replica(func(c *proxy.Config) { c.Sessions = nil })
+	all(d, fitting, "")
+	d.replica(nil)
+	cookie = d.anybody().with("Cookie", d.as("alice").login())
+	d.redis.Close()
+	all(d, fitting, "")
+	d.close()
+
+	d = a.deploy(t, configured(func(c *proxy.Config) { c.Limits = proxy.Limits{Rate: 0.001, Burst: 1} }))
+	d.as("alice").login()
+	d.as("alice").post("/v1/session", "")
+}
