@@ -115,32 +115,30 @@ func TestEachAnswerOfOpenAPIIsGiven(t *testing.T) {
 	}
 }
 
+// read asks for a shape in one of the ways that there are.
+type read func(r reader, shape, query, body string)
+
+// eachRead calls ask with each method at each path.
+func eachRead(ask func(do read)) {
+	for _, path := range []string{"/v1/shapes/%s?", "/v1/shape?table=%s&"} {
+		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+			ask(func(r reader, shape, query, body string) {
+				r.ask(method, strings.Replace(path, "%s", shape, 1)+query, body)
+			})
+		}
+	}
+}
+
 // ofShapes gets each answer about a shape.
 func (a *answers) ofShapes(t *testing.T) {
 	t.Helper()
-	each := func(d *deployment, ask func(do func(r reader, shape, query, body string))) {
-		for _, path := range []string{"/v1/shapes/?", "/v1/shape?table="} {
-			for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
-				ask(func(r reader, shape, query, body string) {
-					before, after, _ := strings.Cut(path, "?")
-					url := before + shape + "?" + query
-					if after != "" {
-						url = path + shape + "&" + query
-					}
-					r.ask(method, url, body)
-				})
-			}
-		}
-		d.close()
-	}
-
 	d := a.deploy(t)
 	alice := d.as("alice")
 	at := alice.get("/v1/shapes/documents?offset=-1").onward()
 	for _, path := range []string{"/v1/shapes/documents", "/v1/shape", "/v1/session"} {
 		d.anybody().ask(http.MethodOptions, path, "")
 	}
-	each(d, func(do func(r reader, shape, query, body string)) {
+	eachRead(func(do read) {
 		do(alice, "documents", "offset=-1", "")
 		do(alice, "documents", "subset__where=true", "")
 		do(alice, "documents", sse+at, "")
@@ -151,29 +149,30 @@ func (a *answers) ofShapes(t *testing.T) {
 		do(alice, "documents", "offset=0_0&handle=x", "")
 		do(alice, "documents", "offset=now", strings.Repeat(" ", 8_000_001))
 	})
+	d.close()
 
-	d = a.deploy(t, grantingManyIDs())
-	each(d, func(do func(r reader, shape, query, body string)) {
-		do(d.as("alice"), "documents", "subset__order_by=title&subset__limit=1", "")
-	})
-	d = a.deploy(t, deciding(broken{}))
-	each(d, func(do func(r reader, shape, query, body string)) { do(d.as("alice"), "documents", "offset=-1", "") })
-	d = a.deploy(t, configured(func(c *proxy.Config) { c.Limits = proxy.Limits{Rate: 0.001, Burst: 1} }))
-	d.as("alice").get("/v1/shapes/documents?offset=now")
-	each(d, func(do func(r reader, shape, query, body string)) { do(d.as("alice"), "documents", "offset=-1", "") })
-	d = a.deploy(t)
-	d.upstream.answering(anything, badRequest())
-	each(d, func(do func(r reader, shape, query, body string)) { do(d.as("alice"), "documents", "offset=-1", "") })
-	d = a.deploy(t)
-	d.upstream.away()
-	each(d, func(do func(r reader, shape, query, body string)) { do(d.as("alice"), "documents", "offset=-1", "") })
+	in := func(query string, prepare func(*deployment), options ...option) {
+		d := a.deploy(t, options...)
+		prepare(d)
+		eachRead(func(do read) { do(d.as("alice"), "documents", query, "") })
+		d.close()
+	}
+	asItIs := func(*deployment) {}
+	in("subset__order_by=title&subset__limit=1", asItIs, grantingManyIDs())
+	in("offset=-1", asItIs, deciding(broken{}))
+	in("offset=-1", func(d *deployment) { d.as("alice").get("/v1/shapes/documents?offset=now") }, oneRequest)
+	in("offset=-1", func(d *deployment) { d.upstream.answering(anything, badRequest()) })
+	in("offset=-1", func(d *deployment) { d.upstream.away() })
 }
+
+// oneRequest is all that a subject may send.
+var oneRequest = configured(func(c *proxy.Config) { c.Limits = proxy.Limits{Rate: 0.001, Burst: 1} })
 
 // ofSessions gets each answer about a session.
 func (a *answers) ofSessions(t *testing.T) {
 	t.Helper()
 	methods := []string{http.MethodPost, http.MethodGet, http.MethodHead, http.MethodDelete}
-	all := func(d *deployment, r func(method string) reader, body string) {
+	all := func(r func(method string) reader, body string) {
 		for _, method := range methods {
 			r(method).ask(method, "/v1/session", body)
 		}
@@ -186,24 +185,24 @@ func (a *answers) ofSessions(t *testing.T) {
 		}
 		return cookie
 	}
-	all(d, func(method string) reader {
+	all(func(method string) reader {
 		return fitting(method).with("Authorization", "x").with("Authorization", "x")
 	}, "")
-	all(d, func(string) reader { return d.anybody() }, "")
-	all(d, fitting, "")
+	all(func(string) reader { return d.anybody() }, "")
+	all(fitting, "")
 	cookie = d.anybody().with("Cookie", d.as("alice").login())
-	all(d, fitting, strings.Repeat(" ", 8_000_001))
+	all(fitting, strings.Repeat(" ", 8_000_001))
 	d.replica(func(c *proxy.Config) { c.Sessions = broken{} })
-	all(d, fitting, "")
+	all(fitting, "")
 	d.replica(func(c *proxy.Config) { c.Sessions = nil })
-	all(d, fitting, "")
+	all(fitting, "")
 	d.replica(nil)
 	cookie = d.anybody().with("Cookie", d.as("alice").login())
 	d.redis.Close()
-	all(d, fitting, "")
+	all(fitting, "")
 	d.close()
 
-	d = a.deploy(t, configured(func(c *proxy.Config) { c.Limits = proxy.Limits{Rate: 0.001, Burst: 1} }))
+	d = a.deploy(t, oneRequest)
 	d.as("alice").login()
 	d.as("alice").post("/v1/session", "")
 }
