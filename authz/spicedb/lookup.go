@@ -25,6 +25,19 @@ import (
 // cursors (SpiceDB's experimental "lr3" sends none without a limit) cannot make
 // progress: there, the lookup begins again.
 func (c *Client) LookupResources(ctx context.Context, l authz.Lookup, yield func(id string)) (authz.ZedToken, error) {
+	return c.LookupConditional(ctx, l, func(id string, missing []string) {
+		// Only an unconditional yes, as in CheckPermission. An id may come conditionally by
+		// one path and unconditionally by another.
+		if missing == nil {
+			yield(id)
+		}
+	})
+}
+
+// LookupConditional is LookupResources, and yields besides each id that depends on caveats
+// for which the context lacks values: with the parameters that are missing. They are nil
+// for an id that is held, and else not.
+func (c *Client) LookupConditional(ctx context.Context, l authz.Lookup, yield func(id string, missing []string)) (authz.ZedToken, error) {
 	const op = "look up resources"
 	if err := validRefs(l.Subject); err != nil {
 		return "", err
@@ -54,7 +67,7 @@ func (c *Client) LookupResources(ctx context.Context, l authz.Lookup, yield func
 // lookupAll looks up with one caveat context, resuming where a stream breaks. What it
 // yields before an error is of the answer with any smaller context too: a value that
 // SpiceDB could not take has decided nothing.
-func (c *calls) lookupAll(ctx context.Context, l authz.Lookup, values *structpb.Struct, yield func(id string)) (authz.ZedToken, error) {
+func (c *calls) lookupAll(ctx context.Context, l authz.Lookup, values *structpb.Struct, yield func(id string, missing []string)) (authz.ZedToken, error) {
 	req := &authzedv1.LookupResourcesRequest{
 		Consistency:        fullyConsistent(),
 		ResourceObjectType: l.ResourceType,
@@ -110,7 +123,7 @@ func resumeAfter(req *authzedv1.LookupResourcesRequest, last place) (progress bo
 }
 
 // lookupFrom reads one stream to its end.
-func (c *calls) lookupFrom(ctx context.Context, req *authzedv1.LookupResourcesRequest, yield func(id string)) (last place, err error) {
+func (c *calls) lookupFrom(ctx context.Context, req *authzedv1.LookupResourcesRequest, yield func(id string, missing []string)) (last place, err error) {
 	ctx, cancel := context.WithCancel(ctx) // frees the stream, however this ends
 	defer cancel()
 	stream, err := c.permissions.LookupResources(ctx, req)
@@ -125,10 +138,12 @@ func (c *calls) lookupFrom(ctx context.Context, req *authzedv1.LookupResourcesRe
 		if err != nil {
 			return last, err
 		}
-		// Only an unconditional yes, as in CheckPermission. An id may come
-		// conditionally by one path and unconditionally by another.
-		if res.GetPermissionship() == authzedv1.LookupPermissionship_LOOKUP_PERMISSIONSHIP_HAS_PERMISSION {
-			yield(res.GetResourceObjectId())
+		switch res.GetPermissionship() {
+		case authzedv1.LookupPermissionship_LOOKUP_PERMISSIONSHIP_HAS_PERMISSION:
+			yield(res.GetResourceObjectId(), nil)
+		case authzedv1.LookupPermissionship_LOOKUP_PERMISSIONSHIP_CONDITIONAL_PERMISSION:
+			yield(res.GetResourceObjectId(), append([]string{}, res.GetPartialCaveatInfo().GetMissingRequiredContext()...))
+		default:
 		}
 		// A result without a cursor comes again after a resumption, which is
 		// harmless: ids may come twice.

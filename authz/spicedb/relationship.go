@@ -68,13 +68,13 @@ func parseRelationship(s string) (r Relationship, err error) {
 	subject, subjectRelation, isSet := strings.Cut(rest, "#")
 
 	if r.Resource, err = authz.ParseObjectRef(resource); err != nil {
-		return r, fmt.Errorf("resource: %w", err)
+		return r, fmt.Errorf("resource: %w", bare(err))
 	}
 	if r.Relation = relation; !relationPattern.MatchString(relation) {
 		return r, fmt.Errorf("%q is not the name of a relation", relation)
 	}
 	if r.Subject, err = parseSubject(subject); err != nil {
-		return r, fmt.Errorf("subject: %w", err)
+		return r, fmt.Errorf("subject: %w", bare(err))
 	}
 	if r.SubjectRelation = subjectRelation; isSet && !relationPattern.MatchString(subjectRelation) {
 		return r, fmt.Errorf("subject: %q is not the name of a relation", subjectRelation)
@@ -83,6 +83,14 @@ func parseRelationship(s string) (r Relationship, err error) {
 		return r, errors.New("subject: a wildcard has no relation")
 	}
 	return r, r.parseTraits(traits)
+}
+
+// bare is what is wrong with an object, without the name of the check.
+func bare(err error) error {
+	if e := new(authz.Error); errors.As(err, &e) && e.Err != nil {
+		return e.Err
+	}
+	return err
 }
 
 func parseSubject(s string) (authz.ObjectRef, error) {

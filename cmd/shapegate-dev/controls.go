@@ -10,6 +10,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/shapegate/shapegate/authz/spicedb"
+	"github.com/shapegate/shapegate/cmd/internal/plural"
 	"github.com/shapegate/shapegate/integration/electrictest"
 	"github.com/shapegate/shapegate/schema/demo"
 )
@@ -105,5 +106,5 @@ func tableOf(columns []string, rows [][]*string) string {
 		fmt.Fprintln(out, strings.Join(values, "\t"))
 	}
 	_ = out.Flush()
-	return fmt.Sprintf("%s(%d rows)", text.String(), len(rows))
+	return fmt.Sprintf("%s(%s)", text.String(), plural.Count(len(rows), "row"))
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/shapegate/shapegate/authz/spicedb"
 	"github.com/shapegate/shapegate/cmd/internal/environ"
+	"github.com/shapegate/shapegate/cmd/internal/plural"
 	"github.com/shapegate/shapegate/proxy/electric"
 )
 
@@ -93,7 +94,7 @@ first start, and kept in your cache folder.
 func (o *options) fromEnvironment(get func(string) string) error {
 	o.jwtSecret = get("SHAPEGATE_JWT_SECRET")
 	if n := len(o.jwtSecret); n > 0 && n < secretSize {
-		return fmt.Errorf("SHAPEGATE_JWT_SECRET: has %d bytes and needs at least %d", n, secretSize)
+		return fmt.Errorf("SHAPEGATE_JWT_SECRET: has %s and needs at least %d: make one with openssl rand -hex 32", plural.Count(n, "byte"), secretSize)
 	}
 	o.electric = electric.Config{URL: get("ELECTRIC_URL"), Secret: get("ELECTRIC_SECRET")}
 	if o.electric.URL != "" && o.files.sql != "" {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/authz/spicedb"
+	"github.com/shapegate/shapegate/cmd/internal/plural"
 	"github.com/shapegate/shapegate/proxy/electric"
 	"github.com/shapegate/shapegate/proxy/gateway"
 	"github.com/shapegate/shapegate/schema"
@@ -40,7 +41,7 @@ are served.`,
 			} else if left, err = compareAll(cmd, s, shapes, args); err != nil {
 				return err
 			}
-			cmd.Printf("ok: %d shapes\n", len(shapes))
+			cmd.Println("ok:", plural.Count(len(shapes), "shape"))
 			if len(left) > 0 {
 				cmd.Println("not checked:", strings.Join(left, ", "))
 			}

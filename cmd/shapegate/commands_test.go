@@ -119,11 +119,11 @@ func TestGrantAndRevoke(t *testing.T) {
 	grant := document + "#viewer@user:bob"
 
 	shapegate(t, env, "", "check", "user:bob", "view", document).expect(t, 1, "denied\n", "")
-	shapegate(t, env, "", "relationship", "touch", grant).expect(t, 0, "wrote 1 relationships", "")
+	shapegate(t, env, "", "relationship", "touch", grant).expect(t, 0, "wrote 1 relationship,", "")
 	shapegate(t, env, "", "check", "user:bob", "view", document).expect(t, 0, "permitted\n", "")
 	shapegate(t, env, "", "relationship", "read", document+"#viewer").expect(t, 0, grant+"\n", "")
 	shapegate(t, env, "", "relationship", "read", "document@user:bob").expect(t, 0, grant+"\n", "")
-	shapegate(t, env, "// bye\n\n"+grant+"\r\n", "relationship", "delete").expect(t, 0, "deleted 1 relationships", "")
+	shapegate(t, env, "// bye\n# and\n\n"+grant+"\r\n", "relationship", "delete").expect(t, 0, "deleted 1 relationship,", "")
 	shapegate(t, env, "", "check", "user:bob", "view", document).expect(t, 1, "denied\n", "")
 }
 
@@ -145,7 +145,7 @@ func TestCheckWithoutAnAnswer(t *testing.T) {
 	shapegate(t, env, "", "check", "alice", "view", "document:1").expect(t, 2, "", "subject")
 	shapegate(t, env, "", "check", "user:*", "view", "document:1").expect(t, 2, "", "subject")
 	shapegate(t, env, "", "check", "user:alice", "view", "document").expect(t, 2, "", "resource")
-	shapegate(t, env, "", "check", "user:alice").expect(t, 2, "", "accepts 3 arg(s)")
+	shapegate(t, env, "", "check", "user:alice").expect(t, 2, "", "shapegate: check wants SUBJECT PERMISSION RESOURCE, as in\n  shapegate check user:alice view document:1\n")
 	shapegate(t, with(env, "SPICEDB_TOKEN", "not-the-token"), "", "check", "user:alice", "view", "document:1").expect(t, 2, "", "preshared key")
 }
 
@@ -275,6 +275,17 @@ func TestMistakesNameTheSetting(t *testing.T) {
 		expect(t, 2, "", "SHAPEGATE_TLS_CERT_FILE")
 	shapegate(t, env, "", "serve", "--jwt-secret", strings.Repeat("x", 32), "--redis-url", "nonsense").expect(t, 2, "", "REDIS_URL")
 	shapegate(t, env, "", "serve", "--jwt-secret", strings.Repeat("x", 32), "--listen", "256.0.0.1:1").expect(t, 2, "", "SHAPEGATE_LISTEN")
+
+	other, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	taken := other.Addr().String()
+	for flag, setting := range map[string]string{"--listen": "SHAPEGATE_LISTEN (--listen)", "--admin-listen": "SHAPEGATE_ADMIN_LISTEN (--admin-listen)"} {
+		shapegate(t, env, "", "serve", "--jwt-secret", strings.Repeat("x", 32), flag, taken).
+			expect(t, 2, "", "shapegate: "+setting+": "+taken+" is taken by another program: end that, or give another address with "+setting+"\n")
+	}
 }
 
 func TestCheckConfigWhileSpiceDBIsAway(t *testing.T) {
@@ -327,10 +338,34 @@ func TestVersion(t *testing.T) {
 	}
 }
 
+// What is wrong with a command line is said with what is wanted, and an example.
 func TestWrongUsage(t *testing.T) {
-	for _, args := range [][]string{{}, {"surf"}, {"--nope"}, {"schema"}, {"schema", "surf"}, {"relationship"}, {"version", "x"}, {"check-config", "x"}, {"schema", "write"}} {
-		if got := shapegate(t, nil, "", args...); got.code != 2 || got.stderr == "" {
-			t.Errorf("%v: exit code %d, %q; want 2 and a reason", args, got.code, got.stderr)
+	for args, want := range map[string]string{
+		"":                        "give one of the commands check, check-config, ",
+		"surf":                    `there is no command "surf": there are check, check-config, `,
+		"shema read":              `there is no command "shema", did you mean "schema"?`,
+		"schema":                  "give one of the commands read, write: see shapegate schema --help",
+		"schema surf":             `there is no command "surf": there are read, write`,
+		"schema write":            "write wants FILE, as in\n  shapegate schema write schema.zed",
+		"relationship":            "give one of the commands delete, read, touch: see shapegate relationship --help",
+		"relationship read":       "read wants FILTER, as in\n  shapegate relationship read document@user:alice",
+		"check user:alice":        "check wants SUBJECT PERMISSION RESOURCE, as in\n  shapegate check user:alice view document:1",
+		"token":                   "token wants PERSON, as in\n  shapegate token bob",
+		"token a b":               "token wants PERSON, as in\n  shapegate token bob",
+		"explain":                 "explain wants --subject SUBJECT --shape SHAPE --id ID, as in\n  shapegate explain --subject user:bob ",
+		"explain --shape x":       "explain wants --subject SUBJECT --shape SHAPE --id ID, as in\n",
+		"shapes":                  "shapes wants --subject SUBJECT, as in\n  shapegate shapes --subject user:bob",
+		"version x":               `version takes no arguments, and there is "x": see shapegate version --help`,
+		"check-config x":          `check-config takes no arguments, and there is "x": see shapegate check-config --help`,
+		"serve x":                 `serve takes no arguments, and there is "x": see shapegate serve --help`,
+		"ready x":                 `ready takes no arguments, and there is "x": see shapegate ready --help`,
+		"--nope":                  "unknown flag: --nope: see shapegate --help",
+		"serve --spicedb-endpont": "unknown flag: --spicedb-endpont, did you mean --spicedb-endpoint? See shapegate serve --help",
+		"serve --listen":          "flag needs an argument: --listen: see shapegate serve --help",
+	} {
+		got := shapegate(t, nil, "", strings.Fields(args)...)
+		if got.code != 2 || !strings.HasPrefix(got.stderr, "shapegate: "+want) || strings.Contains(got.stderr, "arg(s)") {
+			t.Errorf("%s: exit code %d, %s; want 2 and %s", args, got.code, got.stderr, want)
 		}
 	}
 }

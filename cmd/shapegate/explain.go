@@ -22,7 +22,8 @@ func newExplainCommand(s *settings) *cobra.Command {
 		Long: `Say whether somebody sees a row of a shape, and why: the gate, the filter with the
 path of relationships that grants or does not, caveats, the shape's where, and
 whether there is such a row. It exits with 0 if the row is visible, with 1 if it
-is not, and with 2 if that could not be found out.
+is not, which a row that does not exist never is, and with 2 if that could not be
+found out.
 
 SpiceDB is asked at full consistency, without its cache. Electric is asked for the
 row by its key; for a row that does not meet the shape's where, in the whole table,

@@ -39,6 +39,13 @@ func TestExplain(t *testing.T) {
 	shapegate(t, env, "", "explain", "--subject", "user:alice", "--shape", "project_documents", "--id", secret, "--param", "project=comet").
 		expect(t, 1, "does not meet the shape's where: project_id = $project", "")
 
+	// A row that does not exist is not visible: that is an answer.
+	ask("user:carol", "d0c00000-0000-4000-8000-00000000ffff").
+		expect(t, 1, "user:carol does not see the row d0c00000-0000-4000-8000-00000000ffff of documents: there is no such row.\n", "")
+	none := ask("user:carol", "nonsense")
+	none.expect(t, 1, "user:carol does not see the row nonsense of documents: there is no such row.\n", "")
+	none.expect(t, 1, "  filter        id = nonsense: nonsense is no uuid, which the column id of public.documents is: no row has it\n  row           does not exist\n", "")
+
 	for _, test := range []struct {
 		subject, id string
 		further     []string
@@ -56,9 +63,10 @@ func TestExplain(t *testing.T) {
 func TestExplainWithoutAnAnswer(t *testing.T) {
 	env := startDemo(t)
 	ask := []string{"explain", "--subject", "user:bob", "--shape", "documents", "--id", borealisPlan}
-	shapegate(t, env, "", "explain").expect(t, 2, "", "shapegate: subject: say who, as in user:bob\n")
-	shapegate(t, env, "", "explain", "--subject", "user:bob", "--shape", "docs", "--id", "x").expect(t, 2, "", `shapegate: there is no shape "docs"`)
-	shapegate(t, env, "", "explain", "--subject", "user:bob", "--shape", "documents").expect(t, 2, "", "give an id for each")
+	shapegate(t, env, "", "explain", "--subject", "bob", "--shape", "documents", "--id", "x").expect(t, 2, "", "shapegate: subject: say who, as in user:bob\n")
+	shapegate(t, env, "", "explain", "--subject", "user:bob", "--shape", "document", "--id", "x").
+		expect(t, 2, "", `shapegate: there is no shape "document" in ../../schema/shapes.yaml: there are documents, project_documents, project_feed, projects, salaries, did you mean "documents"?`+"\n")
+	shapegate(t, env, "", append(ask, "--id", "x")...).expect(t, 2, "", "give an id for each")
 	shapegate(t, env, "", append(ask, "--claim", "x")...).expect(t, 2, "", "claim: give name=value")
 	shapegate(t, with(env, "SPICEDB_TOKEN", "wrong"), "", ask...).expect(t, 2, "", "SPICEDB_TOKEN")
 	shapegate(t, with(env, "ELECTRIC_SECRET", "wrong"), "", ask...).expect(t, 2, "", "ELECTRIC_SECRET")

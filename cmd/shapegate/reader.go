@@ -53,6 +53,12 @@ func withReader(s *settings, reader *readerFlags, body func(context.Context, io.
 		return body(cmd.Context(), cmd.OutOrStdout(), question{who, shapes, client})
 	}
 	return func(cmd *cobra.Command, args []string) error {
+		// Of a command that asks about a row, the row and its shape are wanted as well.
+		for _, name := range []string{"subject", "shape", "id"} {
+			if f := cmd.Flags().Lookup(name); f != nil && !f.Changed {
+				return wrongUsage(cmd, args)
+			}
+		}
 		if err := s.require(append(needed, "SPICEDB_ENDPOINT", "SPICEDB_TOKEN")...); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/authz/spicedb"
+	"github.com/shapegate/shapegate/cmd/internal/plural"
 )
 
 // batch is how many relationships are written at once. SpiceDB takes 1,000 by
@@ -33,8 +35,9 @@ func newRelationshipCommand(s *settings) *cobra.Command {
 beginning of a relationship, of which parts may be left out:
 
   document  document:1  document:1#viewer  document#viewer  document@user:alice`,
-			Args: usage(cobra.ExactArgs(1)),
-			RunE: withSpiceDB(s, readRelationships),
+			Example: "  shapegate relationship read document@user:alice",
+			Args:    usage(cobra.ExactArgs(1)),
+			RunE:    withSpiceDB(s, readRelationships),
 		},
 	)
 	return cmd
@@ -53,7 +56,7 @@ A relationship is written as SpiceDB's tools do:
   document:1#viewer@group:staff#member[caveat:{"key":1}][expiration:2030-01-01T00:00:00Z]
 
 They are the arguments, or the lines of a file, or those of the standard input.
-Empty lines and those that begin with // are skipped. Up to 1,000 are written in
+Empty lines, and those that begin with // or #, are skipped. Up to 1,000 are written in
 one transaction; more in several, one after the other.`,
 		RunE: withSpiceDB(s, func(cmd *cobra.Command, client *spicedb.Client, args []string) error {
 			relationships, err := gatherRelationships(cmd, file, args)
@@ -70,7 +73,7 @@ one transaction; more in several, one after the other.`,
 					return err
 				}
 			}
-			cmd.Printf("%s %d relationships, ZedToken %s\n", done, len(relationships), token)
+			cmd.Printf("%s %s, ZedToken %s\n", done, plural.Count(len(relationships), "relationship"), token)
 			return nil
 		}),
 	}
@@ -80,39 +83,27 @@ one transaction; more in several, one after the other.`,
 
 // gatherRelationships reads all of the input before any of it is written.
 func gatherRelationships(cmd *cobra.Command, file string, args []string) ([]spicedb.Relationship, error) {
-	lines, place := args, func(int) string { return "" }
+	name, text := "argument", strings.Join(args, "\n")
 	switch {
 	case len(args) > 0 && file != "":
 		return nil, &exitError{exitNoAnswer, errors.New("relationships are arguments or in a file, not both")}
 	case len(args) == 0:
-		if file == "" {
-			file = "-"
-		}
-		name, data, err := readInput(cmd, file)
-		if err != nil {
+		var data []byte
+		var err error
+		if name, data, err = readInput(cmd, cmp.Or(file, "-")); err != nil {
 			return nil, err
 		}
-		lines = strings.Split(string(data), "\n")
-		place = func(i int) string { return fmt.Sprintf("%s:%d: ", name, i+1) }
+		text = string(data)
 	}
-	var relationships []spicedb.Relationship
-	var errs []error
-	for i, line := range lines {
-		line = strings.TrimSpace(line)
-		if line == "" || strings.HasPrefix(line, "//") {
-			continue
-		}
-		r, err := spicedb.ParseRelationship(line)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%s%q: %w", place(i), line, err))
-			continue
-		}
-		relationships = append(relationships, r)
-	}
-	if len(errs) == 0 && len(relationships) == 0 {
+	lines, err := spicedb.ParseLines(name, text)
+	if err == nil && len(lines) == 0 {
 		return nil, errors.New("there are no relationships in the input")
 	}
-	return relationships, errors.Join(errs...)
+	relationships := make([]spicedb.Relationship, len(lines))
+	for i, line := range lines {
+		relationships[i] = line.Relationship
+	}
+	return relationships, err
 }
 
 func readRelationships(cmd *cobra.Command, client *spicedb.Client, args []string) error {

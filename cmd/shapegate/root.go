@@ -83,7 +83,8 @@ func newRootCommand(variables []string) *cobra.Command {
 		Long: `shapegate decides on every request for a shape, from relationships in SpiceDB,
 which rows of it a person may sync from Electric.
 
-Every setting is an environment variable; a flag of the same name wins.`,
+Every setting is an environment variable; a flag of the same name wins. The help
+of each command has those that it reads; shapegate serve --help has all.`,
 		Args:          usage(cobra.NoArgs),
 		RunE:          needsSubcommand,
 		SilenceErrors: true, // run prints them
@@ -99,9 +100,8 @@ Every setting is an environment variable; a flag of the same name wins.`,
 		},
 	}
 	s.bind(root.PersistentFlags())
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
-		return &exitError{exitNoAnswer, err}
-	})
+	root.SetFlagErrorFunc(wrongFlag)
+	helpOfSettings(root)
 	root.AddCommand(
 		newServeCommand(&s),
 		newInitCommand(&s, environ.Lookup(variables)),
@@ -117,14 +117,4 @@ Every setting is an environment variable; a flag of the same name wins.`,
 		newVersionCommand(),
 	)
 	return root
-}
-
-// usage makes what a command says of its arguments an error of the caller.
-func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return &exitError{exitNoAnswer, err}
-		}
-		return nil
-	}
 }

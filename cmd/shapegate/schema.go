@@ -36,9 +36,10 @@ func newSchemaCommand(s *settings) *cobra.Command {
 			}),
 		},
 		&cobra.Command{
-			Use:   "write FILE",
-			Short: "Replace the schema by that of a file (- is the standard input)",
-			Args:  usage(cobra.ExactArgs(1)),
+			Use:     "write FILE",
+			Short:   "Replace the schema by that of a file (- is the standard input)",
+			Example: "  shapegate schema write schema.zed",
+			Args:    usage(cobra.ExactArgs(1)),
 			RunE: withSpiceDB(s, func(cmd *cobra.Command, client *spicedb.Client, args []string) error {
 				_, text, err := readInput(cmd, args[0])
 				if err != nil {
@@ -54,11 +55,6 @@ func newSchemaCommand(s *settings) *cobra.Command {
 		},
 	)
 	return cmd
-}
-
-// needsSubcommand is the body of a command that has none.
-func needsSubcommand(cmd *cobra.Command, _ []string) error {
-	return &exitError{exitNoAnswer, fmt.Errorf("%s needs a subcommand: see --help", cmd.CommandPath())}
 }
 
 // readInput reads a file, or the standard input if it is called "-". The name

@@ -53,15 +53,14 @@ func serve(ctx context.Context, s *settings, shapes []schema.Shape, log *slog.Lo
 	if err != nil {
 		return &exitError{exitNoAnswer, err}
 	}
-	var lc net.ListenConfig
-	public, err := lc.Listen(ctx, "tcp", s.Listen)
+	public, err := server.Listen(ctx, spell([]string{"SHAPEGATE_LISTEN"}), s.Listen)
 	if err != nil {
-		return &exitError{exitNoAnswer, fmt.Errorf("SHAPEGATE_LISTEN: %w", err)}
+		return &exitError{exitNoAnswer, err}
 	}
 	defer closeListener(public)
-	admin, err := lc.Listen(ctx, "tcp", s.AdminListen)
+	admin, err := server.Listen(ctx, spell([]string{"SHAPEGATE_ADMIN_LISTEN"}), s.AdminListen)
 	if err != nil {
-		return &exitError{exitNoAnswer, fmt.Errorf("SHAPEGATE_ADMIN_LISTEN: %w", err)}
+		return &exitError{exitNoAnswer, err}
 	}
 	defer closeListener(admin)
 

@@ -20,6 +20,7 @@ import (
 	"github.com/shapegate/shapegate/authz/identity"
 	"github.com/shapegate/shapegate/authz/spicedb"
 	"github.com/shapegate/shapegate/cmd/internal/environ"
+	"github.com/shapegate/shapegate/cmd/internal/plural"
 	"github.com/shapegate/shapegate/proxy/electric"
 	"github.com/shapegate/shapegate/proxy/gateway"
 	"github.com/shapegate/shapegate/schema"
@@ -314,7 +315,7 @@ func text[T ~string](field *T) func(string) error {
 func key(field *secret) func(string) error {
 	return func(value string) error {
 		if len(value) < identity.MinSecretSize {
-			return fmt.Errorf("has %d bytes and needs at least %d: make one with openssl rand -hex 32", len(value), identity.MinSecretSize)
+			return fmt.Errorf("has %s and needs at least %d: make one with openssl rand -hex 32", plural.Count(len(value), "byte"), identity.MinSecretSize)
 		}
 		*field = secret(value)
 		return nil

@@ -5,14 +5,17 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/shapegate/shapegate/authz/identity"
@@ -154,11 +157,51 @@ func TestSecretsAreNotSeen(t *testing.T) {
 	}
 }
 
-func TestHelpNamesEveryVariable(t *testing.T) {
-	got := shapegate(t, nil, "", "--help")
+// serve reads every setting, and the other commands show those that they read.
+func TestHelpNamesTheSettingsThatACommandReads(t *testing.T) {
+	names := []string{}
 	for _, v := range new(settings).variables() {
-		if !strings.Contains(got.stdout, "--"+v.flag()+" ") || !strings.Contains(got.stdout, "("+v.name+")") {
-			t.Errorf("help does not name %s and --%s", v.name, v.flag())
+		names = append(names, v.name)
+	}
+	all := maps.Clone(reads)
+	all[readsAll], all[""], all["schema"] = names, nil, nil
+	for path, known := range all {
+		got := shapegate(t, nil, "", append(strings.Fields(path), "--help")...)
+		for _, name := range names {
+			v := variable{name: name}
+			if shown := strings.Contains(got.stdout, "--"+v.flag()+" ") && strings.Contains(got.stdout, "("+name+")"); shown != slices.Contains(known, name) {
+				t.Errorf("the help of %q shows --%s: %v", path, v.flag(), shown)
+			}
+		}
+	}
+}
+
+// A setting that a command wants is in its help.
+func TestHelpNamesWhatIsWanted(t *testing.T) {
+	var walk func(*cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		_, path, _ := strings.Cut(cmd.CommandPath(), " ")
+		if _, known := reads[path]; !cmd.HasSubCommands() && !known && path != readsAll {
+			t.Errorf("the settings that %s reads are not in the table of reads", cmd.CommandPath())
+		}
+		for _, c := range cmd.Commands() {
+			walk(c)
+		}
+	}
+	walk(newRootCommand(nil))
+	for path, args := range map[string]string{
+		"check-config": "", "schema read": "", "schema write": "x", "relationship touch": "a", "relationship delete": "a", "relationship read": "a",
+		"check": "user:a b c:d", "explain": "--subject user:a --shape b --id c", "shapes": "--subject user:a", "token": "bob",
+	} {
+		got := shapegate(t, nil, "", strings.Fields(path+" "+args+" --shapes ../../schema/shapes.yaml")...)
+		wanted := regexp.MustCompile(`[A-Z_]{5,}`).FindAllString(got.stderr, -1)
+		if got.code != 2 || len(wanted) == 0 {
+			t.Errorf("%s: %d %s", path, got.code, got.stderr)
+		}
+		for _, name := range wanted {
+			if !slices.Contains(reads[path], name) {
+				t.Errorf("%s wants %s, which its help does not show", path, name)
+			}
 		}
 	}
 }

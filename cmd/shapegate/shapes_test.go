@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/shapegate/shapegate/authz/explain"
@@ -21,7 +22,19 @@ func TestShapes(t *testing.T) {
 	if err := json.Unmarshal([]byte(got.stdout), &all); err != nil || got.code != 0 || len(all) != 5 || all[1].Rows != explain.EveryRow {
 		t.Errorf("%d %v %+v", got.code, err, all)
 	}
-	shapegate(t, env, "", "shapes").expect(t, 2, "", "shapegate: subject: say who, as in user:bob\n")
+	shapegate(t, env, "", "shapes", "--subject", "bob").expect(t, 2, "", "shapegate: subject: say who, as in user:bob\n")
 	shapegate(t, env, "", "shapes", "--subject", "user:bob", "--param", "x=1").expect(t, 2, "", "no shape has the param x")
 	shapegate(t, with(env, "SPICEDB_ENDPOINT", freePort(t)), "", "shapes", "--subject", "user:bob").expect(t, 2, "", "SPICEDB_ENDPOINT")
+}
+
+// What is left out for want of a claim is counted, and the claim is named.
+func TestShapesNamesTheClaimsThatAreMissing(t *testing.T) {
+	env := with(startDemo(t), "ELECTRIC_URL", "")
+	const note = "  note          1 id is left out, since caveats lack context: give the claim clearance (--claim clearance=…)\n"
+	shapegate(t, env, "", "shapes", "--subject", "user:alice").expect(t, 0, note, "")
+	if got := shapegate(t, env, "", "shapes", "--subject", "user:alice", "--claim", "clearance=1"); strings.Contains(got.stdout, "left out") {
+		t.Errorf("with the claim: %s", got.stdout)
+	}
+	shapegate(t, env, "", "shapes", "--subject", "user:dave").
+		expect(t, 0, "documents: nothing: it is answered 403\n  gate          workspace:main#sync does not hold\n  note          a caveat of the gate may lack context: give the claim clearance (--claim clearance=…)\n", "")
 }

@@ -53,7 +53,7 @@ func TestTokenIsRefused(t *testing.T) {
 		args []string
 		want string
 	}{
-		{env, nil, "accepts 1 arg(s)"},
+		{env, nil, "token wants PERSON"},
 		{env, []string{"group:staff"}, "SHAPEGATE_SUBJECT_TYPE"},
 		{env, []string{"bob@example.com"}, "characters"},
 		{env, []string{"bob", "--claim", "x"}, "name=value"},

@@ -31,7 +31,6 @@ func (x *Explainer) Shapes(ctx context.Context, who Reader) ([]explain.Access, e
 		if all[i], err = x.access(ctx, who, &x.shapes[i]); err != nil {
 			return nil, err
 		}
-		all[i].Note()
 	}
 	return all, nil
 }
@@ -48,17 +47,23 @@ func (x *Explainer) access(ctx context.Context, who Reader, def *schema.Shape) (
 		}
 	}
 	if len(a.Needs) > 0 {
+		a.Note()
 		return a, nil
 	}
 	reading, err := proxy.NewReading(def, who.Subject, params, who.IP)
 	if err != nil {
 		return a, err
 	}
-	s := surveyor{spicedb: x.spicedb, reading: reading, context: contextNow(&reading.Question), access: &a}
+	s := surveyor{
+		spicedb: x.spicedb, reading: reading, context: contextNow(&reading.Question), access: &a,
+		lacking: make(map[string]struct{}), missing: make(map[string]bool),
+	}
 	err = s.decide(ctx, def)
 	if authz.KindOf(err) == authz.Unanswerable {
 		a.Rows, a.Failure, err = explain.FailedRows, spicedb.Explain(err), nil
 	}
+	a.Note()
+	a.Notes = append(a.Notes, s.lackNotes(def)...)
 	return a, err
 }
 
@@ -68,6 +73,9 @@ type surveyor struct {
 	reading *proxy.Reading
 	context map[string]any
 	access  *explain.Access
+
+	lacking map[string]struct{} // ids that depend on context which is missing
+	missing map[string]bool     // the parameters of caveats that they depend on
 }
 
 // decide decides as the proxy does, and keeps the numbers and the times.
@@ -114,17 +122,29 @@ func (s *surveyor) holds(ctx context.Context, r *authz.Requirement) (bool, error
 // lookup counts the ids of a filter.
 func (s *surveyor) lookup(ctx context.Context, f authz.Filter, column string) error {
 	ids, size := make(map[string]struct{}), len("{}")
+	lacking := make(map[string][]string)
 	began := time.Now()
-	_, err := s.spicedb.LookupResources(ctx, authz.Lookup{
+	_, err := s.spicedb.LookupConditional(ctx, authz.Lookup{
 		Subject: s.reading.Question.Subject.ObjectRef, ResourceType: f.ResourceType, Permission: f.Permission, Context: s.context,
-	}, func(id string) {
-		if _, twice := ids[id]; !twice {
+	}, func(id string, missing []string) {
+		if missing != nil {
+			lacking[id] = missing
+		} else if _, twice := ids[id]; !twice {
 			ids[id] = struct{}{}
 			size += len(id) + len(",")
 		}
 	})
 	if err != nil {
 		return err
+	}
+	for id, missing := range lacking {
+		if _, held := ids[id]; held { // by another path
+			continue
+		}
+		s.lacking[f.ResourceType+":"+id] = struct{}{}
+		for _, name := range missing {
+			s.missing[name] = true
+		}
 	}
 	s.access.Filters = append(s.access.Filters, explain.AccessByIDs{
 		Permission: f.ResourceType + "#" + f.Permission, Column: column,

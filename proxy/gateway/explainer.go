@@ -42,9 +42,9 @@ type Reader struct {
 // Errors are Invalid where the question cannot be asked; else those of the clients of
 // SpiceDB and of Electric. That SpiceDB cannot evaluate a permission is an explanation.
 func (x *Explainer) Explain(ctx context.Context, who Reader, shape string, id []string) (*explain.Explanation, error) {
-	def, err := x.shape(shape)
+	def, err := schema.Find(x.shapes, shape)
 	if err != nil {
-		return nil, err
+		return nil, invalid("%w", err)
 	}
 	reading, err := proxy.NewReading(def, who.Subject, who.Params, who.IP)
 	if err != nil {
@@ -83,17 +83,6 @@ func (x *Explainer) Explain(ctx context.Context, who Reader, shape string, id []
 	e.Revision = string(checks.at)
 	e.Conclude()
 	return e, nil
-}
-
-// shape returns a shape by its name.
-func (x *Explainer) shape(name string) (*schema.Shape, error) {
-	names := make([]string, len(x.shapes))
-	for i := range x.shapes {
-		if names[i] = x.shapes[i].Name; names[i] == name {
-			return &x.shapes[i], nil
-		}
-	}
-	return nil, invalid("there is no shape %q%s", name, schema.DidYouMean(name, names))
 }
 
 func invalid(format string, args ...any) error {
@@ -179,6 +168,9 @@ func (c *checker) filter(ctx context.Context, f schema.Filter, row *foundRow) (e
 	value, known := row.columns[f.Column]
 	out := explain.Filter{Column: f.Column, Value: value}
 	switch {
+	case row.impossible != "" && value != nil:
+		out.Reason = row.impossible
+		return out, nil
 	case !known:
 		out.Reason = "there is no row to read it from"
 		return out, nil

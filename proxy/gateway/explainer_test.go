@@ -180,10 +180,9 @@ func TestWhatCannotBeExplained(t *testing.T) {
 		id, params     []string
 		want           string
 	}{
-		{"user:bob", "document", doc("1"), nil, `there is no shape "document", did you mean "documents"?`},
+		{"user:bob", "document", doc("1"), nil, `there is no shape "document" in shapes.yaml: there are documents, notes, project_documents, project_feed, projects, salaries, did you mean "documents"?`},
 		{"user:bob", "documents", nil, nil, "the primary key of public.documents is (id): give an id for each"},
 		{"user:bob", "notes", []string{"n"}, nil, "is (id, part): give an id for each of its columns, in this order"},
-		{"user:bob", "documents", []string{"temp-123"}, nil, "the id is no uuid, which the column id of public.documents is"},
 		{"user:bob", "project_documents", doc("1"), nil, "project: the shape needs a value for this param"},
 		{"user:bob", "documents", doc("1"), []string{"project=atlas"}, "project: not a param of the shape"},
 	} {
@@ -200,6 +199,11 @@ func TestWhatCannotBeExplained(t *testing.T) {
 		if _, err := gateway.ParseReader(arguments[0], arguments[1:], nil, ""); !gateway.IsInvalid(err) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: got %v", arguments, err)
 		}
+	}
+	// An id that the column cannot hold is that of no row.
+	e, err := w.explainer.Explain(t.Context(), reader(t, "user:bob", nil, nil), "documents", []string{"temp-123"})
+	if err != nil || e.Visible || e.Reason != explain.NoRow || !strings.Contains(e.Filters[0].Reason, "no uuid, which the column id of public.documents is") {
+		t.Errorf("an impossible id: %+v, %v", e, err)
 	}
 	w.engine.Pause()
 	if _, err := w.explainer.Explain(t.Context(), reader(t, "user:bob", nil, nil), "documents", doc("1")); err == nil || gateway.IsInvalid(err) || strings.Contains(err.Error(), w.engine.Token()) {

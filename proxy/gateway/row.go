@@ -26,6 +26,9 @@ type foundRow struct {
 	exists     bool
 	meetsWhere bool
 
+	// impossible says why no row can have the id; empty: one may.
+	impossible string
+
 	// columns are those of the shape's filters; nil is NULL. Where there is no row, they are
 	// those that the primary key has.
 	columns map[string]*string
@@ -45,11 +48,14 @@ func (r *rowReader) find(ctx context.Context, id []string) (*foundRow, error) {
 		return nil, err
 	}
 	row := &foundRow{columns: make(map[string]*string)}
-	if row.id, err = r.key(table, id); err != nil {
+	if row.id, row.impossible, err = r.key(table, id); err != nil {
 		return nil, err
 	}
 	for i, name := range table.Key {
 		row.columns[name] = &row.id[i]
+	}
+	if row.impossible != "" {
+		return row, nil
 	}
 	query, err := r.reading.Row(row.id)
 	if err != nil {
@@ -63,24 +69,25 @@ func (r *rowReader) find(ctx context.Context, id []string) (*foundRow, error) {
 	return row, err
 }
 
-// key returns the values of a primary key as Postgres prints them.
-func (r *rowReader) key(table *electric.Schema, id []string) ([]string, error) {
+// key returns the values of a primary key as Postgres prints them, and why no row can have
+// them, if none can.
+func (r *rowReader) key(table *electric.Schema, id []string) (key []string, impossible string, err error) {
 	if len(id) != len(table.Key) {
-		return nil, invalid("the primary key of %s is (%s): give an id for each of its columns, in this order", r.def.Table, strings.Join(table.Key, ", "))
+		return nil, "", invalid("the primary key of %s is (%s): give an id for each of its columns, in this order", r.def.Table, strings.Join(table.Key, ", "))
 	}
-	key := make([]string, len(id))
+	key = make([]string, len(id))
 	for i, value := range id {
 		name := table.Key[i]
 		typ := table.Columns[name].Type
 		canonical, ok := subset.CanonicalValue(typ, value)
 		if !ok && !subset.ValidValue(typ, value) {
-			return nil, invalid("the id is no %s, which the column %s of %s is: no row has it", typ, name, r.def.Table)
+			impossible = fmt.Sprintf("%s is no %s, which the column %s of %s is: no row has it", value, typ, name, r.def.Table)
 		}
 		if key[i] = value; ok {
 			key[i] = canonical
 		}
 	}
-	return key, nil
+	return key, impossible, nil
 }
 
 // read reads the row from a log's table into row. It returns false if there is none.

@@ -1,0 +1,55 @@
+package gateway
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/shapegate/shapegate/authz/explain"
+	"github.com/shapegate/shapegate/schema"
+)
+
+// lackNotes says what of the caveat context is missing, and how to give it: of ids that
+// depend on it how many are left out, and of a gate that does not hold that it may be why.
+func (s *surveyor) lackNotes(def *schema.Shape) []string {
+	switch {
+	case s.access.Rows == explain.SomeRows && len(s.lacking) > 0:
+		left := fmt.Sprintf("%d ids are left out", len(s.lacking))
+		if len(s.lacking) == 1 {
+			left = "1 id is left out"
+		}
+		return []string{left + ", since caveats lack context: " + remedies(def, slices.Sorted(maps.Keys(s.missing)))}
+	case s.access.Rows == explain.NoRows:
+		var absent []string
+		for name := range def.Authorize.Context {
+			if _, given := s.context[name]; !given {
+				absent = append(absent, name)
+			}
+		}
+		if slices.Sort(absent); len(absent) > 0 {
+			return []string{"a caveat of the gate may lack context: " + remedies(def, absent)}
+		}
+	}
+	return nil
+}
+
+// remedies says how to give values to parameters of caveats.
+func remedies(def *schema.Shape, parameters []string) string {
+	all := make([]string, len(parameters))
+	for i, name := range parameters {
+		v, known := def.Authorize.Context[name]
+		claim := strings.Join(v.Path, ".")
+		switch {
+		case known && v.Source == schema.Claim && len(v.Path) == 1:
+			all[i] = fmt.Sprintf("give the claim %s (--claim %s=…)", claim, claim)
+		case known && v.Source == schema.Claim:
+			all[i] = fmt.Sprintf("give the claim %s (--claim '%s={…}')", claim, v.Path[0])
+		case known && v.Source == schema.RequestIP:
+			all[i] = "give the address of the request (--ip …)"
+		default:
+			all[i] = fmt.Sprintf("the shape's authorize.context gives no %s that the caveat can take", name)
+		}
+	}
+	return strings.Join(all, "; ")
+}
