@@ -56,9 +56,9 @@ func unknownContextKey(shape Shape, key string, known []string) *Error {
 	e := &Error{Key: "shapes." + shape.Name + ".authorize.context." + key}
 	switch {
 	case len(known) == 0:
-		e.Message = "no permission of the shape comes to a caveat"
+		e.Message = "no permission of the shape comes to a caveat; leave the key out"
 	default:
-		e.Message = fmt.Sprintf("no caveat of the shape's permissions has the parameter %q%s", key, didYouMean(key, known))
+		e.Message = fmt.Sprintf("no caveat of the shape's permissions has the parameter %q%s; name one that a caveat has, or leave it out", key, didYouMean(key, known))
 	}
 	shape.locate(e)
 	return e

@@ -26,7 +26,7 @@ func TestValidateContext(t *testing.T) {
 		{"workspace", "admin"}: {"limits"},
 		{"workspace", "sync"}:  {"departement"}, // of another shape
 	}
-	const want = `shapes.yaml:12:17: shapes.documents.authorize.context.departement: no caveat of the shape's permissions has the parameter "departement", did you mean "department"?`
+	const want = `shapes.yaml:12:17: shapes.documents.authorize.context.departement: no caveat of the shape's permissions has the parameter "departement", did you mean "department"?; name one that a caveat has, or leave it out`
 	err := schema.ValidateContext(shapes, parameters)
 	if err == nil || len(list(err)) != 1 {
 		t.Fatalf("got %v", err)

@@ -37,6 +37,15 @@ func (f Finding) Error() string {
 	return f.at.Error()
 }
 
+// At returns the key of the shape's definition that the finding is about, as in
+// columns[1]; "" if it is not known.
+func (f Finding) At() string {
+	if f.at == nil {
+		return ""
+	}
+	return strings.TrimPrefix(f.at.Key, "shapes."+f.Shape+".")
+}
+
 func (s Shape) finding(key, column, reason, remedy string) Finding {
 	e := &Error{Key: "shapes." + s.Name + "." + key, Message: reason + "; " + remedy}
 	s.locate(e)
@@ -160,6 +169,9 @@ func (s Shape) refused(field, text string) []Finding {
 	}{
 		{electricMissingKey, s.missingKey},
 		{electricNoColumns, func(column string) Finding {
+			if !slices.Contains(s.Columns, column) && s.Where != nil && slices.Contains(s.Where.Columns(), column) {
+				return s.noWhereColumn(column)
+			}
 			return s.finding(s.columnKey(column), column, fmt.Sprintf("the table %s has no column %q", s.Table, column), "name a column that there is")
 		}},
 		{electricIsGenerated, func(column string) Finding { return s.generated(s.columnKey(column), column) }},
@@ -176,8 +188,7 @@ func (s Shape) refused(field, text string) []Finding {
 	key := field
 	switch field {
 	case "where", "params":
-		return []Finding{s.finding("where", "", "Electric does not accept the where",
-			"use the columns of the table, and the operators and functions that Electric has for their types")}
+		return []Finding{s.RefusedWhere("")}
 	case "queryable_columns":
 		key = "columns"
 	}

@@ -72,12 +72,12 @@ func (u use) check(definitions []Definition) *Error {
 		for i, definition := range definitions {
 			names[i] = definition.Name
 		}
-		return u.errorf("resource", "SpiceDB's schema has no definition %q%s", u.definition, didYouMean(u.definition, names))
+		return u.errorf("resource", "SpiceDB's schema has no definition %q%s; name one that it has, or write a schema that has this one", u.definition, didYouMean(u.definition, names))
 	}
 	if slices.Contains(d.Permissions, u.permission) || slices.Contains(d.Relations, u.permission) {
 		return nil
 	}
-	return u.errorf("permission", "the definition %s has no permission %q%s",
+	return u.errorf("permission", "the definition %s has no permission %q%s; name one that it has, or write a schema that has this one",
 		d.Name, u.permission, didYouMean(u.permission, slices.Concat(d.Permissions, d.Relations)))
 }
 

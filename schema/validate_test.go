@@ -52,7 +52,7 @@ func TestValidateWithoutAFile(t *testing.T) {
 	err := schema.Validate([]schema.Shape{{Name: "made", Authorize: schema.Authorize{
 		Filter: []schema.Filter{{Resource: "document", Permission: "edit", Column: "id"}},
 	}}}, definitions)
-	if want := `shapes.made.authorize.filter[0].permission: the definition document has no permission "edit"`; err == nil || err.Error() != want {
+	if want := `shapes.made.authorize.filter[0].permission: the definition document has no permission "edit"; name one that it has, or write a schema that has this one`; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }

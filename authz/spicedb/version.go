@@ -2,6 +2,7 @@ package spicedb
 
 import (
 	"context"
+	"fmt"
 	"regexp"
 	"strconv"
 
@@ -32,6 +33,15 @@ func (c *Client) ServerVersion(ctx context.Context) (string, error) {
 // vulnerability: older ones may answer from a cache for another caveat context, and may
 // leave results out.
 const SafeVersion = "v1.51.1"
+
+// OldVersion says for an operator that a version is too old, and what to do. It is "" for
+// one that is not, or that is not known to be.
+func OldVersion(version string) string {
+	if !IsOld(version, SafeVersion) {
+		return ""
+	}
+	return fmt.Sprintf("SpiceDB %s has known vulnerabilities in checks and lookups, so that answers may be wrong: upgrade it to %s or newer", version, SafeVersion)
+}
 
 // release is the beginning of a version that has been released.
 var release = regexp.MustCompile(`^v?(\d+)\.(\d+)\.(\d+)(-.+)?$`)

@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/authz/spicedb"
-	"github.com/shapegate/shapegate/cmd/internal/plural"
 	"github.com/shapegate/shapegate/proxy/electric"
 	"github.com/shapegate/shapegate/proxy/gateway"
 	"github.com/shapegate/shapegate/schema"
@@ -24,74 +22,127 @@ func newCheckConfigCommand(s *settings) *cobra.Command {
 		Short: "Check the shape definitions, for themselves, against SpiceDB's schema and Electric's tables",
 		Long: `Check the shape definitions: for themselves, against SpiceDB's schema, and against
 Electric's tables where ELECTRIC_URL is set. What is wrong is printed with its
-place in the file. What would work better otherwise is a hint, and does not change
-the exit code: a SpiceDB that is too old, a schema without the heartbeat.
+place in the file, and with what to do. Where REDIS_URL is set, it must name the
+Redis as what it is: one server, or a cluster.
+
+What would work better otherwise is a hint, and does not change the exit code: a
+SpiceDB that is too old, that cannot be watched, or whose schema has no heartbeat;
+a where that Electric has no index for; and, where DATABASE_URL names the Postgres
+that Electric reads, a filter's column without an index.
 
 Electric keeps a log for each table that it is asked about, as it does when shapes
 are served.`,
+		Example: `  shapegate check-config
+  shapegate check-config --offline --shapes my-shapes.yaml`,
 		Args: usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			shapes, err := loadShapes(s.ShapesFile)
 			if err != nil {
 				return reject(cmd, err)
 			}
-			var left []string // unchecked
-			if offline {
-				left = []string{"the permissions (SpiceDB's schema)", "the tables and columns (Electric)"}
-			} else if left, err = compareAll(cmd, s, shapes, args); err != nil {
+			r := &report{cmd: cmd}
+			if err := checkAll(r, s, shapes, offline, args); err != nil {
 				return err
 			}
-			cmd.Println("ok:", plural.Count(len(shapes), "shape"))
-			if len(left) > 0 {
-				cmd.Println("not checked:", strings.Join(left, ", "))
-			}
-			return nil
+			return r.end(len(shapes))
 		},
 	}
-	cmd.Flags().BoolVar(&offline, "offline", false, "ask neither SpiceDB nor Electric")
+	cmd.Flags().BoolVar(&offline, "offline", false, "ask neither SpiceDB nor Electric, Postgres or Redis")
 	return cmd
 }
 
-// compareAll compares the shapes with what they name elsewhere. It returns what was not
-// checked.
-func compareAll(cmd *cobra.Command, s *settings, shapes []schema.Shape, args []string) ([]string, error) {
-	compare := func(cmd *cobra.Command, client *spicedb.Client, _ []string) error {
-		if err := compareShapes(cmd, client, shapes); err != nil {
+// checkAll checks the shapes against all that they name. Its error is of the settings.
+func checkAll(r *report, s *settings, shapes []schema.Shape, offline bool, args []string) error {
+	for _, hint := range schema.WhereHints(shapes) {
+		r.hint(hint.Error())
+	}
+	if offline {
+		r.leftOut("the permissions (SpiceDB's schema)")
+		r.leftOut("the tables and columns (Electric)")
+		return nil
+	}
+	err := withSpiceDB(s, func(_ *cobra.Command, client *spicedb.Client, _ []string) error {
+		checkPermissions(r, client, shapes)
+		return nil
+	})(r.cmd, args)
+	if err != nil {
+		return err
+	}
+	checkTables(r, s.electricConfig(), shapes)
+	checkIndexes(r, s.DatabaseURL, shapes)
+	checkRedis(r, s.redisConfig())
+	return nil
+}
+
+// checkPermissions compares the shapes with SpiceDB's schema, and looks at SpiceDB itself.
+func checkPermissions(r *report, client *spicedb.Client, shapes []schema.Shape) {
+	err := compareShapes(r, client, shapes)
+	if authz.KindOf(err) == authz.Unavailable {
+		err = fmt.Errorf("SpiceDB does not answer (--offline leaves it out): %w", err)
+	}
+	if err == nil {
+		err = examineSpiceDB(r, client)
+	}
+	if err != nil {
+		r.failed(err)
+	}
+}
+
+// compareShapes compares the shapes with SpiceDB's schema.
+func compareShapes(r *report, client *spicedb.Client, shapes []schema.Shape) error {
+	ctx := r.cmd.Context()
+	found, err := client.Reflect(ctx)
+	if err != nil {
+		return err
+	}
+	definitions := make([]schema.Definition, len(found))
+	for i, d := range found {
+		definitions[i] = schema.Definition(d)
+	}
+	if err := schema.Validate(shapes, definitions); err != nil {
+		r.wrong(err)
+		return nil
+	}
+	parameters := make(map[schema.Permission][]string)
+	for _, p := range schema.ContextPermissions(shapes) {
+		if parameters[p], err = client.CaveatParameters(ctx, p.Definition, p.Name); err != nil {
 			return err
 		}
-		return examineSpiceDB(cmd, client)
 	}
-	if err := withSpiceDB(s, compare)(cmd, args); err != nil {
-		return nil, err
+	if err := schema.ValidateContext(shapes, parameters); err != nil {
+		r.wrong(err)
 	}
-	at := s.electricConfig()
-	if at.URL == "" {
-		return []string{"the tables and columns (ELECTRIC_URL is not set)"}, nil
+	for _, hint := range schema.Hints(shapes, definitions) {
+		r.hint(hint.Error())
 	}
-	return nil, compareTables(cmd, at, shapes)
+	return nil
 }
 
 // tablesTime bounds the questions to Electric, which may have to create a log for
 // each shape.
 const tablesTime = 30 * time.Second
 
-// compareTables compares the shapes with Electric's tables.
-func compareTables(cmd *cobra.Command, at electric.Config, shapes []schema.Shape) error {
+// checkTables compares the shapes with Electric's tables.
+func checkTables(r *report, at electric.Config, shapes []schema.Shape) {
+	if at.URL == "" {
+		r.leftOut("the tables and columns (ELECTRIC_URL is not set)")
+		return
+	}
 	client, err := electric.NewClient(at)
 	if err != nil {
-		return &exitError{exitNoAnswer, err}
+		r.failed(err)
+		return
 	}
-	ctx, cancel := context.WithTimeout(cmd.Context(), tablesTime)
+	ctx, cancel := context.WithTimeout(r.cmd.Context(), tablesTime)
 	defer cancel()
 	err = gateway.CheckTables(ctx, client, shapes)
 	var finding schema.Finding
 	switch {
 	case errors.As(err, &finding):
-		return reject(cmd, err)
+		r.wrong(err)
 	case err != nil:
-		return &exitError{exitNoAnswer, fmt.Errorf("ask Electric (ELECTRIC_URL) about the tables: %w", err)}
+		r.failed(fmt.Errorf("ask Electric (ELECTRIC_URL) about the tables: %w", err))
 	}
-	return nil
 }
 
 // reject prints what is wrong as it is, each on a line that begins with its
@@ -99,34 +150,4 @@ func compareTables(cmd *cobra.Command, at electric.Config, shapes []schema.Shape
 func reject(cmd *cobra.Command, err error) error {
 	cmd.PrintErrln(err)
 	return &exitError{code: exitNo}
-}
-
-func compareShapes(cmd *cobra.Command, client *spicedb.Client, shapes []schema.Shape) error {
-	found, err := client.Reflect(cmd.Context())
-	if authz.KindOf(err) == authz.Unavailable {
-		return &exitError{exitNoAnswer, fmt.Errorf("the shape definitions are good by themselves, and SpiceDB does not answer (--offline leaves it out): %w", err)}
-	}
-	if err != nil {
-		return &exitError{exitNoAnswer, err}
-	}
-	definitions := make([]schema.Definition, len(found))
-	for i, d := range found {
-		definitions[i] = schema.Definition(d)
-	}
-	if err := schema.Validate(shapes, definitions); err != nil {
-		return reject(cmd, err)
-	}
-	parameters := make(map[schema.Permission][]string)
-	for _, p := range schema.ContextPermissions(shapes) {
-		if parameters[p], err = client.CaveatParameters(cmd.Context(), p.Definition, p.Name); err != nil {
-			return &exitError{exitNoAnswer, err}
-		}
-	}
-	if err := schema.ValidateContext(shapes, parameters); err != nil {
-		return reject(cmd, err)
-	}
-	for _, hint := range schema.Hints(shapes, definitions) {
-		cmd.PrintErrln("hint:", hint)
-	}
-	return nil
 }

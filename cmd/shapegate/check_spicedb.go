@@ -5,20 +5,18 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/spf13/cobra"
-
 	"github.com/shapegate/shapegate/authz/spicedb"
 )
 
 // examineSpiceDB says which SpiceDB there is, and what of it would be better otherwise.
-func examineSpiceDB(cmd *cobra.Command, client *spicedb.Client) error {
-	server, err := readServer(cmd.Context(), client)
+func examineSpiceDB(r *report, client *spicedb.Client) error {
+	server, err := readServer(r.cmd.Context(), client)
 	if err != nil {
-		return &exitError{exitNoAnswer, err}
+		return err
 	}
-	cmd.Println(server.String())
+	r.cmd.Println(server.String())
 	for _, hint := range server.hints() {
-		cmd.PrintErrln("hint:", hint)
+		r.hint(hint)
 	}
 	return nil
 }
@@ -28,6 +26,7 @@ type spicedbServer struct {
 	version   string // empty: it does not say
 	heartbeat bool   // heartbeats can be written under its schema
 	canary    bool   // the definition is there, whatever is in it
+	refusal   string // why it cannot be watched; empty: it can
 }
 
 func readServer(ctx context.Context, client *spicedb.Client) (s spicedbServer, err error) {
@@ -35,6 +34,9 @@ func readServer(ctx context.Context, client *spicedb.Client) (s spicedbServer, e
 		return s, err
 	}
 	if _, s.heartbeat, err = client.Head(ctx); err != nil {
+		return s, err
+	}
+	if s.refusal, err = client.WatchRefusal(ctx); err != nil {
 		return s, err
 	}
 	definitions, err := client.Reflect(ctx)
@@ -54,11 +56,14 @@ func (s spicedbServer) String() string {
 }
 
 func (s spicedbServer) hints() (hints []string) {
-	if spicedb.IsOld(s.version, spicedb.SafeVersion) {
-		hints = append(hints, fmt.Sprintf("SpiceDB %s has known vulnerabilities in checks and lookups, so that answers may be wrong: upgrade it to %s or newer", s.version, spicedb.SafeVersion))
+	if text := spicedb.OldVersion(s.version); text != "" {
+		hints = append(hints, text)
 	}
 	if s.version == "" {
 		hints = append(hints, fmt.Sprintf("SpiceDB does not say its version (--disable-version-response): see to it that it is %s or newer", spicedb.SafeVersion))
+	}
+	if s.refusal != "" {
+		hints = append(hints, "SpiceDB cannot be watched, so that every decision asks it, and a change shows when a wait ends: on Postgres set track_commit_timestamp=on and restart Postgres, and start SpiceDB without --datastore-disable-watch-support. SpiceDB says: "+s.refusal)
 	}
 	switch {
 	case s.heartbeat:

@@ -237,6 +237,24 @@ func TestCheckConfigAgainstElectric(t *testing.T) {
 	if good.stderr != "" {
 		t.Errorf("there is nothing to say: %s", good.stderr)
 	}
+	// A static where that is wrong: the column, or else the part that Electric does not accept.
+	shapegate(t, env, "", edited("archived = false", "archved = false AND title = 'x'")...).
+		expect(t, 1, "", `shapes.documents.where: the where names the column "archved", which the table public.documents does not have; name a column that there is`)
+	shapegate(t, env, "", edited(`"archived = false"`, `"archived = false AND title > 3"`)...).
+		expect(t, 1, "", `shapes.documents.where: Electric does not accept title > 3; use the columns of the table, and the operators`)
+	shapegate(t, env, "", edited("project_id = $project AND archived = false", "projct_id = $project AND archived = false")...).
+		expect(t, 1, "", `shapes.project_documents.where: the where names the column "projct_id", which the table public.documents does not have, did you mean "project_id"?; name a column`)
+	shapegate(t, env, "", edited("project_id = $project AND archived = false", "project_id = $project AND archived = 3")...).
+		expect(t, 1, "", `shapes.project_documents.where: Electric does not accept archived = 3; use`)
+
+	// The tables are compared also where the schema has findings.
+	both := strings.NewReplacer("table: projects", "table: project", "permission: sync", "permission: snyc").Replace(demo.Shapes)
+	shapegate(t, env, "", "check-config", "--shapes", write(t, "shapes.yaml", both)).expect(t, 1, "", `shapes.documents.authorize.gate.permission: the definition workspace has no permission "snyc", did you mean "sync"?; name one that it has, or write a schema that has this one`)
+	shapegate(t, env, "", "check-config", "--shapes", write(t, "shapes.yaml", both)).expect(t, 1, "", `shapes.projects.table: there is no table public.project; name the table`)
+	shapegate(t, with(env, "SPICEDB_ENDPOINT", freePort(t)), "", "check-config", "--shapes", write(t, "shapes.yaml", both)).
+		expect(t, 1, "", `shapes.projects.table: there is no table public.project; name the table as it stands in the catalog, with its schema if that is not public, and let Electric's role read it`+"\nshapegate: SpiceDB does not answer (--offline leaves it out): ")
+
+	shapegate(t, env, "", edited(`"archived = false"`, `"NOT archived"`)...).expect(t, 0, "ok: 5 shapes", "shapes.documents.where: Electric has no index for this where")
 	shapegate(t, env, "", edited("table: projects", "table: project")...).
 		expect(t, 1, "", `shapes.projects.table: there is no table public.project; name the table`)
 	shapegate(t, env, "", edited("[id, name, updated_at]", "[id, names, updated_at]")...).expect(t, 1, "", "shapes.projects.columns[1]: ")
@@ -254,7 +272,7 @@ func TestCheckConfigAgainstElectric(t *testing.T) {
 	shapegate(t, with(env, "ELECTRIC_URL", "http://"+freePort(t)), "", "check-config", "--shapes", "../../schema/shapes.yaml").
 		expect(t, 2, "", "ELECTRIC_URL")
 	shapegate(t, with(env, "ELECTRIC_URL", ""), "", "check-config", "--shapes", "../../schema/shapes.yaml").
-		expect(t, 0, "ok: 5 shapes\nnot checked: the tables and columns (ELECTRIC_URL is not set)\n", "")
+		expect(t, 0, "ok: 5 shapes\nnot checked: the tables and columns (ELECTRIC_URL is not set), the indexes (DATABASE_URL is not set)\n", "")
 }
 
 // An operator's mistake is answered with the setting to put right.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/authz/identity"
+	"github.com/shapegate/shapegate/authz/session"
 	"github.com/shapegate/shapegate/authz/spicedb"
 	"github.com/shapegate/shapegate/cmd/internal/environ"
 	"github.com/shapegate/shapegate/cmd/internal/plural"
@@ -41,6 +42,10 @@ type settings struct {
 	SpiceDBToken   secret
 	RedisURL       secret
 	JWTSecret      secret
+
+	// DatabaseURL names the Postgres that Electric reads. It is for check-config, and an
+	// environment variable alone.
+	DatabaseURL secret
 
 	Rate int // requests a second of one subject
 
@@ -152,7 +157,7 @@ func (s *settings) gatewayConfig(shapes []schema.Shape, log *slog.Logger) gatewa
 	g.SpiceDB = s.spicedbConfig()
 	g.Electric = s.electricConfig()
 	g.Identity = s.identityConfig()
-	g.Redis.URL = s.RedisURL.reveal()
+	g.Redis = s.redisConfig()
 	g.Secret = s.handleSecret(log)
 	g.Proxy.Limits.Rate = float64(s.Rate)
 	return g
@@ -176,6 +181,13 @@ func (s *settings) identityConfig() identity.Config {
 func (s *settings) electricConfig() electric.Config {
 	c := s.Gateway.Electric
 	c.Secret = s.ElectricSecret.reveal()
+	return c
+}
+
+// redisConfig says where Redis is.
+func (s *settings) redisConfig() session.RedisConfig {
+	c := s.Gateway.Redis
+	c.URL = s.RedisURL.reveal()
 	return c
 }
 
@@ -235,6 +247,7 @@ func (s *settings) bind(flags *pflag.FlagSet) {
 // never with its value.
 func (s *settings) load(getenv func(string) string) error {
 	var errs []error
+	s.DatabaseURL = secret(getenv("DATABASE_URL"))
 	for _, v := range s.variables() {
 		value := s.raw[v.name].text
 		if !s.raw[v.name].set {

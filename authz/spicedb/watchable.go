@@ -1,0 +1,37 @@
+package spicedb
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/shapegate/shapegate/authz"
+)
+
+// refusalTime is how long a watch that is not refused is listened to: a refusal comes at
+// once, and of a good one nothing may come for a while.
+const refusalTime = 500 * time.Millisecond
+
+// WatchRefusal says why SpiceDB cannot be watched, in SpiceDB's words: on Postgres, that it
+// is run without track_commit_timestamp. It is "" if SpiceDB begins a watch. An error means
+// that there is no answer.
+func (c *Client) WatchRefusal(ctx context.Context) (string, error) {
+	const op = "try a watch"
+	at, _, err := c.Head(ctx)
+	if err != nil {
+		return "", err
+	}
+	trial, cancel := context.WithTimeout(ctx, refusalTime)
+	defer cancel()
+	err = c.watchFrom(trial, at, func(authz.WatchEvent) { cancel() })
+	switch code := status.Code(err); {
+	case code == codes.FailedPrecondition, code == codes.Unimplemented:
+		return status.Convert(err).Message(), nil
+	case (code == codes.Canceled || code == codes.DeadlineExceeded) && ctx.Err() == nil:
+		return "", nil // it went on until it was ended here
+	default:
+		return "", c.failed(ctx, op, err)
+	}
+}

@@ -1,0 +1,25 @@
+package schema
+
+import (
+	"fmt"
+	"slices"
+)
+
+// IndexHints reports the columns of a shape's filter that begin no index of its table.
+// indexed are those that begin one, as a key does.
+func (s Shape) IndexHints(indexed []string) []*Error {
+	var hints []*Error
+	for i, f := range s.Authorize.Filter {
+		if slices.Contains(indexed, f.Column) {
+			continue
+		}
+		e := &Error{
+			Key: fmt.Sprintf("shapes.%s.authorize.filter[%d].column", s.Name, i),
+			Message: fmt.Sprintf("no index begins with the column %q, so that Postgres reads all of the table for each read of rows by their ids: CREATE INDEX ON %s (%s)",
+				f.Column, s.Table, QuoteIdentifier(f.Column)),
+		}
+		s.locate(e)
+		hints = append(hints, e)
+	}
+	return hints
+}
