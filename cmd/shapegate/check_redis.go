@@ -22,6 +22,7 @@ func checkRedis(r *report, at session.RedisConfig) {
 	if at.URL == "" {
 		return // there are no sessions
 	}
+	redis.SetLogger(silent{})
 	client, err := session.Dial(at)
 	if err != nil {
 		r.failed(fmt.Errorf("REDIS_URL: %w", err))
@@ -37,6 +38,13 @@ func checkRedis(r *report, at session.RedisConfig) {
 		r.wrong(errClusterNode)
 	}
 }
+
+// silent keeps what go-redis says of its connections off the standard error: the command's
+// own error says it.
+type silent struct{}
+
+// Printf implements go-redis' internal.Logging.
+func (silent) Printf(context.Context, string, ...any) {}
 
 // isClusterNode reports whether a client of one server has a node of a cluster there.
 func isClusterNode(ctx context.Context, client redis.UniversalClient) (bool, error) {

@@ -27,15 +27,19 @@ func (g *Gateway) serveReady(w http.ResponseWriter, r *http.Request) {
 	if err := g.Ready(r.Context()); err != nil {
 		g.log.Warn("not ready", "cause", err)
 		status, body.Status, body.Reasons = http.StatusServiceUnavailable, "not ready", reasons(err)
+	} else {
+		body.Warnings = g.readiness.warnings(r.Context())
 	}
 	writeJSON(w, status, body)
 }
 
-// readyBody says whether requests can be served, why not, and how the feeds are.
+// readyBody says whether requests can be served, why not, what should be mended, and how
+// the feeds are.
 type readyBody struct {
-	Status  string     `json:"status"`
-	Reasons []string   `json:"reasons,omitempty"`
-	Feeds   []feedBody `json:"feeds"`
+	Status   string     `json:"status"`
+	Reasons  []string   `json:"reasons,omitempty"`
+	Warnings []string   `json:"warnings,omitempty"`
+	Feeds    []feedBody `json:"feeds"`
 }
 
 // feedBody is feed.Status in JSON.

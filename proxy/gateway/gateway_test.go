@@ -50,6 +50,7 @@ const tablesSQL = "CREATE TABLE documents (id text PRIMARY KEY); INSERT INTO doc
 type world struct {
 	zed, sql, shapes string
 	spicedbAway      bool
+	version          string    // that SpiceDB claims; empty: its own
 	log              io.Writer // nil: nowhere
 }
 
@@ -94,6 +95,9 @@ func (w world) start(t *testing.T) *running {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if w.version != "" {
+		g.ClaimVersion(w.version)
 	}
 	public, admin := httptest.NewServer(g.Handler()), httptest.NewServer(g.Admin())
 	ctx, cancel := context.WithCancel(context.Background())
@@ -153,6 +157,21 @@ func (r *running) untilReady(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatal("never ready")
 		}
+	}
+}
+
+// A SpiceDB with known vulnerabilities is served from, and said to be old.
+func TestReadyzWarnsOfAnOldSpiceDB(t *testing.T) {
+	r := world{version: "v1.50.0"}.start(t)
+	r.untilReady(t)
+	const want = `"warnings":["SpiceDB v1.50.0 has known vulnerabilities in checks and lookups, so that answers may be wrong: upgrade it to v1.51.1 or newer"]`
+	if status, _, body := r.get(t, r.admin+"/readyz"); status != http.StatusOK || !strings.Contains(body, want) {
+		t.Errorf("%d %s", status, body)
+	}
+	r = world{version: "v1.51.1"}.start(t)
+	r.untilReady(t)
+	if _, _, body := r.get(t, r.admin+"/readyz"); strings.Contains(body, "warnings") {
+		t.Errorf("there is nothing to warn of: %s", body)
 	}
 }
 

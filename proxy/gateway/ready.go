@@ -27,6 +27,7 @@ type readiness struct {
 	shapes   []schema.Shape
 	spicedb  *spicedb.Client
 	electric *electric.Client
+	old      *oldSpiceDB
 
 	known  atomic.Bool // SpiceDB's schema has what the shapes name
 	fitted atomic.Bool // Electric's tables have what the shapes name
@@ -36,7 +37,10 @@ type readiness struct {
 }
 
 func newReadiness(log *slog.Logger, shapes []schema.Shape, s *spicedb.Client, e *electric.Client) *readiness {
-	return &readiness{log: log, shapes: shapes, spicedb: s, electric: e, failure: [2]error{errUnchecked, errUnchecked}}
+	return &readiness{
+		log: log, shapes: shapes, spicedb: s, electric: e, old: &oldSpiceDB{log: log, ask: s.ServerVersion},
+		failure: [2]error{errUnchecked, errUnchecked},
+	}
 }
 
 var errUnchecked = errors.New("the shapes are being checked")
@@ -111,6 +115,7 @@ func (r *readiness) checkSchema(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.old.check(ctx)
 	known := make([]schema.Definition, len(definitions))
 	for i, d := range definitions {
 		known[i] = schema.Definition(d)
@@ -134,6 +139,16 @@ func (r *readiness) check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
 	return errors.Join(r.spicedb.Ready(ctx), r.electric.Ready(ctx))
+}
+
+// warnings returns what keeps nothing from being served and should be mended.
+func (r *readiness) warnings(ctx context.Context) []string {
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	if warning := r.old.check(ctx); warning != "" {
+		return []string{warning}
+	}
+	return nil
 }
 
 // parts returns the errors that were joined to err, or err alone.

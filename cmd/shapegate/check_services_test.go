@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/jackc/pgx/v5"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/shapegate/shapegate/integration/spicedbtest"
+	"github.com/shapegate/shapegate/schema/demo"
+)
+
+// program finds an outside program, on the path or where Debian has it. Without it the test
+// is skipped, or fails where nothing may be skipped.
+func program(t *testing.T, name string) string {
+	t.Helper()
+	if path, err := exec.LookPath(name); err == nil {
+		return path
+	}
+	if found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/" + name); len(found) > 0 {
+		return found[len(found)-1]
+	}
+	if os.Getenv("SHAPEGATE_TEST_REQUIRE_ALL") != "" {
+		t.Fatalf("%s is required", name)
+	}
+	t.Skipf("%s is not on PATH", name)
+	return ""
+}
+
+// runServer runs a server until the end of the test, and returns when answers says that it
+// is there.
+func runServer(t *testing.T, answers func(context.Context) error, name string, args ...string) {
+	t.Helper()
+	server := exec.Command(name, args...)
+	server.Dir = "/"
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = server.Process.Signal(os.Interrupt)
+		_ = server.Wait()
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := answers(ctx)
+		if err == nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("%s does not answer: %v", name, err)
+		case <-tick.C:
+		}
+	}
+}
+
+func checkConfig(t *testing.T, env map[string]string) result {
+	t.Helper()
+	return shapegate(t, env, "", "check-config", "--shapes", "../../schema/shapes.yaml")
+}
+
+// A node of a cluster takes the keys of its slots alone.
+func TestCheckConfigTellsAClusterFromAServer(t *testing.T) {
+	env := startSpiceDB(t, spicedbtest.Config{Schema: demo.Schema})
+	redisServer := program(t, "redis-server")
+	_, port, _ := net.SplitHostPort(freePort(t))
+	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:" + port})
+	defer client.Close()
+	runServer(t, func(ctx context.Context) error { return client.ClusterAddSlotsRange(ctx, 0, 16383).Err() },
+		redisServer, "--port", port, "--cluster-enabled", "yes", "--save", "", "--dir", t.TempDir(), "--cluster-announce-ip", "127.0.0.1")
+
+	checkConfig(t, with(env, "REDIS_URL", "redis://:@127.0.0.1:"+port)).
+		expect(t, 1, "", "REDIS_URL names one server, which is a node of a cluster and refuses the keys of the other nodes, so that sessions fail; name the cluster: add ?cluster=true to the URL")
+	checkConfig(t, with(env, "REDIS_URL", "redis://127.0.0.1:"+port+"?cluster=true")).expect(t, 0, "ok: 5 shapes", "")
+	checkConfig(t, with(env, "REDIS_URL", "redis://"+miniredis.RunT(t).Addr())).expect(t, 0, "ok: 5 shapes", "")
+	checkConfig(t, with(env, "REDIS_URL", "redis://"+freePort(t))).expect(t, 2, "", "shapegate: ask Redis (REDIS_URL): ")
+}
+
+// Reads of rows by their ids need an index, of which only Postgres knows.
+func TestCheckConfigLooksForIndexes(t *testing.T) {
+	env := startSpiceDB(t, spicedbtest.Config{Schema: demo.Schema})
+	conn, url := startPostgres(t)
+	if _, err := conn.Exec(t.Context(), demo.SQL); err != nil {
+		t.Fatal(err)
+	}
+	env["DATABASE_URL"] = url
+	const hint = `shapes.project_feed.authorize.filter[0].column: no index begins with the column "project_id", so that Postgres reads all of the table for each read of rows by their ids: CREATE INDEX ON public.documents (project_id)`
+	got := checkConfig(t, env)
+	got.expect(t, 0, "ok: 5 shapes\nnot checked: the tables and columns (ELECTRIC_URL is not set)\n", hint)
+	if n := strings.Count(got.stderr, "no index begins"); n != 1 {
+		t.Errorf("%d hints, and the other columns begin their keys: %s", n, got.stderr)
+	}
+	if _, err := conn.Exec(t.Context(), "CREATE INDEX ON public.documents (project_id)"); err != nil {
+		t.Fatal(err)
+	}
+	if got := checkConfig(t, env); got.code != 0 || strings.Contains(got.stderr, "index") {
+		t.Errorf("put right: %d %s", got.code, got.stderr)
+	}
+	const password = "hunter2"
+	for _, url := range []string{"postgres://u:" + password + "@127.0.0.1:1/x", "postgres://u:" + password + "@%zz"} {
+		got := checkConfig(t, with(env, "DATABASE_URL", url))
+		got.expect(t, 2, "", "shapegate: ask Postgres (DATABASE_URL) about the indexes: ")
+		if strings.Contains(got.stderr, password) {
+			t.Errorf("it shows the password: %s", got.stderr)
+		}
+	}
+}
+
+// startPostgres starts a server on a socket of its own.
+func startPostgres(t *testing.T) (*pgx.Conn, string) {
+	t.Helper()
+	initdb, postgres := program(t, "initdb"), program(t, "postgres")
+	folder, err := os.MkdirTemp("", "pg") //nolint:usetesting // a socket's path has to be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	as := func(args ...string) []string { return args }
+	if os.Geteuid() == 0 { // as which Postgres refuses to run
+		as = func(args ...string) []string {
+			return append([]string{"setpriv", "--reuid", "postgres", "--regid", "postgres", "--clear-groups"}, args...)
+		}
+		if out, err := exec.Command("chown", "postgres", folder).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	data := filepath.Join(folder, "data")
+	make := as(initdb, "--pgdata", data, "--username", "demo", "--auth", "trust", "--encoding", "UTF8", "--no-sync")
+	command := exec.Command(make[0], make[1:]...)
+	command.Dir = "/"
+	if out, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	url := "postgres://demo@/postgres?host=" + folder
+	var conn *pgx.Conn
+	serve := as(postgres, "-D", data, "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off")
+	runServer(t, func(ctx context.Context) (err error) {
+		conn, err = pgx.Connect(ctx, url)
+		return err
+	}, serve[0], serve[1:]...)
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return conn, url
+}
