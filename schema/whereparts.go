@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 
+	pg "github.com/pganalyze/pg_query_go/v6"
+
 	"github.com/shapegate/shapegate/schema/predicate"
 )
 
@@ -33,6 +35,29 @@ func (w *Where) Fixed() []string {
 		}
 	}
 	return parts
+}
+
+// ComparedTo returns the column that the where compares by column = $param, or "".
+func (w *Where) ComparedTo(param string) string {
+	tree, err := predicate.Parse(w.SQL)
+	if err != nil {
+		return ""
+	}
+	isParam := func(node *pg.Node) bool {
+		p := node.GetParamRef()
+		return p != nil && w.Params[p.Number-1] == param
+	}
+	for _, part := range predicate.Conjuncts(tree) {
+		e := part.GetAExpr()
+		switch {
+		case e == nil || e.Kind != pg.A_Expr_Kind_AEXPR_OP || qualifiedName(e.Name) != "=":
+		case isParam(e.Rexpr) && columnOf(e.Lexpr) != "":
+			return columnOf(e.Lexpr)
+		case isParam(e.Lexpr) && columnOf(e.Rexpr) != "":
+			return columnOf(e.Rexpr)
+		}
+	}
+	return ""
 }
 
 const whereRemedy = "use the columns of the table, and the operators and functions that Electric has for their types"

@@ -12,7 +12,6 @@ import (
 	"github.com/shapegate/shapegate/authz/spicedb"
 	"github.com/shapegate/shapegate/cmd/internal/plural"
 	"github.com/shapegate/shapegate/integration/electrictest"
-	"github.com/shapegate/shapegate/schema/demo"
 )
 
 // controls let a user of this machine change the world with curl: its relationships,
@@ -54,24 +53,25 @@ func control(do func(r *http.Request, body string) (string, error)) http.Handler
 // relate writes or deletes relationships, one per line.
 func (c controls) relate(op spicedb.Operation) func(*http.Request, string) (string, error) {
 	return func(r *http.Request, body string) (string, error) {
-		token, err := write(r.Context(), c.admin, op, demo.Lines(body))
-		return "written at " + token, err
+		lines, err := spicedb.ParseLines("line", body)
+		if err != nil {
+			return "", err
+		}
+		token, err := write(r.Context(), c.admin, op, lines)
+		if err != nil {
+			return "", errors.New(spicedb.Explain(err))
+		}
+		return "written at " + token, nil
 	}
 }
 
 // write writes or deletes relationships, and returns the ZedToken of that.
-func write(ctx context.Context, admin *spicedb.Client, op spicedb.Operation, relationships []string) (zedToken string, err error) {
-	updates := make([]spicedb.Update, len(relationships))
-	for i, text := range relationships {
-		updates[i].Operation = op
-		if updates[i].Relationship, err = spicedb.ParseRelationship(text); err != nil {
-			return "", err
-		}
+func write(ctx context.Context, admin *spicedb.Client, op spicedb.Operation, lines []spicedb.Line) (zedToken string, err error) {
+	updates := make([]spicedb.Update, len(lines))
+	for i, line := range lines {
+		updates[i] = spicedb.Update{Operation: op, Relationship: line.Relationship}
 	}
-	if zedToken, err = admin.WriteRelationships(ctx, updates...); err != nil {
-		return "", errors.New(spicedb.Explain(err))
-	}
-	return zedToken, nil
+	return admin.WriteRelationships(ctx, updates...)
 }
 
 var errRealElectric = errors.New("the rows are in your own database: change them there")

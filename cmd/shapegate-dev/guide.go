@@ -10,27 +10,48 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/shapegate/shapegate/authz/identity"
+	"github.com/shapegate/shapegate/authz/spicedb"
 	"github.com/shapegate/shapegate/schema/demo"
 )
 
 // tokenLife is how long the printed tokens hold.
 const tokenLife = 24 * time.Hour
 
-// everybody returns who gets a token: the people asked for, with the claims of those
-// who are the demo's, or the demo's.
-func (o *options) everybody() []demo.Person {
-	all := demo.People()
-	if len(o.people) == 0 {
+// mostPeople is how many people of a file of relationships get a token.
+const mostPeople = 10
+
+// everybody returns who gets a token: the people asked for, or those whom the user's own
+// relationships name, with the claims of those who are the demo's; or else the demo's.
+func (w *world) everybody() []demo.Person {
+	all, subjects := demo.People(), w.people
+	if len(subjects) == 0 && w.files.relationships != "" {
+		subjects = peopleOf(w.written)
+	}
+	if len(subjects) == 0 {
 		return all
 	}
-	people := make([]demo.Person, len(o.people))
-	for i, subject := range o.people {
+	people := make([]demo.Person, len(subjects))
+	for i, subject := range subjects {
 		people[i].Subject = subject
 		if k := slices.IndexFunc(all, func(p demo.Person) bool { return p.Subject == subject }); k >= 0 {
 			people[i].Claims = all[k].Claims
 		}
 	}
 	return people
+}
+
+// peopleOf returns the users that relationships name, in their order, and the first alone of
+// many.
+func peopleOf(lines []spicedb.Line) []string {
+	var people []string
+	for _, line := range lines {
+		s := line.Subject
+		if s.Type == identity.DefaultSubjectType && s.ID != "*" && line.SubjectRelation == "" && !slices.Contains(people, s.ID) {
+			people = append(people, s.ID)
+		}
+	}
+	return people[:min(len(people), mostPeople)]
 }
 
 // tokenOf signs a person's token.
@@ -45,12 +66,12 @@ func tokenOf(p demo.Person, secret []byte) (string, error) {
 // shellName makes a variable's name of a subject: ALICE of alice.
 func shellName(subject string) string {
 	name := strings.Map(func(r rune) rune {
-		if r < 'A' || r > 'Z' {
+		if (r < 'A' || r > 'Z') && (r < '0' || r > '9') {
 			return '_'
 		}
 		return r
 	}, strings.ToUpper(subject))
-	if name[0] == '_' {
+	if name[0] < 'A' || name[0] > 'Z' {
 		return "SUBJECT" + name
 	}
 	return name
@@ -67,6 +88,9 @@ func (g guide) print(took time.Duration) {
 	fmt.Fprintf(g.out, "shapegate-dev is ready after %d ms.\n\n", took.Milliseconds())
 	for _, p := range g.started {
 		fmt.Fprintf(g.out, "  %-10s %s\n", p.name, p.what)
+	}
+	if !g.heartbeat {
+		fmt.Fprintf(g.out, "\nhint: SpiceDB's schema has no heartbeat, so that a watch which falls silent is noticed late.\nAdd this to it:\n\n%s\n", spicedb.HeartbeatSchema)
 	}
 	fmt.Fprint(g.out, "\nShapes:")
 	for _, s := range g.shapes {
@@ -128,55 +152,31 @@ func (g guide) controls() string { return "http://" + g.controlListener.Addr().S
 func (g guide) walkthrough() {
 	fmt.Fprintf(g.out, `
 # What alice may see, and what bob may see.
-%[5]s -H "Authorization: Bearer $ALICE" '%[1]s?offset=-1'
-%[5]s -H "Authorization: Bearer $BOB" '%[1]s?offset=-1'
+%[4]s -H "Authorization: Bearer $ALICE" '%[1]s?offset=-1'
+%[4]s -H "Authorization: Bearer $BOB" '%[1]s?offset=-1'
 
 # Grant bob a document, and look again.
 curl -s -d 'document:%[3]s#viewer@user:bob' %[2]s/relationships
-%[5]s -H "Authorization: Bearer $BOB" '%[1]s?offset=-1'
+%[4]s -H "Authorization: Bearer $BOB" '%[1]s?offset=-1'
 
 # Take it away again.
 curl -s -X DELETE -d 'document:%[3]s#viewer@user:bob' %[2]s/relationships
-%[5]s -H "Authorization: Bearer $BOB" '%[1]s?offset=-1'
+%[4]s -H "Authorization: Bearer $BOB" '%[1]s?offset=-1'
 
 # Wait for a change, as a client does, and grant it again meanwhile: it shows at once.
-AT=$(%[5]s -o /dev/null -D - -H "Authorization: Bearer $BOB" '%[1]s?offset=-1' | tr -d '\r' | sed -n -e 's/^[Ee]lectric-[Hh]andle: /handle=/p' -e 's/^[Ee]lectric-[Oo]ffset: /offset=/p' | paste -s -d '&' -)
-(sleep 1; curl -s -o /dev/null -d 'document:%[3]s#viewer@user:bob' %[2]s/relationships) & %[5]s -H "Authorization: Bearer $BOB" "%[1]s?live=true&$AT"
+AT=$(%[4]s -o /dev/null -D - -H "Authorization: Bearer $BOB" '%[1]s?offset=-1' | tr -d '\r' | sed -n -e 's/^[Ee]lectric-[Hh]andle: /handle=/p' -e 's/^[Ee]lectric-[Oo]ffset: /offset=/p' | paste -s -d '&' -)
+(sleep 1; curl -s -o /dev/null -d 'document:%[3]s#viewer@user:bob' %[2]s/relationships) & %[4]s -H "Authorization: Bearer $BOB" "%[1]s?live=true&$AT"
 
 # A subset, as TanStack DB asks for it: filtered, ordered, by POST.
-%[5]s -H "Authorization: Bearer $ALICE" '%[1]s?offset=now&log=changes_only' \
+%[4]s -H "Authorization: Bearer $ALICE" '%[1]s?offset=now&log=changes_only' \
   -d '{"where": "\"title\" ILIKE $1", "params": {"1": "%%plan%%"}, "order_by": "\"title\"", "limit": 5}'
-
-# A session: a token that can be taken back.
-%[5]s -X POST -H "Authorization: Bearer $ALICE" %[4]s/v1/session
-`, g.url()+"/v1/shapes/documents", g.controls(), demo.SharedLater, g.url(), g.curl())
+`, g.url()+"/v1/shapes/documents", g.controls(), demo.SharedLater, g.curl())
+	g.streamAndSession(g.url()+"/v1/shapes/documents?", "BOB")
 	if g.table != nil {
 		fmt.Fprintf(g.out, `
 # Look at the stand-in's rows, and change one; a client that waits for it gets it.
 curl -s -d "SELECT id, title FROM documents WHERE archived = false ORDER BY title" %[1]s/sql
 curl -s -d "UPDATE documents SET title = 'Borealis plan, second edition' WHERE id = 'd0c00000-0000-4000-8000-000000000004'" %[1]s/sql
 `, g.controls())
-	}
-}
-
-// firstSteps prints commands to paste for a world of the user's own.
-func (g guide) firstSteps() {
-	person, shape := shellName(g.everybody()[0].Subject), g.shapes[0]
-	query := "?offset=-1"
-	for _, param := range shape.Params {
-		query += "&" + param + "=…"
-	}
-	fmt.Fprintf(g.out, `
-# What the first of them may see.
-%[1]s -H "Authorization: Bearer $%[2]s" '%[3]s/v1/shapes/%[4]s%[5]s'
-
-# Write relationships, or delete them with -X DELETE.
-curl -s -d 'type:id#relation@user:%[6]s' %[7]s/relationships
-`, g.curl(), person, g.url(), shape.Name, query, g.everybody()[0].Subject, g.controls())
-	if g.table != nil {
-		fmt.Fprintf(g.out, `
-# Look at the stand-in's rows; INSERT, UPDATE and DELETE change them.
-curl -s -d 'SELECT * FROM %s LIMIT 5' %s/sql
-`, shape.Table.Name, g.controls())
 	}
 }

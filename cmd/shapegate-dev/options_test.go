@@ -299,13 +299,12 @@ func TestTheLogSaysWhyATokenIsRefused(t *testing.T) {
 func TestAWorldOfOnesOwn(t *testing.T) {
 	s := start(t, []string{"SHAPEGATE_CORS_ORIGINS=https://app.example"},
 		"--schema", writeFile(t, "a.zed", "definition user {}\ndefinition plan {\n\trelation owner: user\n\tpermission view = owner\n}"),
-		"--relationships", writeFile(t, "r", "// mine\n\nplan:p1#owner@user:dave\n"),
+		"--relationships", writeFile(t, "r", "// mine\n# also\n\nplan:p1#owner@user:dave\n"),
 		"--sql", writeFile(t, "a.sql", "CREATE TABLE plans (id text PRIMARY KEY, title text); INSERT INTO plans VALUES ('p1', 'one'), ('p2', 'two');"),
-		"--shapes", writeFile(t, "shapes.yaml", otherShapes),
-		"--people", "dave")
+		"--shapes", writeFile(t, "shapes.yaml", otherShapes))
 	out := s.out.until(t, "Ctrl-C")
 	base, token := find(t, out, `shapegate +(http\S+)`), find(t, out, `DAVE=(\S+)`)
-	for _, text := range []string{"/v1/shapes/plans?offset=-1", "SELECT * FROM plans", "@user:dave"} {
+	for _, text := range []string{"/v1/shapes/plans?offset=-1", "SELECT * FROM public.plans", "@user:dave", "schema has no heartbeat", "\ndefinition shapegate_canary {"} {
 		if !strings.Contains(out, text) {
 			t.Errorf("no %q to paste: %s", text, out)
 		}
@@ -339,7 +338,7 @@ func TestTenLongPollsAndARequestShareAConnection(t *testing.T) {
 	cache := t.TempDir()
 	s := start(t, []string{"XDG_CACHE_HOME=" + cache}, "--tls")
 	out := s.out.until(t, "Ctrl-C")
-	base, admin, token := find(t, out, `shapegate +(https\S+)`), find(t, out, `metrics +(http\S+)/metrics`), find(t, out, `ALICE=(\S+)`)
+	base, admin, token := find(t, out, `shapegate +(https\S+)`), find(t, out, `admin +(http\S+) `), find(t, out, `ALICE=(\S+)`)
 	client, dials := trusting(t, find(t, out, `--cacert '([^']+)'`))
 
 	target := base + "/v1/shapes/documents"

@@ -9,7 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
+	"strings"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
@@ -17,9 +17,9 @@ import (
 	"github.com/shapegate/shapegate/authz/identity"
 	"github.com/shapegate/shapegate/authz/session"
 	"github.com/shapegate/shapegate/authz/spicedb"
+	"github.com/shapegate/shapegate/cmd/internal/server"
 	"github.com/shapegate/shapegate/integration/backend"
 	"github.com/shapegate/shapegate/integration/electrictest"
-	"github.com/shapegate/shapegate/integration/spicedbtest"
 	"github.com/shapegate/shapegate/proxy"
 	"github.com/shapegate/shapegate/proxy/gateway"
 	"github.com/shapegate/shapegate/schema"
@@ -36,6 +36,8 @@ type world struct {
 
 	admin      *spicedb.Client
 	isEmbedded bool                 // SpiceDB runs here
+	heartbeat  bool                 // its schema has the heartbeat's definition
+	written    []spicedb.Line       // the relationships of the start
 	table      *electrictest.Server // nil with a real Electric
 	rows       backend.Rows         // of the demo's page; nil: there is no page
 
@@ -64,7 +66,7 @@ func newWorld(ctx context.Context, o options) (_ *world, err error) {
 	if w.shapes, err = loadShapes(o.files.shapes); err != nil {
 		return nil, err
 	}
-	for _, start := range []func(context.Context) error{w.startSpiceDB, w.startElectric, w.startRows, w.startRedis, w.openListeners} {
+	for _, start := range []func(context.Context) error{w.startSpiceDB, w.startElectric, w.checkFit, w.startRows, w.startRedis, w.openListeners} {
 		if err := start(ctx); err != nil {
 			return nil, err
 		}
@@ -77,96 +79,6 @@ func loadShapes(path string) ([]schema.Shape, error) {
 		return schema.Parse("shapes.yaml", []byte(demo.Shapes))
 	}
 	return schema.Load(path)
-}
-
-// zed returns the schema and relationships that SpiceDB is to hold.
-func (f files) zed() (text string, relationships []string, err error) {
-	text, relationships = demo.Schema, demo.RelationshipLines()
-	if f.schema != "" {
-		// The demo's relationships speak of the demo's definitions.
-		if text, err = readFile("--schema", f.schema); err != nil {
-			return "", nil, err
-		}
-		relationships = nil
-	}
-	if f.relationships != "" {
-		lines, err := readFile("--relationships", f.relationships)
-		if err != nil {
-			return "", nil, err
-		}
-		relationships = demo.Lines(lines)
-	}
-	return text, relationships, nil
-}
-
-func readFile(flag, path string) (string, error) {
-	data, err := os.ReadFile(path) //nolint:gosec // the user names it
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", flag, err)
-	}
-	return string(data), nil
-}
-
-// devToken is the preshared key of the embedded SpiceDB. It guards nothing: the
-// engine listens on this machine only, and holds the demo.
-const devToken = "shapegate-dev"
-
-func (w *world) startSpiceDB(ctx context.Context) error {
-	text, relationships, err := w.files.zed()
-	if err != nil {
-		return err
-	}
-	if w.spicedb.Endpoint != "" {
-		return w.useSpiceDB(ctx, text, relationships)
-	}
-	server, err := spicedbtest.New(ctx, spicedbtest.Config{
-		Schema: text, Relationships: relationships,
-		Token: devToken, ListenAddr: freeOr("127.0.0.1:50051"),
-	})
-	if err != nil {
-		return fmt.Errorf("the schema and its relationships: %s", spicedb.Explain(err))
-	}
-	w.closers = append(w.closers, func() { _ = server.Close() })
-	w.isEmbedded = true
-	w.spicedb = spicedb.Config{Endpoint: server.Addr(), Token: devToken, Insecure: true}
-	w.started = append(w.started, part{"SpiceDB", fmt.Sprintf("%s, in memory, preshared key %q", server.Addr(), devToken)})
-	return w.dialSpiceDB()
-}
-
-func (w *world) dialSpiceDB() (err error) {
-	if w.admin, err = spicedb.Dial(w.spicedb); err == nil {
-		w.closers = append(w.closers, func() { _ = w.admin.Close() })
-	}
-	return err
-}
-
-// useSpiceDB takes a SpiceDB that is there. An empty one gets the schema and the
-// relationships; one with a schema is in use, and is left as it is.
-func (w *world) useSpiceDB(ctx context.Context, text string, relationships []string) error {
-	if err := w.dialSpiceDB(); err != nil {
-		return fmt.Errorf("SPICEDB_ENDPOINT: %w", err)
-	}
-	present, err := w.admin.ReadSchema(ctx)
-	if err != nil {
-		return errors.New(spicedb.Explain(err))
-	}
-	endpoint := w.spicedb.Endpoint
-	if present != "" && (w.files.schema != "" || w.files.relationships != "") {
-		return errors.New("--schema and --relationships are for an empty SpiceDB, and that of SPICEDB_ENDPOINT has a schema; leave them out, or unset SPICEDB_ENDPOINT")
-	}
-	if present != "" {
-		w.started = append(w.started, part{"SpiceDB", endpoint + " (yours)"})
-		return nil
-	}
-	if _, err := w.admin.WriteSchema(ctx, text); err != nil {
-		return fmt.Errorf("the schema: %s", spicedb.Explain(err))
-	}
-	w.started = append(w.started, part{"SpiceDB", endpoint + " (yours; it was empty, and now has a schema)"})
-	if len(relationships) == 0 {
-		return nil
-	}
-	_, err = write(ctx, w.admin, spicedb.Touch, relationships)
-	return err
 }
 
 func (w *world) startElectric(context.Context) error {
@@ -185,15 +97,16 @@ func (w *world) startElectric(context.Context) error {
 	w.table = electrictest.New(electrictest.Options{})
 	w.closers = append(w.closers, w.table.Close)
 	if _, err := w.table.Exec(sql); err != nil {
-		return fmt.Errorf("the tables: %w", err)
+		return fmt.Errorf("%s: %w", cmp.Or(w.files.sql, "the demo's tables"), err)
 	}
-	l, err := net.Listen("tcp", freeOr("127.0.0.1:3000"))
+	address, note := freeOr("127.0.0.1:3000")
+	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return err
 	}
 	w.serve(&http.Server{Handler: w.table, ReadHeaderTimeout: time.Minute}, l)
 	w.electric.URL = "http://" + l.Addr().String()
-	w.started = append(w.started, part{"Electric", w.electric.URL + ", a stand-in with " + what})
+	w.started = append(w.started, part{"Electric", w.electric.URL + ", a stand-in with " + what + note})
 	return nil
 }
 
@@ -231,30 +144,50 @@ func (w *world) startRedis(context.Context) error {
 	return nil
 }
 
-func (w *world) openListeners(context.Context) error {
+func (w *world) openListeners(ctx context.Context) error {
 	if w.tls {
 		var err error
 		if w.tlsConfig, w.certificate, err = keptCertificate(w.cache); err != nil {
 			return err
 		}
 	}
-	for _, l := range []struct {
-		to      *net.Listener
-		address string
-	}{
-		{&w.listener, cmp.Or(w.listen, freeOr("127.0.0.1:8080"))},
-		{&w.adminListener, freeOr("127.0.0.1:9090")},
-		{&w.controlListener, freeOr("127.0.0.1:9091")},
-	} {
-		var err error
-		if *l.to, err = net.Listen("tcp", l.address); err != nil {
-			return err
-		}
-		w.closers = append(w.closers, func() { _ = (*l.to).Close() })
+	var err error
+	if w.listen != "" {
+		w.listener, err = server.Listen(ctx, "SHAPEGATE_LISTEN (--listen)", w.listen)
+	} else {
+		err = w.openDefault(&w.listener, "shapegate", "127.0.0.1:8080", func() string { return w.url() })
 	}
-	w.started = append(w.started,
-		part{"shapegate", w.url()},
-		part{"metrics", "http://" + w.adminListener.Addr().String() + "/metrics"})
+	if err != nil {
+		return err
+	}
+	if w.listen != "" {
+		w.started = append(w.started, part{"shapegate", w.url()})
+	}
+	err = w.openDefault(&w.adminListener, "admin", "127.0.0.1:9090", func() string {
+		return "http://" + w.adminListener.Addr().String() + " for /metrics, /healthz, /readyz and /explain"
+	})
+	if err != nil {
+		return err
+	}
+	return w.openDefault(&w.controlListener, "controls", "127.0.0.1:9091", func() string {
+		return "http://" + w.controlListener.Addr().String() + " for /relationships and /sql"
+	})
+}
+
+// openDefault listens at an address, or at another port where that is taken, and notes what
+// is there.
+func (w *world) openDefault(to *net.Listener, name, address string, what func() string) error {
+	address, note := freeOr(address)
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	*to = l
+	w.closers = append(w.closers, func() { _ = l.Close() })
+	if note != "" && name == "shapegate" {
+		note = strings.Replace(note, ")", "; give another with --listen)", 1)
+	}
+	w.started = append(w.started, part{name, what() + note})
 	return nil
 }
 
@@ -266,27 +199,27 @@ func (w *world) url() string {
 	return "http://localhost:" + port
 }
 
-// freeOr returns the address if it is free, and one with a port that the system
-// chooses if it is not: a second look must not fail because the first is open.
-func freeOr(address string) string {
+// freeOr returns the address if it is free, and else one with a port that the system
+// chooses, with a note of it: a second look must not fail because the first is open.
+func freeOr(address string) (free, note string) {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		host, _, _ := net.SplitHostPort(address)
-		return net.JoinHostPort(host, "0")
+		return net.JoinHostPort(host, "0"), " (" + address + " is taken)"
 	}
 	_ = l.Close()
-	return address
+	return address, ""
 }
 
 // serve runs a server until close.
-func (w *world) serve(server *http.Server, l net.Listener) <-chan error {
+func (w *world) serve(s *http.Server, l net.Listener) <-chan error {
 	failed := make(chan error, 1)
 	go func() {
-		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			failed <- err
 		}
 	}()
-	w.closers = append(w.closers, func() { _ = server.Close() })
+	w.closers = append(w.closers, func() { _ = s.Close() })
 	return failed
 }
 

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 
 	"github.com/spf13/cobra"
 
+	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/authz/spicedb"
 )
 
@@ -41,11 +43,14 @@ func newSchemaCommand(s *settings) *cobra.Command {
 			Example: "  shapegate schema write schema.zed",
 			Args:    usage(cobra.ExactArgs(1)),
 			RunE: withSpiceDB(s, func(cmd *cobra.Command, client *spicedb.Client, args []string) error {
-				_, text, err := readInput(cmd, args[0])
+				name, text, err := readInput(cmd, args[0])
 				if err != nil {
 					return err
 				}
 				token, err := client.WriteSchema(cmd.Context(), string(text))
+				if authz.KindOf(err) == authz.Invalid { // SpiceDB refuses the text
+					return reject(cmd, errors.New(spicedb.ExplainSchema(err, name, string(text))))
+				}
 				if err != nil {
 					return err
 				}

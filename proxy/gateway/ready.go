@@ -1,10 +1,12 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -130,15 +132,22 @@ func (r *readiness) checkTables(ctx context.Context) error {
 
 // check returns nil if requests can be served now, or joined errors.
 func (r *readiness) check(ctx context.Context) error {
-	r.mu.Lock()
-	failure := errors.Join(r.failure[:]...)
-	r.mu.Unlock()
-	if failure != nil {
-		return failure
+	if err := r.failures(); err != nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
 	return errors.Join(r.spicedb.Ready(ctx), r.electric.Ready(ctx))
+}
+
+// failures returns what the last checks have found. That the other check is still made is
+// said only where there is nothing else to say.
+func (r *readiness) failures() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := errors.Join(r.failure[:]...)
+	found := errors.Join(slices.DeleteFunc(slices.Clone(r.failure[:]), func(err error) bool { return errors.Is(err, errUnchecked) })...)
+	return cmp.Or(found, all)
 }
 
 // warnings returns what keeps nothing from being served and should be mended.

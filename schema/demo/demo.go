@@ -21,7 +21,7 @@ import (
 var Schema string
 
 // Relationships are the relationships at the start, one per line, with empty
-// lines and // comments between them: what "shapegate relationship touch -f"
+// lines and comments between them: what "shapegate relationship touch -f"
 // reads. See RelationshipLines.
 //
 //go:embed demo.relationships
@@ -44,13 +44,9 @@ var Shapes = schema.Example
 
 // RelationshipLines returns the relationships of Relationships, each in the
 // string form of SpiceDB's tools.
-func RelationshipLines() []string { return Lines(Relationships) }
-
-// Lines returns the lines of a file of relationships, without empty ones and
-// comments.
-func Lines(text string) []string {
+func RelationshipLines() []string {
 	var lines []string
-	for line := range strings.Lines(text) {
+	for line := range strings.Lines(Relationships) {
 		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "//") {
 			lines = append(lines, line)
 		}
