@@ -26,7 +26,7 @@ func ExplainSchema(err error, file, text string) string {
 }
 
 var (
-	parseError = regexp.MustCompile("(?s)^parse error in .*, line (\\d+), column (\\d+): (.*)$")
+	parseError = regexp.MustCompile(`(?s)^parse error in .*, line (\d+), column (\d+): (.*)$`)
 	tokenType  = regexp.MustCompile(`TokenType(\w+)`)
 	quoted     = regexp.MustCompile("`([^`]+)`")
 )

@@ -14,9 +14,10 @@ import (
 // once, and of a good one nothing may come for a while.
 const refusalTime = 500 * time.Millisecond
 
-// WatchRefusal says why SpiceDB cannot be watched, in SpiceDB's words: on Postgres, that it
-// is run without track_commit_timestamp. It is "" if SpiceDB begins a watch. An error means
-// that there is no answer.
+// WatchRefusal says why SpiceDB cannot be watched, in SpiceDB's words. It is "" if SpiceDB
+// begins a watch. An error means that there is no answer.
+//
+// On a Postgres without track_commit_timestamp, SpiceDB 1.56 has no watch service at all.
 func (c *Client) WatchRefusal(ctx context.Context) (string, error) {
 	const op = "try a watch"
 	at, _, err := c.Head(ctx)

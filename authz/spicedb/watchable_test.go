@@ -31,8 +31,9 @@ func (s watchServer) Watch(_ *authzedv1.WatchRequest, stream grpc.ServerStreamin
 }
 
 func TestWatchRefusal(t *testing.T) {
-	// The text is that of SpiceDB 1.56 on a Postgres without commit timestamps.
+	// The texts are those of SpiceDB 1.56, of its datastore and of its server.
 	const words = "postgres must be run with track_commit_timestamp=on for watch to be enabled. See https://spicedb.dev/d/enable-watch-api-postgres"
+	const none = "unknown service authzed.api.v1.WatchService"
 	for name, test := range map[string]struct {
 		err     error
 		want    string
@@ -40,7 +41,7 @@ func TestWatchRefusal(t *testing.T) {
 	}{
 		"it goes on":             {nil, "", false},
 		"without timestamps":     {status.Error(codes.FailedPrecondition, words), words, false},
-		"without the call":       {status.Error(codes.Unimplemented, "no such method"), "no such method", false},
+		"without the service":    {status.Error(codes.Unimplemented, none), none, false},
 		"it is away":             {status.Error(codes.Unavailable, "restarting"), "", true},
 		"the key is another one": {status.Error(codes.Unauthenticated, "who?"), "", true},
 	} {
