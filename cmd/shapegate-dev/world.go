@@ -151,19 +151,10 @@ func (w *world) openListeners(ctx context.Context) error {
 			return err
 		}
 	}
-	var err error
-	if w.listen != "" {
-		w.listener, err = server.Listen(ctx, "SHAPEGATE_LISTEN (--listen)", w.listen)
-	} else {
-		err = w.openDefault(&w.listener, "shapegate", "127.0.0.1:8080", func() string { return w.url() })
-	}
-	if err != nil {
+	if err := w.openPublic(ctx); err != nil {
 		return err
 	}
-	if w.listen != "" {
-		w.started = append(w.started, part{"shapegate", w.url()})
-	}
-	err = w.openDefault(&w.adminListener, "admin", "127.0.0.1:9090", func() string {
+	err := w.openDefault(&w.adminListener, "admin", "127.0.0.1:9090", func() string {
 		return "http://" + w.adminListener.Addr().String() + " for /metrics, /healthz, /readyz and /explain"
 	})
 	if err != nil {
@@ -172,6 +163,19 @@ func (w *world) openListeners(ctx context.Context) error {
 	return w.openDefault(&w.controlListener, "controls", "127.0.0.1:9091", func() string {
 		return "http://" + w.controlListener.Addr().String() + " for /relationships and /sql"
 	})
+}
+
+// openPublic listens for clients.
+func (w *world) openPublic(ctx context.Context) (err error) {
+	if w.listen == "" {
+		return w.openDefault(&w.listener, "shapegate", "127.0.0.1:8080", w.url)
+	}
+	if w.listener, err = server.Listen(ctx, "SHAPEGATE_LISTEN (--listen)", w.listen); err != nil {
+		return err
+	}
+	w.closers = append(w.closers, func() { _ = w.listener.Close() })
+	w.started = append(w.started, part{"shapegate", w.url()})
+	return nil
 }
 
 // openDefault listens at an address, or at another port where that is taken, and notes what
