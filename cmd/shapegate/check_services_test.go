@@ -90,10 +90,12 @@ func TestCheckConfigTellsAClusterFromAServer(t *testing.T) {
 // Reads of rows by their ids need an index, of which only Postgres knows.
 func TestCheckConfigLooksForIndexes(t *testing.T) {
 	env := startSpiceDB(t, spicedbtest.Config{Schema: demo.Schema})
-	conn, url := startPostgres(t)
-	if _, err := conn.Exec(t.Context(), demo.SQL); err != nil {
+	url := startPostgres(t, demo.SQL)
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
 	env["DATABASE_URL"] = url
 	const hint = `shapes.project_feed.authorize.filter[0].column: no index begins with the column "project_id", so that Postgres reads all of the table for each read of rows by their ids: CREATE INDEX ON public.documents (project_id)`
 	got := checkConfig(t, env)
@@ -115,40 +117,4 @@ func TestCheckConfigLooksForIndexes(t *testing.T) {
 			t.Errorf("it shows the password: %s", got.stderr)
 		}
 	}
-}
-
-// startPostgres starts a server on a socket of its own.
-func startPostgres(t *testing.T) (*pgx.Conn, string) {
-	t.Helper()
-	initdb, postgres := program(t, "initdb"), program(t, "postgres")
-	folder, err := os.MkdirTemp("", "pg") //nolint:usetesting // a socket's path has to be short
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(folder) })
-	as := func(args ...string) []string { return args }
-	if os.Geteuid() == 0 { // as which Postgres refuses to run
-		as = func(args ...string) []string {
-			return append([]string{"setpriv", "--reuid", "postgres", "--regid", "postgres", "--clear-groups"}, args...)
-		}
-		if out, err := exec.Command("chown", "postgres", folder).CombinedOutput(); err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
-	}
-	data := filepath.Join(folder, "data")
-	make := as(initdb, "--pgdata", data, "--username", "demo", "--auth", "trust", "--encoding", "UTF8", "--no-sync")
-	command := exec.Command(make[0], make[1:]...)
-	command.Dir = "/"
-	if out, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	url := "postgres://demo@/postgres?host=" + folder
-	var conn *pgx.Conn
-	serve := as(postgres, "-D", data, "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off")
-	runServer(t, func(ctx context.Context) (err error) {
-		conn, err = pgx.Connect(ctx, url)
-		return err
-	}, serve[0], serve[1:]...)
-	t.Cleanup(func() { _ = conn.Close(context.Background()) })
-	return conn, url
 }

@@ -144,8 +144,8 @@ CREATE UNLOGGED TABLE scratch (id int PRIMARY KEY);
 CREATE VIEW seen AS SELECT id FROM documents;
 `
 
-// startPostgres returns the URL of a real database with tables.
-func startPostgres(t *testing.T) string {
+// startPostgres returns the URL of a real database in which SQL was run.
+func startPostgres(t *testing.T, sql string) string {
 	t.Helper()
 	server := postgrestest.Start(t)
 	t.Cleanup(server.Stop)
@@ -156,7 +156,7 @@ func startPostgres(t *testing.T) string {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close(ctx) }()
-	if _, err := conn.Exec(ctx, tablesSQL); err != nil {
+	if _, err := conn.Exec(ctx, sql); err != nil {
 		t.Fatal(err)
 	}
 	return url
@@ -164,7 +164,7 @@ func startPostgres(t *testing.T) string {
 
 // With Postgres, all tables are in the draft, with their columns in order.
 func TestInitWithPostgres(t *testing.T) {
-	url := startPostgres(t)
+	url := startPostgres(t, tablesSQL)
 	env := startTables(t, startSpiceDB(t, spicedbtest.Config{Schema: demo.Schema + "\ndefinition member {\n\trelation owner: user\n\tpermission view = owner\n}\n"}), demo.SQL)
 	file := filepath.Join(t.TempDir(), "shapes.yaml")
 	env = with(with(env, "SHAPEGATE_SHAPES", file), "DATABASE_URL", url)
