@@ -113,6 +113,7 @@ of each command has those that it reads; shapegate serve --help has all.`,
 		newExplainCommand(&s),
 		newShapesCommand(&s),
 		newTokenCommand(&s),
+		newSecretsCommand(),
 		newReadyCommand(&s),
 		newVersionCommand(),
 	)
