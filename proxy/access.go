@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"time"
 
 	"github.com/shapegate/shapegate/authz"
 )
@@ -14,7 +15,8 @@ type access struct {
 	place   *admission // among the subject's requests
 	subject authz.Subject
 	sub     authz.Subscription
-	strict  bool           // the shape's decisions are made at full consistency
+	strict  bool // the shape's decisions are made at full consistency
+	metrics *metrics
 	fresh   authz.ZedToken // each decision has seen what this revision has; empty: none is asked for
 }
 
@@ -22,9 +24,16 @@ type access struct {
 // are asked for, and once more when they are there.
 func (a *access) decide(ctx context.Context) (authz.Decision, error) {
 	if a.strict {
-		return a.sub.Decide(ctx, authz.Strict, a.fresh)
+		return a.ask(ctx, authz.Strict)
 	}
-	return a.sub.Decide(ctx, authz.Bounded, a.fresh)
+	return a.ask(ctx, authz.Bounded)
+}
+
+func (a *access) ask(ctx context.Context, consistency authz.Consistency) (authz.Decision, error) {
+	start := time.Now()
+	d, err := a.sub.Decide(ctx, consistency, a.fresh)
+	a.metrics.decided(time.Since(start), err)
+	return d, err
 }
 
 // reauthorize asks anew whether the credentials still hold and what the subject may see.
@@ -43,7 +52,7 @@ func (a *access) reauthorizeLog(ctx context.Context) (authz.Decision, error) {
 	if err := a.identify(ctx); err != nil {
 		return authz.Decision{}, err
 	}
-	return a.sub.Decide(ctx, authz.Bounded, a.fresh)
+	return a.ask(ctx, authz.Bounded)
 }
 
 func (a *access) identify(ctx context.Context) error {

@@ -159,9 +159,9 @@ func newHandler(cfg *Config) (*Handler, error) {
 			stream:    orDefault(cfg.StreamTimeout, 60*time.Second),
 			keepAlive: orDefault(cfg.KeepAlive, 21*time.Second),
 			draining:  draining,
-			held:      counts.held,
 		},
-		log: cfg.Logger,
+		metrics: counts,
+		log:     cfg.Logger,
 	}
 	var sessions *sessionServer
 	if cfg.Sessions != nil {

@@ -1,11 +1,20 @@
 package proxy
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/shapegate/shapegate/authz"
+)
 
 // metrics are what the handler counts. Labels hold shape names, methods and
 // status codes: never a subject or an id.
 type metrics struct {
 	requests     *prometheus.CounterVec
+	errors       *prometheus.CounterVec
+	decisions    *prometheus.HistogramVec
+	resyncs      *prometheus.CounterVec
 	held         *prometheus.GaugeVec
 	idsLeftOut   *prometheus.CounterVec
 	rowsWithheld *prometheus.CounterVec
@@ -17,6 +26,19 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 			Name: "shapegate_requests_total",
 			Help: "Answered requests, by route, method and status.",
 		}, []string{"route", "method", "status"}),
+		errors: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "shapegate_errors_total",
+			Help: "Requests that were answered with an error, by shape and the error member of the answer.",
+		}, []string{"shape", "error"}),
+		decisions: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "shapegate_decision_seconds",
+			Help:    "How long a decision took, by outcome: permitted, denied, or failed, which is no answer of SpiceDB's.",
+			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}, []string{"outcome"}),
+		resyncs: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "shapegate_resyncs_total",
+			Help: "Answers that took a client from its earlier grants to those of now, by shape.",
+		}, []string{"shape"}),
 		held: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "shapegate_held_requests",
 			Help: "Long-polls and event streams that are open now, by shape.",
@@ -33,10 +55,22 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	if r == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.held, m.idsLeftOut, m.rowsWithheld} {
+	for _, c := range []prometheus.Collector{m.requests, m.errors, m.decisions, m.resyncs, m.held, m.idsLeftOut, m.rowsWithheld} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}
 	}
 	return m, nil
+}
+
+// decided counts a decision.
+func (m *metrics) decided(took time.Duration, err error) {
+	outcome := "permitted"
+	switch {
+	case authz.KindOf(err) == authz.Denied:
+		outcome = "denied"
+	case err != nil:
+		outcome = "failed"
+	}
+	m.decisions.WithLabelValues(outcome).Observe(took.Seconds())
 }

@@ -37,6 +37,7 @@ func newResync(ctx context.Context, x *exchange, d authz.Decision) (*resync, err
 		r.Close()
 		return nil, err
 	}
+	x.server.metrics.resyncs.WithLabelValues(x.req.shape.def.Name).Inc()
 	if r.guard = g; g.isNarrowed() {
 		r.filter = r.filter.Narrowed(g.permitted)
 	}

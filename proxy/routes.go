@@ -74,9 +74,19 @@ func (m *middleware) newEngine() *gin.Engine {
 	e.ForwardedByClientIP = false
 
 	e.Use(m.observe, m.recover, m.common, boundBody)
-	e.NoRoute(m.answer(func(*gin.Context) error { return &problem{kind: notFound, message: "no such path"} }))
+	e.NoRoute(m.answer(nowhere))
 	e.NoMethod(m.answer(func(*gin.Context) error { return &problem{kind: methodNotAllowed, message: "no such method here"} }))
 	return e
+}
+
+// nowhere answers a path that nothing is at. Whoever opens the address itself in a browser
+// is told where to look.
+func nowhere(c *gin.Context) error {
+	p := &problem{kind: notFound, message: "no such path"}
+	if c.Request.URL.Path == "/" {
+		p.message = "shapegate has no page: shapes are at /v1/shapes/<name>, and /readyz and /metrics at its admin address"
+	}
+	return p
 }
 
 // middleware is what every request passes, whatever it is for.
@@ -166,6 +176,7 @@ func (m *middleware) fail(c *gin.Context, err error) {
 	}
 	p := problemOf(err)
 	m.logProblem(c, p, err)
+	m.metrics.errors.WithLabelValues(c.GetString(shapeKey), string(p.kind)).Inc()
 	if c.Writer.Written() {
 		panic(http.ErrAbortHandler)
 	}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/proxy/cursor"
@@ -29,6 +28,7 @@ type shapeServer struct {
 	key        cursor.Key
 	bodies     bodies
 	holding    holding
+	metrics    *metrics
 	log        *slog.Logger
 }
 
@@ -44,7 +44,6 @@ type holding struct {
 	longPoll, stream, keepAlive time.Duration
 
 	draining context.Context //nolint:containedctx // ends with Handler.Drain
-	held     *prometheus.GaugeVec
 }
 
 // serve answers a request for the shape of a name. While one is held, as thousands are,
@@ -92,7 +91,7 @@ func (s *shapeServer) admit(c *gin.Context) (*access, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &access{auth: s.auth, creds: creds, subject: subject, place: place, fresh: fresh}, nil
+	return &access{auth: s.auth, creds: creds, subject: subject, place: place, metrics: s.metrics, fresh: fresh}, nil
 }
 
 // begin parses and authorizes a request, and finds what is read for it and which answer it
@@ -186,7 +185,7 @@ func (s *shapeServer) hold(ctx context.Context, x *exchange, a answer) error {
 	if err := x.access.place.hold(); err != nil {
 		return err
 	}
-	gauge := s.holding.held.WithLabelValues(x.req.shape.def.Name)
+	gauge := s.metrics.held.WithLabelValues(x.req.shape.def.Name)
 	gauge.Inc()
 	defer gauge.Dec()
 	return a.serve(ctx)
