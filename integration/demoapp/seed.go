@@ -1,0 +1,35 @@
+package demoapp
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/shapegate/shapegate/authz/spicedb"
+)
+
+// Seed writes a schema and relationships into a SpiceDB that has no schema, and reports
+// whether it did. One that has a schema is in use: a relationship that was taken away there
+// must not come back.
+func Seed(ctx context.Context, client *spicedb.Client, schema string, relationships []string) (bool, error) {
+	updates := make([]spicedb.Update, len(relationships))
+	for i, text := range relationships {
+		r, err := spicedb.ParseRelationship(text)
+		if err != nil {
+			return false, err
+		}
+		updates[i] = spicedb.Update{Operation: spicedb.Touch, Relationship: r}
+	}
+	present, err := client.ReadSchema(ctx)
+	if err != nil || present != "" {
+		return false, err
+	}
+	if _, err := client.WriteSchema(ctx, schema); err != nil {
+		return false, fmt.Errorf("the schema: %w", err)
+	}
+	if len(updates) > 0 {
+		if _, err := client.WriteRelationships(ctx, updates...); err != nil {
+			return false, fmt.Errorf("the relationships, after the schema was written: %w", err)
+		}
+	}
+	return true, nil
+}
