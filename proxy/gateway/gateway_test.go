@@ -260,9 +260,11 @@ func TestMetricsAreForOperatorsAlone(t *testing.T) {
 	r := world{}.start(t)
 	r.untilReady(t)
 	r.get(t, r.public+"/v1/shapes/documents?offset=-1")
+	r.get(t, r.public+"/v1/shapes/documents?offset=never")
 	_, _, body := r.get(t, r.admin+"/metrics")
 	for _, name := range []string{
-		"shapegate_requests_total", "grpc_client_handled_total",
+		"shapegate_requests_total", "grpc_client_handled_total", "grpc_client_handling_seconds_bucket",
+		`shapegate_decision_seconds_count{outcome="permitted"}`, `shapegate_errors_total{error="bad_request",shape="documents"} 1`,
 		`shapegate_feed_lsn{shape="documents"}`, `shapegate_feed_lag_seconds{shape="documents"} 0`,
 		"shapegate_feed_readers{", "shapegate_feed_waiting{", "shapegate_feed_window_bytes{", "shapegate_feed_restarts_total{",
 	} {

@@ -1,10 +1,11 @@
 // Command standins is what compose/try puts in the place of images that cannot be pulled:
 //
-//	standins electric        Electric on :3000, with the demo's rows in memory
+//	standins electric [FILE] Electric on :3000, in memory, with the demo's rows or those of a
+//	                         file of SQL
 //	standins modules FOLDER  a Go module proxy of what FOLDER has (GOMODCACHE/cache/download);
 //	                         it prints its address first
 //
-// The rows of the first are those of schema/demo, not those of the Postgres of the stack.
+// The first does not read the Postgres of the stack.
 package main
 
 import (
@@ -28,17 +29,25 @@ func main() {
 
 func run(args []string) error {
 	switch {
-	case len(args) == 1 && args[0] == "electric":
+	case len(args) > 0 && args[0] == "electric":
+		sql := demo.SQL
+		if len(args) > 1 {
+			text, err := os.ReadFile(args[1])
+			if err != nil {
+				return err
+			}
+			sql = string(text)
+		}
 		tables := electrictest.New(electrictest.Options{})
 		defer tables.Close()
-		if _, err := tables.Exec(demo.SQL); err != nil {
+		if _, err := tables.Exec(sql); err != nil {
 			return err
 		}
 		return serve(":3000", tables)
 	case len(args) == 2 && args[0] == "modules":
 		return serve("127.0.0.1:0", http.FileServer(http.Dir(args[1])))
 	}
-	return errors.New("say electric, or modules FOLDER")
+	return errors.New("say electric [FILE], or modules FOLDER")
 }
 
 func serve(address string, h http.Handler) error {
