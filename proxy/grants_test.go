@@ -43,6 +43,9 @@ func TestTheNextReadAfterAChangeOfGrantsIsAResync(t *testing.T) {
 			if read.handle() == first.handle() && len(tt.want) > 1 || !read.upToDate() || read.header.Get("Electric-Schema") == "" {
 				t.Errorf("headers %v", read.header)
 			}
+			if got := d.metric("shapegate_resyncs_total"); (got == 1) != (len(tt.want) > 1) {
+				t.Errorf("counted as %v resyncs", got)
+			}
 			// What its handle names is not sent again.
 			alice.get("/v1/shapes/documents?" + read.onward()).says("up-to-date")
 			// A client that did not get the answer asks again, and a stream says the same.
