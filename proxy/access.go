@@ -10,14 +10,14 @@ import (
 // access is who sends a request, and the subscription to what they may see. It decides
 // nothing itself, and keeps no decision: each part of an answer asks anew.
 type access struct {
-	auth    *authentication
-	creds   credentials
-	place   *admission // among the subject's requests
-	subject authz.Subject
-	sub     authz.Subscription
-	strict  bool // the shape's decisions are made at full consistency
-	metrics *metrics
-	fresh   authz.ZedToken // each decision has seen what this revision has; empty: none is asked for
+	auth      *authentication
+	creds     credentials
+	place     *admission // among the subject's requests
+	subject   authz.Subject
+	sub       authz.Subscription
+	strict    bool // the shape's decisions are made at full consistency
+	decisions *decisions
+	fresh     authz.ZedToken // each decision has seen what this revision has; empty: none is asked for
 }
 
 // decide asks what the subject may see now, as fresh as the shape wants it: before rows
@@ -32,7 +32,7 @@ func (a *access) decide(ctx context.Context) (authz.Decision, error) {
 func (a *access) ask(ctx context.Context, consistency authz.Consistency) (authz.Decision, error) {
 	start := time.Now()
 	d, err := a.sub.Decide(ctx, consistency, a.fresh)
-	a.metrics.decided(time.Since(start), err)
+	a.decisions.observe(time.Since(start), err)
 	return d, err
 }
 

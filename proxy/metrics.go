@@ -13,7 +13,7 @@ import (
 type metrics struct {
 	requests     *prometheus.CounterVec
 	errors       *prometheus.CounterVec
-	decisions    *prometheus.HistogramVec
+	decisions    decisions
 	resyncs      *prometheus.CounterVec
 	held         *prometheus.GaugeVec
 	idsLeftOut   *prometheus.CounterVec
@@ -30,11 +30,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 			Name: "shapegate_errors_total",
 			Help: "Requests that were answered with an error, by shape and the error member of the answer.",
 		}, []string{"shape", "error"}),
-		decisions: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "shapegate_decision_seconds",
-			Help:    "How long a decision took, by outcome: permitted, denied, or failed, which is no answer of SpiceDB's.",
-			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
-		}, []string{"outcome"}),
+		decisions: newDecisions(),
 		resyncs: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "shapegate_resyncs_total",
 			Help: "Answers that took a client from its earlier grants to those of now, by shape.",
@@ -55,7 +51,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	if r == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.errors, m.decisions, m.resyncs, m.held, m.idsLeftOut, m.rowsWithheld} {
+	for _, c := range []prometheus.Collector{m.requests, m.errors, m.decisions.all, m.resyncs, m.held, m.idsLeftOut, m.rowsWithheld} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}
@@ -63,14 +59,30 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	return m, nil
 }
 
-// decided counts a decision.
-func (m *metrics) decided(took time.Duration, err error) {
-	outcome := "permitted"
+// decisions says how long decisions took. There are two of them or more for each request, so
+// the outcomes are looked up once.
+type decisions struct {
+	all                       *prometheus.HistogramVec
+	permitted, denied, failed prometheus.Observer
+}
+
+func newDecisions() decisions {
+	all := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "shapegate_decision_seconds",
+		Help:    "How long a decision took, by outcome: permitted, denied, or failed, which is no answer of SpiceDB's.",
+		Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+	}, []string{"outcome"})
+	return decisions{all, all.WithLabelValues("permitted"), all.WithLabelValues("denied"), all.WithLabelValues("failed")}
+}
+
+// observe counts a decision.
+func (d *decisions) observe(took time.Duration, err error) {
 	switch {
+	case err == nil:
+		d.permitted.Observe(took.Seconds())
 	case authz.KindOf(err) == authz.Denied:
-		outcome = "denied"
-	case err != nil:
-		outcome = "failed"
+		d.denied.Observe(took.Seconds())
+	default:
+		d.failed.Observe(took.Seconds())
 	}
-	m.decisions.WithLabelValues(outcome).Observe(took.Seconds())
 }

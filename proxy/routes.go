@@ -176,7 +176,7 @@ func (m *middleware) fail(c *gin.Context, err error) {
 	}
 	p := problemOf(err)
 	m.logProblem(c, p, err)
-	m.metrics.errors.WithLabelValues(c.GetString(shapeKey), string(p.kind)).Inc()
+	m.metrics.errors.WithLabelValues(m.shapeOf(c), string(p.kind)).Inc()
 	if c.Writer.Written() {
 		panic(http.ErrAbortHandler)
 	}

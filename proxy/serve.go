@@ -91,7 +91,7 @@ func (s *shapeServer) admit(c *gin.Context) (*access, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &access{auth: s.auth, creds: creds, subject: subject, place: place, metrics: s.metrics, fresh: fresh}, nil
+	return &access{auth: s.auth, creds: creds, subject: subject, place: place, decisions: &s.metrics.decisions, fresh: fresh}, nil
 }
 
 // begin parses and authorizes a request, and finds what is read for it and which answer it

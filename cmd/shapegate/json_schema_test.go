@@ -12,5 +12,5 @@ func TestJSONSchema(t *testing.T) {
 	if got.code != 0 || got.stdout != string(schema.JSONSchema()) || got.stderr != "" {
 		t.Errorf("exit code %d, %q: %s", got.code, got.stderr, got.stdout)
 	}
-	shapegate(t, nil, "", "json-schema", "x").expect(t, 2, "", "unknown command")
+	shapegate(t, nil, "", "json-schema", "x").expect(t, 2, "", "json-schema takes no arguments")
 }

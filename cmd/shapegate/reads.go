@@ -25,6 +25,9 @@ var reads = map[string][]string{
 	"relationship delete": readsSpiceDB,
 	"relationship read":   readsSpiceDB,
 	"check":               readsSpiceDB,
+	"init":                slices.Concat(readsShapes, readsElectric, readsSpiceDB),
+	"json-schema":         {},
+	"secrets":             {},
 	"explain":             slices.Concat(readsShapes, readsElectric, readsSpiceDB),
 	"shapes":              slices.Concat(readsShapes, readsSpiceDB),
 	"token": {
