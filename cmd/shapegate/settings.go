@@ -87,7 +87,7 @@ func (s secret) reveal() string { return string(s) }
 type variable struct {
 	name   string
 	def    string
-	usage  string // for --help and README
+	usage  string // for --help and SETTINGS.md
 	secret bool   // errors and help must not show the value
 
 	// parse checks a value, which is not empty, and stores it. Its errors do not
@@ -99,7 +99,7 @@ func (v variable) flag() string {
 	return strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(v.name, environ.Prefix), "_", "-"))
 }
 
-// variables is the table of all settings. Flags, --help and README's list come from
+// variables is the table of all settings. Flags, --help and SETTINGS.md come from
 // it, in its order. A new setting is one line here.
 func (s *settings) variables() []variable {
 	g := &s.Gateway

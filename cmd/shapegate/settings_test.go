@@ -254,34 +254,58 @@ func TestUnknownVariablesAreNamed(t *testing.T) {
 	}
 }
 
-var update = flag.Bool("update", false, "write README's list of settings anew")
+var update = flag.Bool("update", false, "write the tables of SETTINGS.md anew")
 
-// README's list is made of the table that the flags are made of.
-func TestREADMEListsEverySetting(t *testing.T) {
-	const path, begin, end = "../../README.md", "<!-- settings: written by go test ./cmd/shapegate -run README -update -->\n", "<!-- end of settings -->\n"
-	var list strings.Builder
-	list.WriteString("\n| variable | default | |\n| --- | --- | --- |\n")
+// settingGroups are the headings of SETTINGS.md, each with its first setting.
+var settingGroups = []struct{ first, heading string }{
+	{"SHAPEGATE_LISTEN", "Server"},
+	{"ELECTRIC_URL", "Electric"},
+	{"SPICEDB_ENDPOINT", "SpiceDB"},
+	{"REDIS_URL", "Redis and sessions"},
+	{"SHAPEGATE_JWT_SECRET", "Tokens"},
+	{"SHAPEGATE_MAX_STALENESS", "Freshness and limits"},
+}
+
+// settingTables is the part of SETTINGS.md that is made of the table which the flags are
+// made of.
+func settingTables() string {
+	var text strings.Builder
+	group := 0
 	for _, v := range new(settings).variables() {
+		if group < len(settingGroups) && v.name == settingGroups[group].first {
+			fmt.Fprintf(&text, "\n## %s\n\n| variable | flag | default | meaning |\n| --- | --- | --- | --- |\n", settingGroups[group].heading)
+			group++
+		}
 		def := ""
 		if v.def != "" {
 			def = "`" + v.def + "`"
 		}
-		fmt.Fprintf(&list, "| `%s` | %s | %s |\n", v.name, def, v.usage)
+		fmt.Fprintf(&text, "| `%s` | `--%s` | %s | %s |\n", v.name, v.flag(), def, v.usage)
 	}
-	list.WriteString("\n")
-	readme := string(read(t, path))
-	before, rest, ok := strings.Cut(readme, begin)
+	return text.String() + "\n"
+}
+
+func TestSETTINGSListsEverySetting(t *testing.T) {
+	const path, begin, end = "SETTINGS.md", "<!-- settings -->\n", "<!-- end of settings -->\n"
+	want := settingTables()
+	for _, g := range settingGroups {
+		if !strings.Contains(want, "## "+g.heading+"\n") {
+			t.Errorf("no group %q: %s is no setting, or not in this order", g.heading, g.first)
+		}
+	}
+	page := string(read(t, path))
+	before, rest, ok := strings.Cut(page, begin)
 	got, after, ended := strings.Cut(rest, end)
 	if !ok || !ended {
-		t.Fatal("README has no place for the list of settings")
+		t.Fatal("SETTINGS.md has no place for the settings")
 	}
 	if *update {
-		if err := os.WriteFile(path, []byte(before+begin+list.String()+end+after), 0o600); err != nil {
+		if err := os.WriteFile(path, []byte(before+begin+want+end+after), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
-	if got != list.String() {
-		t.Errorf("README's list of settings is not the table's: run go test ./cmd/shapegate -run README -update\n%s", cmp.Diff(list.String(), got))
+	if got != want {
+		t.Errorf("SETTINGS.md is not what the code has: run go test ./cmd/shapegate -run SETTINGS -update\n%s", cmp.Diff(want, got))
 	}
 }
