@@ -32,8 +32,8 @@ func pages(t *testing.T) map[string]string {
 var (
 	// code is what stands in code: a fenced block, or a span.
 	code = regexp.MustCompile("(?s)```.*?\n```|`[^`\n]+`")
-	// call is a command with what follows it, up to something that ends it in a shell.
-	call  = regexp.MustCompile("(?:^|[\\s`(/])shapegate ([a-z][a-z-]*)([^`\n|)&;#]*)")
+	// call is a command, where one can stand in a shell, with what follows it up to its end.
+	call  = regexp.MustCompile("(?m)(?:^\\s*|[`(/]|\\| |--rm )shapegate ([a-z][a-z-]*)([^`\n|)&;#]*)")
 	aFlag = regexp.MustCompile(`--([a-z-]+)`)
 )
 
@@ -70,7 +70,7 @@ var settingName = regexp.MustCompile(`\b(?:SHAPEGATE|ELECTRIC|SPICEDB|REDIS)_[A-
 
 // Each setting that a page names is one, or a variable of docker-compose.yml.
 func TestPagesNameSettingsThatThereAre(t *testing.T) {
-	known := map[string]bool{}
+	known := map[string]bool{"ELECTRIC_PROTOCOL_QUERY_PARAMS": true} // a name in @electric-sql/client
 	for _, v := range new(settings).variables() {
 		known[v.name] = true
 	}
