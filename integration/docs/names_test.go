@@ -77,7 +77,8 @@ func TestPagesNameTheMetrics(t *testing.T) {
 }
 
 var (
-	devCall = regexp.MustCompile(`\bshapegate-dev((?: [^\n|` + "`" + `#]*)?(?:\\\n[^\n|` + "`" + `#]*)*)`)
+	// A call of shapegate-dev, with the lines that go on with it.
+	devCall = regexp.MustCompile(`(?m)(?:^|[\s/` + "`" + `])shapegate-dev((?:[^\n\\|` + "`" + `#]|\\\n)*)`)
 	aFlag   = regexp.MustCompile(`--([a-z-]+)`)
 )
 
