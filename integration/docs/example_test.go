@@ -20,7 +20,6 @@ import (
 	"github.com/shapegate/shapegate/proxy/electric"
 	"github.com/shapegate/shapegate/proxy/gateway"
 	"github.com/shapegate/shapegate/schema"
-	"github.com/shapegate/shapegate/schema/demo"
 )
 
 const example = "schema/example"
@@ -38,9 +37,16 @@ func TestREADMEQuotesTheExample(t *testing.T) {
 // Ben sees the two todos of home, and with one more relationship that of work too.
 func TestTheExampleDoesWhatREADMESays(t *testing.T) {
 	t.Chdir(root)
+	lines, err := spicedb.ParseLines("todo.relationships", read(t, example+"/todo.relationships"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var relationships []string
+	for _, line := range lines {
+		relationships = append(relationships, line.Relationship.String())
+	}
 	engine := spicedbtest.Start(t, spicedbtest.Config{
-		Schema: read(t, example+"/todo.zed"), Relationships: demo.Lines(read(t, example+"/todo.relationships")),
-		ListenAddr: "127.0.0.1:0",
+		Schema: read(t, example+"/todo.zed"), Relationships: relationships, ListenAddr: "127.0.0.1:0",
 	})
 	tables := electrictest.New(electrictest.Options{})
 	t.Cleanup(tables.Close)
