@@ -22,7 +22,7 @@ type initFlags struct {
 	databaseURL string
 }
 
-func newInitCommand(s *settings, getenv func(string) string) *cobra.Command {
+func newInitCommand(s *settings) *cobra.Command {
 	var f initFlags
 	cmd := &cobra.Command{
 		Use:   "init",
@@ -47,7 +47,7 @@ that is there is never overwritten.`,
 	cmd.Flags().StringVar(&f.databaseURL, "database-url", "", "URL of the Postgres whose tables Electric replicates (DATABASE_URL)")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if f.databaseURL == "" {
-			f.databaseURL = getenv("DATABASE_URL")
+			f.databaseURL = s.DatabaseURL.reveal()
 		}
 		if f.output == "" {
 			f.output = s.ShapesFile

@@ -104,7 +104,7 @@ of each command has those that it reads; shapegate serve --help has all.`,
 	helpOfSettings(root)
 	root.AddCommand(
 		newServeCommand(&s),
-		newInitCommand(&s, environ.Lookup(variables)),
+		newInitCommand(&s),
 		newCheckConfigCommand(&s),
 		newJSONSchemaCommand(),
 		newSchemaCommand(&s),

@@ -35,7 +35,7 @@ them. Shape definitions that are wrong by themselves end it.`,
 			if err := s.require("ELECTRIC_URL", "SPICEDB_ENDPOINT", "SPICEDB_TOKEN", "SHAPEGATE_JWT_SECRET|SHAPEGATE_JWKS_URL"); err != nil {
 				return err
 			}
-			log := slog.New(slog.NewJSONHandler(cmd.ErrOrStderr(), nil))
+			log := slog.New(slog.NewJSONHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: s.LogLevel}))
 			slog.SetDefault(log)
 			return serve(cmd.Context(), s, shapes, log)
 		},

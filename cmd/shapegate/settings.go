@@ -35,6 +35,7 @@ type settings struct {
 	ShapesFile  string
 	TLSCertFile string
 	TLSKeyFile  string
+	LogLevel    slog.Level
 
 	// Secrets are kept apart from Gateway, so that they do not print with it.
 	Secret         secret
@@ -43,8 +44,8 @@ type settings struct {
 	RedisURL       secret
 	JWTSecret      secret
 
-	// DatabaseURL names the Postgres that Electric reads. It is for check-config, and an
-	// environment variable alone.
+	// DatabaseURL names the Postgres that Electric reads. It is for check-config and init,
+	// and an environment variable alone.
 	DatabaseURL secret
 
 	Rate int // requests a second of one subject
@@ -107,6 +108,7 @@ func (s *settings) variables() []variable {
 		{name: "SHAPEGATE_LISTEN", def: ":8080", usage: "address to serve clients on", parse: address(&s.Listen)},
 		{name: "SHAPEGATE_ADMIN_LISTEN", def: "127.0.0.1:9090", usage: "address to serve /metrics, /healthz, /readyz and /explain on, without credentials", parse: address(&s.AdminListen)},
 		{name: "SHAPEGATE_SHAPES", def: "schema/shapes.yaml", usage: "file of shape definitions", parse: text(&s.ShapesFile)},
+		{name: "SHAPEGATE_LOG_LEVEL", def: "info", usage: "what is logged: debug, info, warn or error; debug also says of each request that was refused why", parse: level(&s.LogLevel)},
 		{name: "SHAPEGATE_SECRET", secret: true, usage: "key for the handles that clients hold, at least 32 bytes, the same for all replicas; without it SHAPEGATE_JWT_SECRET is used, and without either a random one, with which clients begin anew after a restart", parse: key(&s.Secret)},
 		{name: "SHAPEGATE_CORS_ORIGINS", usage: "origins whose pages may call, separated by commas; or * for any, without cookies", parse: origins(&g.Proxy.CORSOrigins)},
 		{name: "SHAPEGATE_TLS_CERT_FILE", usage: "PEM file of the certificate to serve with, and HTTP/2 with it", parse: text(&s.TLSCertFile)},
@@ -339,6 +341,15 @@ func boolean(field *bool) func(string) error {
 	return func(value string) (err error) {
 		if *field, err = strconv.ParseBool(value); err != nil {
 			return errors.New("must be true or false")
+		}
+		return nil
+	}
+}
+
+func level(field *slog.Level) func(string) error {
+	return func(value string) error {
+		if err := field.UnmarshalText([]byte(value)); err != nil {
+			return errors.New("must be debug, info, warn or error")
 		}
 		return nil
 	}
