@@ -73,7 +73,8 @@ func Run(ctx context.Context, cfg Config) (g *Gate, err error) {
 		return g, err
 	}
 	g.Handler, err = proxy.New(proxy.Config{
-		Limits: proxy.Limits{Rate: 1e6, Burst: 1e6, Concurrent: 1e6},
+		// A limit would be measured in place of what is behind it.
+		Limits: proxy.Limits{Rate: 1e6, Burst: 1e6, Concurrent: 1e6}, WaitingPerSubject: 1e6,
 		Shapes: shapes, Authorizer: cache, Tokens: verifier, Electric: upstream,
 		Secret: cfg.Secret, Logger: logger, Registerer: registry,
 	})
