@@ -245,14 +245,14 @@ func TestWhatAStrictShapeSendsIsAskedAboutOnceMore(t *testing.T) {
 					return
 				}
 				l.says("delete d1", "up-to-date")
-			}, caching(func(c *grantcache.Config) { engine.Engine, c.Engine = c.Engine, &engine }))
+			}, caching(func(c *grantcache.Config) { engine.Engine, c.Engine, c.MaxStaleness = c.Engine, &engine, time.Minute }))
 		})
 	}
 }
 
 func TestAnAnswerIsAsFreshAsItsToken(t *testing.T) {
 	var engine lateWatch
-	d := deploy(t, caching(func(c *grantcache.Config) { engine.Engine, c.Engine = c.Engine, &engine }))
+	d := deploy(t, caching(func(c *grantcache.Config) { engine.Engine, c.Engine, c.MaxStaleness = c.Engine, &engine, time.Minute }))
 	alice := d.as("alice")
 	first := alice.get("/v1/shapes/documents?offset=-1").holds("d1", "d2")
 	release := engine.hold()
