@@ -2,6 +2,8 @@ package proxy_test
 
 import (
 	"net/http"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -127,6 +129,32 @@ func TestALongPollEndsInTime(t *testing.T) {
 				t.Errorf("headers %v after %v", a.header, first.header)
 			}
 		})
+	}
+}
+
+// Electric answers a long log in chunks, and only the last one is up to date.
+func TestALongPollThatEndsBetweenTwoChunksIsNotUpToDate(t *testing.T) {
+	d := deploy(t, standIn(func(o *electrictest.Options) { o.ChunkBytes = 300 }))
+	alice := d.as("alice")
+	first := alice.get("/v1/shapes/documents?offset=-1")
+	poll := alice.hold("/v1/shapes/documents?live=true&" + first.onward())
+	d.waitHeld(1)
+	isAsked := make(chan struct{})
+	var once sync.Once
+	d.upstream.failing(func(a asked) error {
+		if !logReads(a) || a.live() {
+			return nil
+		}
+		once.Do(func() { close(isAsked) })
+		<-t.Context().Done()
+		return t.Context().Err()
+	})
+	d.execUnread("UPDATE documents SET title = $1 WHERE id IN ($2, $3)", strings.Repeat("hidden", 50), full("d3"), full("d4"))
+	<-isAsked // for the second chunk
+	d.handler.Drain()
+	a := poll.answer().is(http.StatusOK)
+	if string(a.body) != "[]" || a.upToDate() || a.offset() == first.offset() {
+		t.Errorf("%s, headers %v after %v", a.body, a.header, first.header)
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/shapegate/shapegate/proxy/electric"
 	"github.com/shapegate/shapegate/proxy/feed"
 )
 
@@ -18,13 +17,14 @@ import (
 type longPoll struct {
 	x        *exchange
 	at       feed.Place
+	upToDate bool // at is the end of the log
 	deadline time.Time
 	until    feed.Until
 	reader   *feed.Waiter // nil: there is something to read at once
 }
 
 func newLongPoll(x *exchange) *longPoll {
-	return &longPoll{x: x, at: x.client.place(), deadline: time.Now().Add(spread(x.server.holding.longPoll))}
+	return &longPoll{x: x, at: x.client.place(), upToDate: true, deadline: time.Now().Add(spread(x.server.holding.longPoll))}
 }
 
 // serve waits. Thousands of goroutines are blocked in feed.Waiter.Wait, which is called from
@@ -62,7 +62,7 @@ func (p *longPoll) begin(ctx context.Context) (done bool, err error) {
 	case !served:
 		return true, p.resync(ctx)
 	case !time.Now().Before(p.deadline):
-		return true, p.answerNothing(p.at.Offset, p.at.Offset.LSN())
+		return true, p.answerNothing(p.at.Offset.LSN())
 	}
 	reader, part, err := p.x.join(ctx, p.at, d)
 	if reader == nil {
@@ -85,7 +85,7 @@ func (p *longPoll) take(ctx context.Context, part *feed.Part, err error) (done b
 	}
 	defer closing(part)
 	if part.Empty() {
-		p.at = part.End
+		p.reach(part)
 		return false, nil
 	}
 	d, served, err := p.x.authorizeLog(ctx)
@@ -97,7 +97,7 @@ func (p *longPoll) take(ctx context.Context, part *feed.Part, err error) (done b
 	}
 	r := logRead{x: p.x, part: part, d: d, served: true}
 	if done, err = r.deliver(ctx, false); err == nil && !done {
-		p.at = part.End
+		p.reach(part)
 	}
 	return done, err
 }
@@ -112,8 +112,12 @@ func (p *longPoll) timeout(ctx context.Context, part *feed.Part) error {
 		return p.resync(ctx)
 	}
 	p.x.client.passed(part, d)
-	return p.answerNothing(part.End.Offset, part.LastSeen)
+	p.reach(part)
+	return p.answerNothing(part.LastSeen)
 }
+
+// reach notes that the reader has come to the end of a part that had nothing for it.
+func (p *longPoll) reach(part *feed.Part) { p.at, p.upToDate = part.End, part.UpToDate }
 
 // resync answers a long-poll of a client whose grants have changed.
 func (p *longPoll) resync(ctx context.Context) error {
@@ -125,12 +129,15 @@ func (p *longPoll) resync(ctx context.Context) error {
 	return r.resync(ctx)
 }
 
-// answerNothing answers a long-poll that brought nothing visible.
-func (p *longPoll) answerNothing(at electric.Offset, lastSeen uint64) error {
+// answerNothing answers a long-poll that brought nothing visible. Between two chunks of
+// Electric's (recording 13) it is not up to date: what is left of a transaction is to come.
+func (p *longPoll) answerNothing(lastSeen uint64) error {
 	out := beginArray(p.x.w, shapeHeaders{
-		handle: p.x.client.sealed(), offset: at, cursor: nextCursor(time.Now(), p.x.req.cursor), upToDate: true,
+		handle: p.x.client.sealed(), offset: p.at.Offset, cursor: nextCursor(time.Now(), p.x.req.cursor), upToDate: p.upToDate,
 	})
-	_ = out.add(feed.UpToDateMessage(lastSeen))
+	if p.upToDate {
+		_ = out.add(feed.UpToDateMessage(lastSeen))
+	}
 	return out.end()
 }
 
