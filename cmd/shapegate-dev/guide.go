@@ -130,12 +130,20 @@ func (g guide) exports() string {
 		line += " SPICEDB_TOKEN=" + devToken + " SPICEDB_INSECURE=true"
 	}
 	if g.files.shapes != "" {
-		line += " SHAPEGATE_SHAPES='" + g.files.shapes + "'"
+		line += " SHAPEGATE_SHAPES='" + absolute(g.files.shapes) + "'"
 	}
 	if g.jwtSecret == "" && g.cache != "" {
 		line += " SHAPEGATE_JWT_SECRET=\"$(cat '" + filepath.Join(g.cache, secretFile) + "')\""
 	}
 	return line
+}
+
+// absolute is a path that is right in a terminal of another folder, too.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
 }
 
 // curl begins a command that asks shapegate.
