@@ -62,8 +62,12 @@ func (x *Explainer) access(ctx context.Context, who Reader, def *schema.Shape) (
 	if authz.KindOf(err) == authz.Unanswerable {
 		a.Rows, a.Failure, err = explain.FailedRows, spicedb.Explain(err), nil
 	}
+	if err != nil {
+		return a, err
+	}
 	a.Note()
-	a.Notes = append(a.Notes, s.lackNotes(def)...)
+	notes, err := s.lackNotes(ctx, def)
+	a.Notes = append(a.Notes, notes...)
 	return a, err
 }
 

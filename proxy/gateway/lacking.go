@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,15 +12,16 @@ import (
 )
 
 // lackNotes says what of the caveat context is missing, and how to give it: of ids that
-// depend on it how many are left out, and of a gate that does not hold that it may be why.
-func (s *surveyor) lackNotes(def *schema.Shape) []string {
+// depend on it how many are left out, and of a gate that does not hold, and rests on a
+// caveat, that it may be why.
+func (s *surveyor) lackNotes(ctx context.Context, def *schema.Shape) ([]string, error) {
 	switch {
 	case s.access.Rows == explain.SomeRows && len(s.lacking) > 0:
 		left := fmt.Sprintf("%d ids are left out", len(s.lacking))
 		if len(s.lacking) == 1 {
 			left = "1 id is left out"
 		}
-		return []string{left + ", since caveats lack context: " + remedies(def, slices.Sorted(maps.Keys(s.missing)))}
+		return []string{left + ", since caveats lack context: " + remedies(def, slices.Sorted(maps.Keys(s.missing)))}, nil
 	case s.access.Rows == explain.NoRows:
 		var absent []string
 		for name := range def.Authorize.Context {
@@ -27,11 +29,20 @@ func (s *surveyor) lackNotes(def *schema.Shape) []string {
 				absent = append(absent, name)
 			}
 		}
+		if len(absent) == 0 {
+			return nil, nil
+		}
+		gate := s.reading.Question.Rule.Gate
+		used, err := s.spicedb.CaveatParameters(ctx, gate.Resource.Type, gate.Permission)
+		if err != nil {
+			return nil, err
+		}
+		absent = slices.DeleteFunc(absent, func(name string) bool { return !slices.Contains(used, name) })
 		if slices.Sort(absent); len(absent) > 0 {
-			return []string{"a caveat of the gate may lack context: " + remedies(def, absent)}
+			return []string{"a caveat of the gate may lack context: " + remedies(def, absent)}, nil
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // remedies says how to give values to parameters of caveats.
