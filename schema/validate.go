@@ -35,7 +35,7 @@ func Hints(shapes []Shape, definitions []Definition) []*Error {
 	for _, use := range uses(shapes) {
 		if d := find(definitions, use.definition); d != nil &&
 			slices.Contains(d.Relations, use.permission) && !slices.Contains(d.Permissions, use.permission) {
-			hints = append(hints, use.errorf("permission", "%q is a relation of %s; a permission can grow without a change here", use.permission, d.Name))
+			hints = append(hints, use.errorf("permission", "%q is a relation of %s; name a permission, whose rule can change without a change of this file", use.permission, d.Name))
 		}
 	}
 	return hints

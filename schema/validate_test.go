@@ -63,7 +63,7 @@ func TestARelationIsAPermissionWithAHint(t *testing.T) {
 		t.Error(err)
 	}
 	hints := schema.Hints(shapes, definitions)
-	if len(hints) != 1 || !strings.HasPrefix(hints[0].Error(), `shapes.yaml:17:64: shapes.all.authorize.gate.permission: "member" is a relation of workspace`) {
+	if len(hints) != 1 || !strings.HasPrefix(hints[0].Error(), `shapes.yaml:17:64: shapes.all.authorize.gate.permission: "member" is a relation of workspace; name a permission, whose rule`) {
 		t.Errorf("got %v, want a hint at line 17", hints)
 	}
 }

@@ -78,7 +78,7 @@ func checkAll(r *report, s *settings, shapes []schema.Shape, offline bool, args 
 func checkPermissions(r *report, client *spicedb.Client, shapes []schema.Shape) {
 	err := compareShapes(r, client, shapes)
 	if authz.KindOf(err) == authz.Unavailable {
-		err = fmt.Errorf("SpiceDB does not answer (--offline leaves it out): %w", err)
+		err = fmt.Errorf("the permissions could not be checked (--offline leaves them out): %w", err)
 	}
 	if err == nil {
 		err = examineSpiceDB(r, client)

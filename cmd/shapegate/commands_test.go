@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"maps"
 	"net"
 	"net/http"
@@ -252,7 +253,7 @@ func TestCheckConfigAgainstElectric(t *testing.T) {
 	shapegate(t, env, "", "check-config", "--shapes", write(t, "shapes.yaml", both)).expect(t, 1, "", `shapes.documents.authorize.gate.permission: the definition workspace has no permission "snyc", did you mean "sync"?; name one that it has, or write a schema that has this one`)
 	shapegate(t, env, "", "check-config", "--shapes", write(t, "shapes.yaml", both)).expect(t, 1, "", `shapes.projects.table: there is no table public.project; name the table`)
 	shapegate(t, with(env, "SPICEDB_ENDPOINT", freePort(t)), "", "check-config", "--shapes", write(t, "shapes.yaml", both)).
-		expect(t, 1, "", `shapes.projects.table: there is no table public.project; name the table as it stands in the catalog, with its schema if that is not public, and let Electric's role read it`+"\nshapegate: SpiceDB does not answer (--offline leaves it out): ")
+		expect(t, 1, "", `shapes.projects.table: there is no table public.project; name the table as it stands in the catalog, with its schema if that is not public, and let Electric's role read it`+"\nshapegate: the permissions could not be checked (--offline leaves them out): ")
 
 	shapegate(t, env, "", edited(`"archived = false"`, `"NOT archived"`)...).expect(t, 0, "ok: 5 shapes", "shapes.documents.where: Electric has no index for this where")
 	shapegate(t, env, "", edited("table: projects", "table: project")...).
@@ -309,18 +310,21 @@ func TestMistakesNameTheSetting(t *testing.T) {
 func TestCheckConfigWhileSpiceDBIsAway(t *testing.T) {
 	env := map[string]string{"SPICEDB_ENDPOINT": freePort(t), "SPICEDB_TOKEN": "key", "SPICEDB_INSECURE": "1"}
 	shapegate(t, env, "", "check-config", "--shapes", "../../schema/shapes.yaml").
-		expect(t, 2, "", "SpiceDB does not answer (--offline leaves it out)")
+		expect(t, 2, "", "the permissions could not be checked (--offline leaves them out): ")
 	shapegate(t, nil, "", "check-config", "--shapes", "../../schema/shapes.yaml").
 		expect(t, 2, "", "not set: SPICEDB_ENDPOINT (--spicedb-endpoint), SPICEDB_TOKEN (--spicedb-token)")
 }
 
 func TestReady(t *testing.T) {
-	status := http.StatusOK
+	status, body := http.StatusOK, `{"status":"ready"}`
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/readyz" {
 			t.Errorf("asked for %s", r.URL.Path)
 		}
 		w.WriteHeader(status)
+		if _, err := io.WriteString(w, body); err != nil {
+			t.Error(err)
+		}
 	}))
 	defer server.Close()
 	env := map[string]string{"SHAPEGATE_ADMIN_LISTEN": server.Listener.Addr().String()}
@@ -328,8 +332,10 @@ func TestReady(t *testing.T) {
 	shapegate(t, env, "", "ready").expect(t, 0, "ready\n", "")
 	_, port, _ := net.SplitHostPort(server.Listener.Addr().String())
 	shapegate(t, nil, "", "ready", "--admin-listen", "0.0.0.0:"+port).expect(t, 0, "ready\n", "")
-	status = http.StatusServiceUnavailable
-	shapegate(t, env, "", "ready").expect(t, 1, "", "not ready (status 503)")
+	status, body = http.StatusServiceUnavailable, `{"status":"not ready","reasons":["SpiceDB is away","so is Electric"]}`
+	shapegate(t, env, "", "ready").expect(t, 1, "", "shapegate: not ready (status 503):\n  SpiceDB is away\n  so is Electric\n")
+	body = "an answer of another program"
+	shapegate(t, env, "", "ready").expect(t, 1, "", "shapegate: not ready (status 503)\n")
 	shapegate(t, nil, "", "ready", "--admin-listen", freePort(t)).expect(t, 2, "", "refused")
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/shapegate/shapegate/authz/spicedb"
+	"github.com/shapegate/shapegate/cmd/internal/plural"
 	"github.com/shapegate/shapegate/schema"
 	"github.com/shapegate/shapegate/schema/draft"
 )
@@ -80,15 +81,15 @@ func writeDraft(cmd *cobra.Command, s *settings, client *spicedb.Client, f initF
 	for _, open := range d.Open {
 		cmd.PrintErrf("to decide: %s: %s\n", open.Table, open.Reason)
 	}
-	report := cmd.Println
+	report, wrote := cmd.Println, "wrote "+f.output
 	if f.output == "-" {
-		report = cmd.PrintErrln
+		report, wrote = cmd.PrintErrln, "wrote a draft"
 	}
 	if len(d.Shapes) == 0 {
-		report("wrote", f.output+", in which no shape is decided: each is commented out, with the reason")
+		report(wrote + ", in which no shape is decided: each is commented out, with the reason")
 		return &exitError{code: exitNo}
 	}
-	report("wrote", f.output+", with the shapes", strings.Join(d.Shapes, ", "))
+	report(wrote+", with "+plural.Count(len(d.Shapes), "shape")+":", strings.Join(d.Shapes, ", "))
 	return nil
 }
 

@@ -48,7 +48,7 @@ func TestInitWithElectric(t *testing.T) {
 	env = with(env, "SHAPEGATE_SHAPES", file)
 
 	got := shapegate(t, env, "", "init", "--table", "salaries", "--table", "projects", "--table", "public.documents", "--table", "documents")
-	got.expect(t, 0, "wrote "+file+", with the shapes documents, projects, salaries\n", "")
+	got.expect(t, 0, "wrote "+file+", with 3 shapes: documents, projects, salaries\n", "")
 	if got.stderr != "" {
 		t.Errorf("there is nothing to say: %s", got.stderr)
 	}
@@ -67,7 +67,7 @@ func TestInitWithElectric(t *testing.T) {
 
 	// The same question, the same text.
 	again := shapegate(t, env, "", "init", "--table", "documents", "--table", "projects", "--table", "salaries", "-o", "-")
-	again.expect(t, 0, "shapes:\n", "with the shapes documents, projects, salaries\n")
+	again.expect(t, 0, "shapes:\n", "with 3 shapes: documents, projects, salaries\n")
 	if diff := cmp.Diff(string(text), again.stdout); diff != "" {
 		t.Error(diff)
 	}
@@ -170,7 +170,7 @@ func TestInitWithPostgres(t *testing.T) {
 	env = with(with(env, "SHAPEGATE_SHAPES", file), "DATABASE_URL", url)
 
 	got := shapegate(t, env, "", "init")
-	got.expect(t, 0, "with the shapes documents, projects, salaries\n", "")
+	got.expect(t, 0, "with 3 shapes: documents, projects, salaries\n", "")
 	for _, line := range []string{
 		"to decide: app.groups: group has relations (member) and no permission: add one to the schema, such as view",
 		"to decide: app.members: its primary key has several columns (group_id, person): choose the one that holds the ids of member",
@@ -205,7 +205,7 @@ func TestInitWithPostgres(t *testing.T) {
 	checkCatalog(t, url)
 
 	one := shapegate(t, env, "", "init", "-o", "-", "--table", "projects")
-	one.expect(t, 0, "  projects:\n", "with the shapes projects\n")
+	one.expect(t, 0, "  projects:\n", "wrote a draft, with 1 shape: projects\n")
 	if strings.Contains(one.stdout, "documents") {
 		t.Errorf("not asked for:\n%s", one.stdout)
 	}

@@ -64,7 +64,7 @@ func reportSecrets(file string, made []string, isNew bool) string {
 func writeSecrets(file, example string) (made []string, isNew bool, err error) {
 	template, err := os.ReadFile(example) //nolint:gosec // the user names it
 	if err != nil {
-		return nil, false, fmt.Errorf("the list of settings: %w", err)
+		return nil, false, fmt.Errorf("the list of settings: %w; run it in the folder of docker-compose.yml, or name the list with --example", err)
 	}
 	names := emptyIn(string(template))
 	if len(names) == 0 {

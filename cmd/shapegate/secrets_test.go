@@ -76,7 +76,7 @@ func TestSecretsThatAreThereStay(t *testing.T) {
 
 func TestSecretsNeedAList(t *testing.T) {
 	file := filepath.Join(t.TempDir(), ".env")
-	shapegate(t, nil, "", "secrets", file).expect(t, exitNoAnswer, "", "the list of settings")
+	shapegate(t, nil, "", "secrets", file).expect(t, exitNoAnswer, "", "; run it in the folder of docker-compose.yml, or name the list with --example")
 	shapegate(t, nil, "", "secrets", file, "--example", write(t, "none", "A=1\n")).expect(t, exitNoAnswer, "", "no line of the form NAME=")
 	if _, err := os.Stat(file); err == nil {
 		t.Error("a file was made")
