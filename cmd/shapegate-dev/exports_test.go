@@ -1,11 +1,23 @@
 package main
 
 import (
+	"bytes"
+	"errors"
 	"net"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/spf13/pflag"
 )
+
+// A terminal that the line was pasted into can start another shapegate-dev.
+func TestTheExportLineIsNoMistake(t *testing.T) {
+	var out, errs bytes.Buffer
+	if _, err := parseOptions([]string{"--help"}, []string{exported + "=127.0.0.1:9090", "SHAPEGATE_SHAPES=shapes.yaml"}, &out, &errs); !errors.Is(err, pflag.ErrHelp) || errs.Len() > 0 {
+		t.Errorf("%v %s", err, errs.String())
+	}
+}
 
 // The line is pasted into a terminal that may be in another folder.
 func TestTheExportLineNamesTheShapesFromAnyFolder(t *testing.T) {

@@ -125,7 +125,7 @@ func (g guide) print(took time.Duration) {
 // address is another one than usual where the usual one is taken.
 func (g guide) exports() string {
 	line := "export SPICEDB_ENDPOINT=" + g.spicedb.Endpoint + " ELECTRIC_URL=" + g.electric.URL +
-		" SHAPEGATE_ADMIN_LISTEN=" + g.adminListener.Addr().String()
+		" " + exported + "=" + g.adminListener.Addr().String()
 	if g.isEmbedded {
 		line += " SPICEDB_TOKEN=" + devToken + " SPICEDB_INSECURE=true"
 	}

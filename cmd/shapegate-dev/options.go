@@ -42,13 +42,16 @@ type options struct {
 // files replace the demo's.
 type files struct{ schema, relationships, sql, shapes string }
 
+// exported is a variable that the printed export line sets for the shapegate command alone.
+const exported = "SHAPEGATE_ADMIN_LISTEN"
+
 // variables are those of shapegate's own that shapegate-dev reads.
 var variables = []string{"SHAPEGATE_LISTEN", "SHAPEGATE_SHAPES", "SHAPEGATE_JWT_SECRET", "SHAPEGATE_CORS_ORIGINS"}
 
 // parseOptions reads flags, which win, and the environment. For --help it prints the
 // help and returns pflag.ErrHelp.
 func parseOptions(args, env []string, out, errs io.Writer) (options, error) {
-	for _, line := range environ.Unknown(env, variables) {
+	for _, line := range environ.Unknown(env, append([]string{exported}, variables...)) {
 		fmt.Fprintln(errs, "shapegate-dev: warning:", line)
 	}
 	get := environ.Lookup(env)
