@@ -15,7 +15,7 @@ type Access struct {
 	Gate         string        `json:"gate"`         // as workspace:main#sync; empty: there is none
 	Unrestricted string        `json:"unrestricted"` // as the gate
 	Filters      []AccessByIDs `json:"filters"`      // those that were looked up
-	Failure      string        `json:"failure"`      // why it cannot be evaluated
+	Failure      string        `json:"failure"`      // which permission cannot be evaluated, and why
 	Notes        []string      `json:"notes"`        // what follows, and what to do
 }
 

@@ -68,7 +68,7 @@ func (s spicedbServer) hints() (hints []string) {
 	switch {
 	case s.heartbeat:
 	case s.canary:
-		hints = append(hints, "the definition "+spicedb.HeartbeatDefinition+" has not the relation that heartbeats are written to, so that a watch which falls silent is noticed late. Make it:\n"+spicedb.HeartbeatSchema)
+		hints = append(hints, "the definition "+spicedb.HeartbeatDefinition+" lacks the relation that heartbeats are written to, so that a watch which falls silent is noticed late. Make it:\n"+spicedb.HeartbeatSchema)
 	default:
 		hints = append(hints, "SpiceDB's schema has no definition "+spicedb.HeartbeatDefinition+", so that a watch which falls silent is noticed late. Add it, unless shapegate may not write to SpiceDB:\n"+spicedb.HeartbeatSchema)
 	}

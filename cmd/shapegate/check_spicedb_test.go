@@ -42,7 +42,7 @@ func TestCheckConfigSpeaksOfTheHeartbeat(t *testing.T) {
 		return shapegate(t, env, "", "check-config", "--shapes", "../../schema/shapes.yaml")
 	}
 	check(without).expect(t, 0, "without the heartbeat's definition\nok: 5 shapes", "hint: SpiceDB's schema has no definition shapegate_canary")
-	check(without+"definition shapegate_canary {}").expect(t, 0, "without the heartbeat", "hint: the definition shapegate_canary has not the relation")
+	check(without+"definition shapegate_canary {}").expect(t, 0, "without the heartbeat", "hint: the definition shapegate_canary lacks the relation")
 	if got := check(without + spicedb.HeartbeatSchema); got.code != 0 || strings.Contains(got.stderr, "canary") {
 		t.Errorf("put right: %d %s", got.code, got.stderr)
 	}

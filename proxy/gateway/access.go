@@ -60,7 +60,7 @@ func (x *Explainer) access(ctx context.Context, who Reader, def *schema.Shape) (
 	}
 	err = s.decide(ctx, def)
 	if authz.KindOf(err) == authz.Unanswerable {
-		a.Rows, a.Failure, err = explain.FailedRows, spicedb.Explain(err), nil
+		a.Rows, a.Failure, err = explain.FailedRows, s.asked+": "+spicedb.Explain(err), nil
 	}
 	if err != nil {
 		return a, err
@@ -77,6 +77,7 @@ type surveyor struct {
 	reading *proxy.Reading
 	context map[string]any
 	access  *explain.Access
+	asked   string // the permission of the last question, as document#view
 
 	lacking map[string]struct{} // ids that depend on context which is missing
 	missing map[string]bool     // the parameters of caveats that they depend on
@@ -120,6 +121,7 @@ func (s *surveyor) decide(ctx context.Context, def *schema.Shape) error {
 }
 
 func (s *surveyor) holds(ctx context.Context, r *authz.Requirement) (bool, error) {
+	s.asked = r.Resource.String() + "#" + r.Permission
 	return s.spicedb.CheckPermission(ctx, s.reading.Question.Subject, r.Resource, r.Permission, s.context)
 }
 
@@ -127,6 +129,7 @@ func (s *surveyor) holds(ctx context.Context, r *authz.Requirement) (bool, error
 func (s *surveyor) lookup(ctx context.Context, f authz.Filter, column string) error {
 	ids, size := make(map[string]struct{}), len("{}")
 	lacking := make(map[string][]string)
+	s.asked = f.ResourceType + "#" + f.Permission
 	began := time.Now()
 	_, err := s.spicedb.LookupConditional(ctx, authz.Lookup{
 		Subject: s.reading.Question.Subject.ObjectRef, ResourceType: f.ResourceType, Permission: f.Permission, Context: s.context,
@@ -151,7 +154,7 @@ func (s *surveyor) lookup(ctx context.Context, f authz.Filter, column string) er
 		}
 	}
 	s.access.Filters = append(s.access.Filters, explain.AccessByIDs{
-		Permission: f.ResourceType + "#" + f.Permission, Column: column,
+		Permission: s.asked, Column: column,
 		IDs: len(ids), Seconds: time.Since(began).Seconds(), Requests: requests(size),
 	})
 	return nil
