@@ -11,6 +11,7 @@ type Explanation struct {
 	Gate     *Check   `json:"gate"`         // null: the shape has none
 	Every    *Check   `json:"unrestricted"` // null: the shape has none
 	Filters  []Filter `json:"filters"`
+	Failure  string   `json:"failure"` // which permission SpiceDB cannot look up for the person, and why; empty: none
 	Row      Row      `json:"row"`
 	Revision string   `json:"revision"` // the ZedToken at which SpiceDB was asked; empty: there was nothing to ask
 }
@@ -52,7 +53,7 @@ const (
 	ByFilter       Reason = "filter"       // a filter reaches the row
 
 	GateDenied     Reason = "gate_denied"     // the answer is 403
-	Unevaluable    Reason = "unanswerable"    // SpiceDB cannot evaluate the permission: the answer is 403
+	Unevaluable    Reason = "unanswerable"    // SpiceDB cannot evaluate a permission: the answer is 403
 	NoRow          Reason = "no_row"          // the row does not exist
 	WhereNotMet    Reason = "where_not_met"   // the row does not meet the shape's where
 	ColumnNull     Reason = "column_null"     // the filter's column is NULL, which is never visible
@@ -81,6 +82,8 @@ func (e *Explanation) reason() Reason {
 		return Unevaluable
 	case e.Gate != nil && !e.Gate.Held:
 		return GateDenied
+	case e.Failure != "":
+		return Unevaluable
 	case !e.Row.Exists:
 		return NoRow
 	case !e.Row.MeetsWhere:

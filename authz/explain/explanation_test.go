@@ -38,6 +38,7 @@ func TestConclude(t *testing.T) {
 		"unrestricted of a cycle":         {Explanation{Every: &Check{Failure: "a cycle"}, Filters: []Filter{reached}, Row: seen}, ByFilter},
 		"a filter":                        {Explanation{Every: check(false), Filters: []Filter{reached}, Row: seen}, ByFilter},
 		"any filter of two":               {Explanation{Filters: []Filter{null, refused, reached}, Row: seen}, ByFilter},
+		"a lookup of a cycle":             {Explanation{Failure: "a cycle", Filters: []Filter{reached}, Row: seen}, Unevaluable},
 		"a filter of a cycle":             {Explanation{Filters: []Filter{reached, because(Check{Failure: "a cycle"})}, Row: seen}, Unevaluable},
 		"nothing granted":                 {Explanation{Filters: []Filter{null, refused}, Row: seen}, NotGranted},
 		"a column that is NULL":           {Explanation{Filters: []Filter{null}, Row: seen}, ColumnNull},
@@ -123,7 +124,7 @@ func TestJSON(t *testing.T) {
 	const want = `{"subject":"user:bob","shape":"documents","id":["d1"],"params":{},"context":{},"visible":false,"reason":"no_row",` +
 		`"gate":null,"unrestricted":null,"filters":[{"column":"id","value":"d1","check":{"object":"document:d1","permission":"view","expression":"",` +
 		`"held":false,"paths":[],"excluded_by":[],"caveats":[],"tried":["document:d1#view"],"ignored_context":[],"failure":""},"reason":""}],` +
-		`"row":{"exists":false,"meets_where":false,"where":""},"revision":""}`
+		`"failure":"","row":{"exists":false,"meets_where":false,"where":""},"revision":""}`
 	if string(got) != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

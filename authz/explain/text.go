@@ -27,6 +27,9 @@ func (e *Explanation) String() string {
 	for i := range e.Filters {
 		t.filter(&e.Filters[i])
 	}
+	if e.Failure != "" {
+		t.entry("lookup", e.Failure)
+	}
 	t.entry("row", e.Row.String())
 	if e.Revision != "" {
 		t.entry("revision", e.Revision)

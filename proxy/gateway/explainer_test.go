@@ -173,6 +173,21 @@ func golden(t *testing.T, name, got string) {
 }
 
 // Nothing secret is in an error, and an error says what to do.
+// A check of the row finds a path beside the cycle, and the lookup of the shape does not end.
+func TestARowBesideACycleOfGroupsIsNotVisible(t *testing.T) {
+	w := startDemo(t)
+	if err := w.engine.Touch(t.Context(), "group:engineering#member@group:everybody#member"); err != nil {
+		t.Fatal(err)
+	}
+	e, err := w.explainer.Explain(t.Context(), reader(t, "user:bob", nil, nil), "documents", doc("4"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.Reason != explain.Unevaluable || e.Visible || !e.Filters[0].Check.Held || !strings.Contains(e.String(), "lookup        document#view: ") {
+		t.Errorf("%s: %s", e.Reason, e)
+	}
+}
+
 func TestWhatCannotBeExplained(t *testing.T) {
 	w := startDemo(t)
 	for _, test := range []struct {
