@@ -111,12 +111,25 @@ func emptyIn(text string) (names []string) {
 	return names
 }
 
+// valueStart is where the value begins among the indexes of a match of setting.
+const valueStart = 2 * 2
+
+// remarkOf is what is kept behind a new value: a remark. Empty quotes are not.
+func remarkOf(rest string) string {
+	rest = strings.Trim(rest, " \t\r\n\"'")
+	if !strings.HasPrefix(rest, "#") {
+		return ""
+	}
+	return " " + rest
+}
+
 // filled is the text with a secret for each setting without a value.
 func filled(text string, secret func() string) string {
 	var b strings.Builder
 	for line := range strings.Lines(text) {
-		if len(emptyIn(line)) > 0 {
-			line = strings.TrimRight(line, " \t\r\n") + secret() + "\n"
+		if m := setting.FindStringSubmatchIndex(line); m != nil && m[valueStart] == m[valueStart+1] {
+			name, rest := strings.TrimRight(line[:m[valueStart]], " \t"), line[m[valueStart]:]
+			line = name + secret() + remarkOf(rest) + "\n"
 		}
 		b.WriteString(line)
 	}

@@ -74,6 +74,20 @@ func TestSecretsThatAreThereStay(t *testing.T) {
 	}
 }
 
+// An empty value may be spelled with quotes, and have a remark behind it: a secret that was
+// put behind these would be none.
+func TestASecretStandsWhereTheValueDoes(t *testing.T) {
+	for line, want := range map[string]string{
+		"A=\n": "A=s\n", "A=": "A=s\n", "A= \r\n": "A=s\n", "export A=\n": "export A=s\n",
+		"A=\"\"\n": "A=s\n", "A=''\n": "A=s\n", "A= # a remark\n": "A=s # a remark\n", "A=\"\" # a remark\n": "A=s # a remark\n",
+		"A=1\n": "A=1\n", "# A=\n": "# A=\n",
+	} {
+		if got := filled(line, func() string { return "s" }); got != want {
+			t.Errorf("%q: %q, want %q", line, got, want)
+		}
+	}
+}
+
 func TestSecretsNeedAList(t *testing.T) {
 	file := filepath.Join(t.TempDir(), ".env")
 	shapegate(t, nil, "", "secrets", file).expect(t, exitNoAnswer, "", "; run it in the folder of docker-compose.yml, or name the list with --example")
