@@ -32,7 +32,7 @@ func (a *access) decide(ctx context.Context) (authz.Decision, error) {
 func (a *access) ask(ctx context.Context, consistency authz.Consistency) (authz.Decision, error) {
 	start := time.Now()
 	d, err := a.sub.Decide(ctx, consistency, a.fresh)
-	a.decisions.observe(time.Since(start), err)
+	a.decisions.observe(ctx, time.Since(start), err)
 	return d, err
 }
 

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"context"
+	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -69,19 +71,22 @@ type decisions struct {
 func newDecisions() decisions {
 	all := prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "shapegate_decision_seconds",
-		Help:    "How long a decision took, by outcome: permitted, denied, or failed, which is no answer of SpiceDB's.",
+		Help:    "How long a decision took, by outcome: permitted, denied, or failed, where SpiceDB gave no answer.",
 		Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 	}, []string{"outcome"})
 	return decisions{all, all.WithLabelValues("permitted"), all.WithLabelValues("denied"), all.WithLabelValues("failed")}
 }
 
-// observe counts a decision.
-func (d *decisions) observe(took time.Duration, err error) {
+// observe counts a decision, unless it is the client that ended it or asked for what cannot
+// be: a failure is one that an operator has to look at.
+func (d *decisions) observe(ctx context.Context, took time.Duration, err error) {
+	kind := authz.KindOf(err)
 	switch {
 	case err == nil:
 		d.permitted.Observe(took.Seconds())
-	case authz.KindOf(err) == authz.Denied:
+	case kind == authz.Denied, kind == authz.Unanswerable:
 		d.denied.Observe(took.Seconds())
+	case kind == authz.Invalid, errors.Is(ctx.Err(), context.Canceled):
 	default:
 		d.failed.Observe(took.Seconds())
 	}
