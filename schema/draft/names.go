@@ -80,15 +80,29 @@ func namesake(table string, definitions []schema.Definition) []*schema.Definitio
 
 // secretWords are words in the names of columns that clients should not get unasked.
 var secretWords = []string{
-	"password", "passwd", "pwd", "passphrase", "secret", "secrets", "token", "tokens", "hash", "digest", "salt", "otp", "totp",
-	"credential", "credentials", "apikey", "ssn",
+	"pwd", "hash", "digest", "salt", "otp", "totp", "credential", "credentials", "ssn",
 }
 
-// isSecret reports whether a column is named like a secret.
+// secretEnds are what such a word ends in, as in accesstoken, and secretParts what stands in
+// such a name anywhere, without its underscores.
+var (
+	secretEnds  = []string{"token", "tokens", "secret", "secrets"}
+	secretParts = []string{
+		"password", "passwd", "passphrase", "apikey", "privatekey", "secretkey", "accesskey", "signingkey", "encryptionkey", "recoverycode", "backupcode",
+	}
+)
+
+// isSecret reports whether a column is named like a secret. A number behind a word is no
+// part of it.
 func isSecret(column string) bool {
-	name := snake(column)
-	return strings.Contains(name, "api_key") || strings.Contains(name, "private_key") ||
-		slices.ContainsFunc(strings.Split(name, "_"), func(word string) bool { return slices.Contains(secretWords, word) })
+	words := strings.Split(snake(column), "_")
+	name := strings.Join(words, "")
+	return slices.ContainsFunc(secretParts, func(part string) bool { return strings.Contains(name, part) }) ||
+		slices.ContainsFunc(words, func(word string) bool {
+			word = strings.TrimRight(word, "0123456789")
+			return slices.Contains(secretWords, word) ||
+				slices.ContainsFunc(secretEnds, func(end string) bool { return strings.HasSuffix(word, end) })
+		})
 }
 
 // longestShapeName is what a shape's name may have at most.

@@ -40,7 +40,8 @@ func TestNamesake(t *testing.T) {
 }
 
 func TestIsSecret(t *testing.T) {
-	for _, name := range []string{"password", "passwordHash", "api_key", "apiKey", "reset_token", "SSN", "client_secret", "salt", "private_key_pem"} {
+	for _, name := range []string{"password", "passwordHash", "api_key", "apiKey", "reset_token", "SSN", "client_secret", "salt", "private_key_pem",
+		"passwordhash", "userpassword", "password2", "accesstoken", "refresh_token2", "clientsecret", "aws_access_key", "recovery_codes"} {
 		if !isSecret(name) {
 			t.Errorf("%s is taken for harmless", name)
 		}
