@@ -80,3 +80,25 @@ func TestSeedReadsTheRelationshipsFirst(t *testing.T) {
 		t.Errorf("%s %v", got, err)
 	}
 }
+
+// A start that ended between the schema and the relationships must not leave a demo in which
+// nobody sees anything, whatever is started again.
+func TestSeedMakesUpForOneThatEndedHalfWay(t *testing.T) {
+	client := dial(t, "")
+	unknown := append(demo.RelationshipLines(), "project:comet#no_such_relation@user:alice")
+	if _, err := demoapp.Seed(t.Context(), client, demo.Schema, unknown); err == nil {
+		t.Fatal("no error")
+	}
+	if done, err := demoapp.Seed(t.Context(), client, demo.Schema, demo.RelationshipLines()); err != nil || !done {
+		t.Fatal(done, err)
+	}
+	if got := leads(t, client); len(got) != 1 {
+		t.Errorf("%v", got)
+	}
+	if got, err := client.ReadSchema(t.Context()); err != nil || strings.Contains(got, "unfinished") {
+		t.Errorf("%s %v", got, err)
+	}
+	if done, err := demoapp.Seed(t.Context(), client, demo.Schema, demo.RelationshipLines()); err != nil || done {
+		t.Fatal(done, err)
+	}
+}
