@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/shapegate/shapegate/cmd/internal/catalog"
 	"github.com/shapegate/shapegate/schema"
 )
 
@@ -28,11 +28,7 @@ func checkIndexes(r *report, url secret, shapes []schema.Shape) {
 }
 
 func compareIndexes(ctx context.Context, r *report, url secret, shapes []schema.Shape) error {
-	config, err := pgx.ParseConfig(url.reveal())
-	if err != nil { // it quotes the URL
-		return errors.New("the URL is not of the form postgres://user:password@host:port/database")
-	}
-	conn, err := pgx.ConnectConfig(ctx, config)
+	conn, err := catalog.Connect(ctx, url.reveal())
 	if err != nil {
 		return err
 	}

@@ -1,11 +1,13 @@
-// Package catalog reads from Postgres' catalog which tables there are, for "shapegate init".
-// No other command speaks to Postgres, and the proxy never does.
+// Package catalog reads from Postgres' catalog which tables there are, for "shapegate init",
+// and connects to it, for check-config as well. No other command speaks to Postgres, and the
+// proxy never does.
 package catalog
 
 import (
 	"context"
 	_ "embed"
 	"errors"
+	"io/fs"
 
 	"github.com/jackc/pgx/v5"
 
@@ -19,14 +21,23 @@ var tablesSQL string
 // have a password.
 var ErrURL = errors.New("must be a URL as in postgres://user:password@host:5432/database")
 
-// Tables returns the tables of the database at a URL that Electric can replicate, with
-// their columns in the table's order. It reads nothing but the catalog.
-func Tables(ctx context.Context, url string) ([]draft.Table, error) {
+// Connect connects to the database at a URL. No error has the URL's password. The caller
+// closes the connection.
+func Connect(ctx context.Context, url string) (*pgx.Conn, error) {
 	config, err := pgx.ParseConfig(url)
+	if file := (*fs.PathError)(nil); errors.As(err, &file) {
+		return nil, file // of a certificate that the URL names
+	}
 	if err != nil {
 		return nil, ErrURL
 	}
-	conn, err := pgx.ConnectConfig(ctx, config)
+	return pgx.ConnectConfig(ctx, config)
+}
+
+// Tables returns the tables of the database at a URL that Electric can replicate, with
+// their columns in the table's order. It reads nothing but the catalog.
+func Tables(ctx context.Context, url string) ([]draft.Table, error) {
+	conn, err := Connect(ctx, url)
 	if err != nil {
 		return nil, err
 	}
