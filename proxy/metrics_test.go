@@ -3,8 +3,11 @@ package proxy
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 
+	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/shapegate/shapegate/authz"
@@ -48,6 +51,28 @@ func TestADecisionFailsWhereSpiceDBDoes(t *testing.T) {
 		_, _ = a.decide(test.ctx)
 		if got := outcome(t, counted.all); got != test.want {
 			t.Errorf("%v: counted as %q, want %q", test.err, got, test.want)
+		}
+	}
+}
+
+// Only a request for a shape counts as one: the key table of another has no meaning.
+func TestErrorsAreCountedForTheShapeThatWasAskedFor(t *testing.T) {
+	gin.SetMode(gin.ReleaseMode)
+	m := &middleware{shapes: map[string]*shape{"documents": {}}}
+	for path, want := range map[string]string{
+		"/v1/shapes/documents": "documents", "/v1/shape?table=documents": "documents", "/v1/shapes/documents?table=made-up": "documents",
+		"/v1/shapes/made-up?table=documents": "", "/v1/shape?table=made-up": "", "/v1/shape": "",
+		"/v1/session?table=documents": "", "/nowhere?table=documents": "",
+	} {
+		got, e := "none", gin.New()
+		note := func(c *gin.Context) { got = m.shapeOf(c) }
+		for _, route := range []string{"/v1/shapes/:name", "/v1/shape", "/v1/session"} {
+			e.GET(route, note)
+		}
+		e.NoRoute(note)
+		e.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, path, http.NoBody))
+		if got != want {
+			t.Errorf("%s: %q, want %q", path, got, want)
 		}
 	}
 }

@@ -30,6 +30,9 @@ func (m *middleware) routes(shapes *shapeServer, sessions *sessionServer) http.H
 	})
 }
 
+// tablePath is where the query names the shape.
+const tablePath = "/v1/shape"
+
 // router is the one place where paths stand. openapi.yaml describes each.
 func (m *middleware) router(shapes *shapeServer, sessions *sessionServer) *gin.Engine {
 	e := m.newEngine()
@@ -38,7 +41,7 @@ func (m *middleware) router(shapes *shapeServer, sessions *sessionServer) *gin.E
 	// The server leaves the body out of an answer to HEAD.
 	reads := []string{http.MethodGet, http.MethodHead, http.MethodPost}
 	e.Match(reads, "/v1/shapes/:name", named)
-	e.Match(reads, "/v1/shape", byTable)
+	e.Match(reads, tablePath, byTable)
 	if sessions != nil {
 		e.POST("/v1/session", m.answer(sessions.create))
 		e.Match([]string{http.MethodGet, http.MethodHead}, "/v1/session", m.answer(sessions.show))
@@ -198,7 +201,7 @@ func (m *middleware) fail(c *gin.Context, err error) {
 // What a client makes up is not logged.
 func (m *middleware) shapeOf(c *gin.Context) string {
 	name := c.Param("name")
-	if name == "" {
+	if c.FullPath() == tablePath {
 		name = c.Query("table")
 	}
 	if m.shapes[name] == nil {
