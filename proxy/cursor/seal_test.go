@@ -3,6 +3,7 @@ package cursor_test
 import (
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,6 +27,22 @@ var alike = cmp.Options{
 	cmp.Comparer(func(a, b electric.Fence) bool {
 		return a.XMin() == b.XMin() && a.XMax() == b.XMax() && cmp.Equal(a.XIP(), b.XIP()) && a.LSN() == b.LSN()
 	}),
+}
+
+// One key seals for all requests at once: none may get the hash of another.
+func TestAKeySealsAndOpensForManyAtOnce(t *testing.T) {
+	c := first(t)
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 200 {
+				if _, err := key.Open(key.Seal(&c, scope), scope); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 func TestAHandleIsGoodForItsScopeAlone(t *testing.T) {
