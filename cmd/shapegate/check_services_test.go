@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -116,5 +117,23 @@ func TestCheckConfigLooksForIndexes(t *testing.T) {
 		if strings.Contains(got.stderr, password) {
 			t.Errorf("it shows the password: %s", got.stderr)
 		}
+	}
+}
+
+// Each part that gives no answer has a line of its own, in which stands what to do.
+func TestCheckConfigNamesEachPartThatIsAway(t *testing.T) {
+	away := freePort(t)
+	got := shapegate(t, map[string]string{
+		"SHAPEGATE_SHAPES": "../../schema/shapes.yaml", "SPICEDB_ENDPOINT": away, "SPICEDB_TOKEN": "hunter2", "SPICEDB_INSECURE": "true",
+		"ELECTRIC_URL": "http://" + away, "ELECTRIC_SECRET": "hunter2", "REDIS_URL": "redis://:hunter2@" + away + "/0",
+		"DATABASE_URL": "postgres://demo:hunter2@" + away + "/demo?sslmode=disable",
+	}, "", "check-config")
+	lines := strings.Split(strings.TrimSuffix(got.stderr, "\n"), "\n")
+	want := []string{
+		"shapegate: SpiceDB does not answer (--offline leaves it out): reflect schema: SpiceDB does not answer: see SPICEDB_ENDPOINT",
+		"ask Electric (ELECTRIC_URL) about the tables: ", "ask Postgres (DATABASE_URL) about the indexes: ", "ask Redis (REDIS_URL): ",
+	}
+	if got.code != exitNoAnswer || !slices.EqualFunc(lines, want, strings.HasPrefix) || strings.Contains(got.stderr, "hunter2") {
+		t.Errorf("%d:\n%s", got.code, got.stderr)
 	}
 }

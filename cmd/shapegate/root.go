@@ -71,8 +71,8 @@ func advice(err error) string {
 	if text == cause.Error() {
 		return err.Error()
 	}
-	// What was said before the cause stays.
-	return strings.TrimSuffix(err.Error(), cause.Error()) + cause.Op + ": " + text
+	// What was said around the cause stays, such as that of other parts that failed.
+	return strings.Replace(err.Error(), cause.Error(), cause.Op+": "+text, 1)
 }
 
 func newRootCommand(variables []string) *cobra.Command {
