@@ -130,7 +130,7 @@ func TestCheckConfigNamesEachPartThatIsAway(t *testing.T) {
 	}, "", "check-config")
 	lines := strings.Split(strings.TrimSuffix(got.stderr, "\n"), "\n")
 	want := []string{
-		"shapegate: SpiceDB does not answer (--offline leaves it out): reflect schema: SpiceDB does not answer: see SPICEDB_ENDPOINT",
+		"shapegate: the permissions could not be checked (--offline leaves them out): reflect schema: SpiceDB does not answer: see SPICEDB_ENDPOINT",
 		"ask Electric (ELECTRIC_URL) about the tables: ", "ask Postgres (DATABASE_URL) about the indexes: ", "ask Redis (REDIS_URL): ",
 	}
 	if got.code != exitNoAnswer || !slices.EqualFunc(lines, want, strings.HasPrefix) || strings.Contains(got.stderr, "hunter2") {
