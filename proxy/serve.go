@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -50,6 +51,7 @@ type holding struct {
 // this stack is there for each of them: so what is done before is done in calls that have
 // returned.
 func (s *shapeServer) serve(c *gin.Context, name string) error {
+	s.giveWay(c.Request)
 	who, err := s.admit(c)
 	if err != nil {
 		return err
@@ -70,6 +72,15 @@ func (s *shapeServer) serve(c *gin.Context, name string) error {
 		return nil
 	}
 	return err
+}
+
+// giveWay has a live request come after the readers that a message has just woken, whose
+// clients it is most often one of. It is done first: what it puts off is the work of
+// reading, authorizing and joining again, by thousands at once.
+func (s *shapeServer) giveWay(r *http.Request) {
+	if strings.Contains(r.URL.RawQuery, "live=true") {
+		s.upstream.feeds.GiveWay(r.Context())
+	}
 }
 
 // admit authenticates a request, and admits it within its subject's limits. Without valid

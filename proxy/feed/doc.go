@@ -42,6 +42,9 @@
 // shared without a lock. An account counts bytes: windows and answers for their feed, and
 // feeds for the budget of Feeds.
 //
-// Two locks exist: that of Feeds, for which feeds there are and who uses them, and that of
-// each tail. Where both are held, that of Feeds is locked first.
+// Where many readers are woken at once, rushes says how long: requests that are about to
+// wait come after them.
+//
+// Three locks exist: that of Feeds, for which feeds there are and who uses them, that of
+// each tail, and that of rushes. They are locked in this order.
 package feed

@@ -59,6 +59,7 @@ func orDefault[T ~int | ~int64](value *T, def T) {
 type Feeds struct {
 	cfg    Config
 	memory account // of all feeds
+	rushes rushes
 
 	ctx    context.Context //nolint:containedctx // of all feeds; Close ends it
 	cancel context.CancelFunc
@@ -137,12 +138,16 @@ func (f *Feeds) Open(log *electric.LogSpec, columns []Column, shape, subject str
 	return feed, nil
 }
 
+// GiveWay waits while many readers that one message woke are being answered, for a tenth of
+// a second at most: a request that is about to wait itself can come after them.
+func (f *Feeds) GiveWay(ctx context.Context) { f.rushes.wait(ctx) }
+
 // start starts a feed. The caller holds the lock.
 func (f *Feeds) start(log *upstreamLog, shape string) *Feed {
 	f.number++
 	ctx, cancel := context.WithCancel(f.ctx)
 	feed := &Feed{
-		upstream: log, tail: newTail(log.columns, &f.cfg, &f.memory, f.reclaim),
+		upstream: log, tail: newTail(log.columns, &f.cfg, &f.memory, f.reclaim, &f.rushes),
 		feeds: f, shape: shape, name: strconv.Itoa(f.number), cancel: cancel,
 	}
 	follower := newFollower(log, feed.tail, f.cfg.Logger.With(slog.String("shape", shape)))

@@ -32,6 +32,8 @@ type Part struct {
 	answer *Answer // the part as the cohort is sent it, if the part woke the cohort
 	cohort *Cohort
 	over   bool // up-to-date was returned
+
+	rush *rush // of the part's reader, until it is answered; nil: none
 }
 
 // Next returns the next message, or io.EOF after the last one. Other errors are those of
@@ -91,8 +93,12 @@ func (p *Part) span() (_ span, whole bool) {
 	return span{all[0].number, all[len(all)-1].number, p.UpToDate}, true
 }
 
-// Close ends the request at Electric, if there is one.
+// Close notes that the reader is answered, and ends the request at Electric, if there is one.
 func (p *Part) Close() error {
+	if p.rush != nil {
+		p.rush.done()
+		p.rush = nil
+	}
 	if p.response == nil {
 		return nil
 	}

@@ -16,6 +16,7 @@ import (
 type tail struct {
 	memory  account // of the window and the answers
 	reclaim func()  // frees memory if all feeds use too much; called without the lock
+	rushes  *rushes // of all feeds
 
 	mu       sync.Mutex
 	link     link
@@ -30,8 +31,8 @@ var errAway = errors.New("the log could not be followed for too long")
 
 // newTail returns a tail that waits for its follower. Its shared answers may take a part
 // of the budget.
-func newTail(columns *columns, cfg *Config, budget *account, reclaim func()) *tail {
-	t := &tail{link: newLink(cfg.Away), reclaim: reclaim}
+func newTail(columns *columns, cfg *Config, budget *account, reclaim func(), rushes *rushes) *tail {
+	t := &tail{link: newLink(cfg.Away), reclaim: reclaim, rushes: rushes}
 	t.memory.above = budget
 	t.window.memory.above = &t.memory
 	t.cohorts.columns = columns
@@ -158,7 +159,9 @@ func (t *tail) pass(b *batch) {
 	t.link.answered()
 	t.mu.Unlock()
 	t.reclaim()
+	rush := t.rushes.begin(len(wakes))
 	for _, w := range wakes {
+		w.part.rush = rush
 		w.send()
 	}
 }

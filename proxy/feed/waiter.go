@@ -90,6 +90,7 @@ func (w *Waiter) leave(err error) (*Part, error) {
 	if woken.err != nil {
 		return nil, woken.err
 	}
+	_ = woken.part.Close()
 	back := *woken.part
 	back.End.Offset, back.messages.batches = back.messages.after, nil
 	return &back, err
