@@ -8,14 +8,23 @@ import (
 )
 
 // composedAt is a time with all that was heard before it in the decision.
-func (q *query) composedAt() time.Time {
-	at := time.Now()
+func (q *query) composedAt(now time.Time) time.Time {
+	at := now
 	for e := range q.entries {
-		if e.heard.isDirty() && !e.heard.since.IsZero() && !e.heard.since.After(at) {
-			at = e.heard.since.Add(-time.Microsecond)
+		if t := e.composedAt(now); t.Before(at) {
+			at = t
 		}
 	}
 	return at
+}
+
+// composedAt is the same for one entry's answer. An entry whose answer is known knows of its
+// losses, though another entry's answer is still to come.
+func (e *entry) composedAt(now time.Time) time.Time {
+	if e.heard.isDirty() && !e.heard.since.IsZero() && !e.heard.since.After(now) {
+		return e.heard.since.Add(-time.Microsecond)
+	}
+	return now
 }
 
 // moment is what a decision that is made now knows of: what was written before known, or
@@ -23,7 +32,8 @@ func (q *query) composedAt() time.Time {
 // from before, as long ago as another replica may hear late, are named too: it may hear of
 // them after known.
 func (q *query) moment(known time.Time, late time.Duration) authz.Moment {
-	at := q.composedAt()
+	now := time.Now()
+	at := q.composedAt(now)
 	if asked := q.askedSince(); asked.After(known) {
 		known = asked
 	}
@@ -31,9 +41,9 @@ func (q *query) moment(known time.Time, late time.Duration) authz.Moment {
 		known = at
 	}
 	m := authz.Moment{Time: known}
-	heard := q.heardSince(&m, late, at)
+	heard := q.heardSince(&m, late, now)
 	if more := len(heard) - authz.MostLosses; more > 0 {
-		if newest := heard[more-1].at; !newest.Before(m.Time) {
+		if newest := heard[more-1].at; !newest.Before(m.Time) && newest.Before(at) {
 			m.Time = after(newest)
 		}
 		heard = heard[more:]
@@ -57,22 +67,24 @@ func (q *query) askedSince() (oldest time.Time) {
 	return oldest.Add(-recheckAfter)
 }
 
-// heardSince returns the losses that were heard of from so long before a moment up to a
-// time, oldest first. Where some of those since the moment are forgotten, it becomes a later
-// one.
-func (q *query) heardSince(m *authz.Moment, before time.Duration, until time.Time) (heard []*loss) {
+// heardSince returns the losses that were heard of from so long before a moment, and that the
+// entries' answers know of now, oldest first. Where some of those since the moment are
+// forgotten, it becomes a later one.
+func (q *query) heardSince(m *authz.Moment, before time.Duration, now time.Time) (heard []*loss) {
+	until := q.composedAt(now)
 	for e := range q.entries {
 		if f := e.past.floor; !f.IsZero() && !f.Before(m.Time) && !f.After(until) {
 			m.Time = after(f)
 		}
 	}
 	since := m.Time.Add(-before)
-	add := func(l *loss) {
-		if !l.at.IsZero() && !l.at.Before(since) && !l.at.After(until) {
-			heard = append(heard, l)
-		}
-	}
 	for e := range q.entries {
+		known := e.composedAt(now)
+		add := func(l *loss) {
+			if !l.at.IsZero() && !l.at.Before(since) && !l.at.After(known) {
+				heard = append(heard, l)
+			}
+		}
 		add(&e.past.broken)
 		for i := range e.past.lost {
 			add(&e.past.lost[i])
