@@ -77,8 +77,8 @@ func newDecisions() decisions {
 	return decisions{all, all.WithLabelValues("permitted"), all.WithLabelValues("denied"), all.WithLabelValues("failed")}
 }
 
-// observe counts a decision, unless it is the client that ended it or asked for what cannot
-// be: a failure is one that an operator has to look at.
+// observe counts a decision. One that the client ended, or that it asked for with a token
+// that SpiceDB refuses, is not counted: a failure is for the operator to look at.
 func (d *decisions) observe(ctx context.Context, took time.Duration, err error) {
 	kind := authz.KindOf(err)
 	switch {

@@ -178,8 +178,9 @@ func (m *middleware) fail(c *gin.Context, err error) {
 		panic(http.ErrAbortHandler)
 	}
 	p := problemOf(err)
-	m.logProblem(c, p, err)
-	m.metrics.errors.WithLabelValues(m.shapeOf(c), string(p.kind)).Inc()
+	shape := m.shapeOf(c)
+	m.logProblem(c, shape, p, err)
+	m.metrics.errors.WithLabelValues(shape, string(p.kind)).Inc()
 	if c.Writer.Written() {
 		panic(http.ErrAbortHandler)
 	}
@@ -210,12 +211,12 @@ func (m *middleware) shapeOf(c *gin.Context) string {
 	return name
 }
 
-func (m *middleware) logProblem(c *gin.Context, p *problem, err error) {
+func (m *middleware) logProblem(c *gin.Context, shape string, p *problem, err error) {
 	level := slog.LevelDebug
 	if p.status() >= http.StatusInternalServerError || errors.Is(err, errAborted) {
 		level = slog.LevelError
 	}
 	m.log.LogAttrs(c.Request.Context(), level, "request failed",
-		slog.String("route", c.FullPath()), slog.String("shape", m.shapeOf(c)), slog.String("kind", string(p.kind)),
+		slog.String("route", c.FullPath()), slog.String("shape", shape), slog.String("kind", string(p.kind)),
 		slog.String("field", p.field), slog.Any("cause", err))
 }

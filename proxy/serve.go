@@ -74,9 +74,9 @@ func (s *shapeServer) serve(c *gin.Context, name string) error {
 	return err
 }
 
-// giveWay has a live request come after the readers that a message has just woken, whose
-// clients it is most often one of. It is done first: what it puts off is the work of
-// reading, authorizing and joining again, by thousands at once.
+// giveWay delays a live request while readers that a message has just woken are answered.
+// Most often the request comes from the client of one that was answered already. It is done
+// first, so that all work for thousands of such requests comes later, too.
 func (s *shapeServer) giveWay(r *http.Request) {
 	if strings.Contains(r.URL.RawQuery, "live=true") {
 		s.upstream.feeds.GiveWay(r.Context())

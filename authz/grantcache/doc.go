@@ -45,10 +45,10 @@
 //
 // The decider composes decisions from entries, and waits for those that may not be used
 // (tickets). A decision says what it knows of: all that was written before a time, and by
-// name what was lost since (moment.go). The recaller finds the grants of a fingerprint: those that are remembered, or
-// SpiceDB's at an exact revision. The confirmer asks whether grants are still held. What
-// one subject forces is bounded (forced), and so is what is kept (space, remembered,
-// losses).
+// name what was lost since (moment.go). The recaller finds the grants of a fingerprint:
+// those that are remembered, or SpiceDB's at an exact revision. The confirmer asks whether
+// grants are still held. What one subject forces is bounded (forced), and so is what is
+// kept (space, remembered, losses).
 //
 // # Where code goes
 //

@@ -41,7 +41,7 @@ func (q *query) moment(known time.Time, late time.Duration) authz.Moment {
 		known = at
 	}
 	m := authz.Moment{Time: known}
-	heard := q.heardSince(&m, late, now)
+	heard := q.heardSince(&m, late, at, now)
 	if more := len(heard) - authz.MostLosses; more > 0 {
 		if newest := heard[more-1].at; !newest.Before(m.Time) && newest.Before(at) {
 			m.Time = after(newest)
@@ -69,11 +69,10 @@ func (q *query) askedSince() (oldest time.Time) {
 
 // heardSince returns the losses that were heard of from so long before a moment, and that the
 // entries' answers know of now, oldest first. Where some of those since the moment are
-// forgotten, it becomes a later one.
-func (q *query) heardSince(m *authz.Moment, before time.Duration, now time.Time) (heard []*loss) {
-	until := q.composedAt(now)
+// forgotten, the moment becomes a later one, but none after composed, see composedAt.
+func (q *query) heardSince(m *authz.Moment, before time.Duration, composed, now time.Time) (heard []*loss) {
 	for e := range q.entries {
-		if f := e.past.floor; !f.IsZero() && !f.Before(m.Time) && !f.After(until) {
+		if f := e.past.floor; !f.IsZero() && !f.Before(m.Time) && !f.After(composed) {
 			m.Time = after(f)
 		}
 	}

@@ -17,13 +17,9 @@ import (
 func (w *world) checkFit(ctx context.Context) error {
 	var misfits []error
 	if w.isEmbedded {
-		found, err := w.admin.Reflect(ctx)
+		definitions, err := gateway.ReadDefinitions(ctx, w.admin)
 		if err != nil {
 			return errors.New(spicedb.Explain(err))
-		}
-		definitions := make([]schema.Definition, len(found))
-		for i, d := range found {
-			definitions[i] = schema.Definition(d)
 		}
 		err = schema.Validate(w.shapes, definitions)
 		if err != nil && w.files.schema != "" && w.files.shapes == "" {

@@ -91,13 +91,9 @@ func checkPermissions(r *report, client *spicedb.Client, shapes []schema.Shape) 
 // compareShapes compares the shapes with SpiceDB's schema.
 func compareShapes(r *report, client *spicedb.Client, shapes []schema.Shape) error {
 	ctx := r.cmd.Context()
-	found, err := client.Reflect(ctx)
+	definitions, err := gateway.ReadDefinitions(ctx, client)
 	if err != nil {
 		return err
-	}
-	definitions := make([]schema.Definition, len(found))
-	for i, d := range found {
-		definitions[i] = schema.Definition(d)
 	}
 	if err := schema.Validate(shapes, definitions); err != nil {
 		r.wrong(err)

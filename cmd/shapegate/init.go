@@ -6,12 +6,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/shapegate/shapegate/authz/spicedb"
 	"github.com/shapegate/shapegate/cmd/internal/plural"
+	"github.com/shapegate/shapegate/proxy/gateway"
 	"github.com/shapegate/shapegate/schema"
 	"github.com/shapegate/shapegate/schema/draft"
 )
@@ -96,15 +98,11 @@ func writeDraft(cmd *cobra.Command, s *settings, client *spicedb.Client, f initF
 // readSource reads from SpiceDB what a draft is made from.
 func readSource(cmd *cobra.Command, client *spicedb.Client) (draft.Source, error) {
 	var source draft.Source
-	found, err := client.Reflect(cmd.Context())
+	definitions, err := gateway.ReadDefinitions(cmd.Context(), client)
 	if err != nil {
 		return source, err
 	}
-	for _, d := range found {
-		if d.Name != spicedb.HeartbeatDefinition {
-			source.Definitions = append(source.Definitions, schema.Definition(d))
-		}
-	}
+	source.Definitions = slices.DeleteFunc(definitions, func(d schema.Definition) bool { return d.Name == spicedb.HeartbeatDefinition })
 	source.Parameters = make(map[schema.Permission][]string)
 	for _, p := range draft.ReadPermissions(source.Definitions) {
 		if source.Parameters[p], err = client.CaveatParameters(cmd.Context(), p.Definition, p.Name); err != nil {

@@ -42,8 +42,8 @@
 // shared without a lock. An account counts bytes: windows and answers for their feed, and
 // feeds for the budget of Feeds.
 //
-// Where many readers are woken at once, rushes says how long: requests that are about to
-// wait come after them.
+// Where one message wakes many readers, new requests that are about to wait come after them,
+// see rush.
 //
 // Three locks exist: that of Feeds, for which feeds there are and who uses them, that of
 // each tail, and that of rushes. They are locked in this order.

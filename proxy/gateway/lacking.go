@@ -11,9 +11,9 @@ import (
 	"github.com/shapegate/shapegate/schema"
 )
 
-// lackNotes says what of the caveat context is missing, and how to give it: of ids that
-// depend on it how many are left out, and of a gate that does not hold, and rests on a
-// caveat, that it may be why.
+// lackNotes says which values of caveat context are missing, and how to give them. Ids that
+// depend on such a value are left out: it says how many. A gate that rests on a caveat may
+// not hold for want of one.
 func (s *surveyor) lackNotes(ctx context.Context, def *schema.Shape) ([]string, error) {
 	switch {
 	case s.access.Rows == explain.SomeRows && len(s.lacking) > 0:

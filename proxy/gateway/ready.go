@@ -113,16 +113,12 @@ func (r *readiness) complain(err error) {
 
 // checkSchema compares the shapes with SpiceDB's schema.
 func (r *readiness) checkSchema(ctx context.Context) error {
-	definitions, err := r.spicedb.Reflect(ctx)
+	definitions, err := ReadDefinitions(ctx, r.spicedb)
 	if err != nil {
 		return err
 	}
 	r.old.check(ctx)
-	known := make([]schema.Definition, len(definitions))
-	for i, d := range definitions {
-		known[i] = schema.Definition(d)
-	}
-	return schema.Validate(r.shapes, known)
+	return schema.Validate(r.shapes, definitions)
 }
 
 // checkTables compares the shapes with Electric's tables.
