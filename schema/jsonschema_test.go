@@ -32,10 +32,16 @@ func TestTheSchemaFileIsWhatTheParserKnows(t *testing.T) {
 }
 
 // Editors of the language server for YAML look at this line.
-func TestTheExampleNamesItsSchema(t *testing.T) {
-	first, _, _ := strings.Cut(schema.Example, "\n")
-	if want := "# yaml-language-server: $schema=" + schemaFile; first != want {
-		t.Errorf("shapes.yaml begins with %q, want %q", first, want)
+func TestExamplesNameTheirSchema(t *testing.T) {
+	todo, err := os.ReadFile("example/todo.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, text := range map[string]string{schemaFile: schema.Example, "../" + schemaFile: string(todo)} {
+		first, _, _ := strings.Cut(text, "\n")
+		if want := "# yaml-language-server: $schema=" + path; first != want {
+			t.Errorf("a file begins with %q, want %q", first, want)
+		}
 	}
 }
 
