@@ -2,9 +2,11 @@ package proxy
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/shapegate/shapegate/authz"
+	"github.com/shapegate/shapegate/schema"
 )
 
 // access is who sends a request, and the subscription to what they may see. It decides
@@ -18,6 +20,17 @@ type access struct {
 	strict    bool // the shape's decisions are made at full consistency
 	decisions *decisions
 	fresh     authz.ZedToken // each decision has seen what this revision has; empty: none is asked for
+}
+
+// want notes how fresh decisions about a definition have to be: as it says itself, and as the
+// request does.
+func (a *access) want(r *http.Request, def *schema.Guarded) error {
+	a.strict = def.Consistency == schema.Strict
+	fresh, err := freshness(r)
+	if fresh != "" {
+		a.fresh = fresh
+	}
+	return err
 }
 
 // decide asks what the subject may see now, as fresh as the shape wants it: before rows

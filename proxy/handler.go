@@ -28,7 +28,7 @@ type Authorizer interface {
 // Config is what a Handler is made of. Shapes, Authorizer, Tokens, Electric and
 // Secret are needed.
 type Config struct {
-	Shapes     []schema.Shape
+	Shapes     schema.File // what shapes.yaml defines
 	Authorizer Authorizer
 	Tokens     TokenVerifier
 	Electric   *electric.Client
@@ -90,7 +90,7 @@ const minSecret = 16
 
 func (c *Config) check() error {
 	switch {
-	case len(c.Shapes) == 0:
+	case len(c.Shapes.Shapes) == 0:
 		return errors.New("proxy: no shapes")
 	case c.Authorizer == nil, c.Tokens == nil, c.Electric == nil:
 		return errors.New("proxy: Authorizer, Tokens and Electric are needed")
@@ -121,7 +121,7 @@ func newHandler(cfg *Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	shapes, err := newShapes(cfg.Shapes, newNotes(counts, cfg.Logger))
+	shapes, err := newShapes(cfg.Shapes.Shapes, newNotes(counts, cfg.Logger))
 	if err != nil {
 		return nil, err
 	}
@@ -145,13 +145,11 @@ func newHandler(cfg *Config) (*Handler, error) {
 	draining, drain := context.WithCancel(context.Background())
 	auth := &authentication{tokens: cfg.Tokens, sessions: cfg.Sessions}
 	body := bodies{time: orDefault(cfg.BodyTime, 30*time.Second), draining: draining}
-	server := &shapeServer{
-		shapes:     shapes,
+	core := &server{
 		ready:      cfg.Ready,
 		auth:       auth,
 		limiter:    limits,
 		authorizer: cfg.Authorizer,
-		upstream:   upstream{electric: cfg.Electric, feeds: feeds, literals: newLiterals()},
 		key:        cursor.NewKey(cfg.Secret),
 		bodies:     body,
 		holding: holding{
@@ -163,12 +161,13 @@ func newHandler(cfg *Config) (*Handler, error) {
 		metrics: counts,
 		log:     cfg.Logger,
 	}
+	reads := &shapeServer{core, shapes, upstream{electric: cfg.Electric, feeds: feeds, literals: newLiterals()}}
 	var sessions *sessionServer
 	if cfg.Sessions != nil {
 		sessions = &sessionServer{auth: auth, limiter: limits, bodies: body, cookie: cookie}
 	}
 	m := &middleware{cors: origins, metrics: counts, shapes: shapes, log: cfg.Logger}
-	return &Handler{routes: m.routes(server, sessions), feeds: feeds, drain: drain}, nil
+	return &Handler{routes: m.routes(reads, sessions), feeds: feeds, drain: drain}, nil
 }
 
 func orDefault[T ~int | ~int64](value, def T) T {

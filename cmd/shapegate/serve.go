@@ -42,7 +42,7 @@ them. Shape definitions that are wrong by themselves end it.`,
 	}
 }
 
-func serve(ctx context.Context, s *settings, shapes []schema.Shape, log *slog.Logger) (err error) {
+func serve(ctx context.Context, s *settings, shapes schema.File, log *slog.Logger) (err error) {
 	stopTracing, err := startTracing(ctx)
 	if err != nil {
 		return &exitError{exitNoAnswer, fmt.Errorf("tracing: %w", err)}
@@ -68,7 +68,7 @@ func serve(ctx context.Context, s *settings, shapes []schema.Shape, log *slog.Lo
 	if err != nil {
 		return &exitError{exitNoAnswer, err}
 	}
-	log.Info("serving", "listen", public.Addr().String(), "admin", admin.Addr().String(), "shapes", len(shapes), "sessions", s.RedisURL != "")
+	log.Info("serving", "listen", public.Addr().String(), "admin", admin.Addr().String(), "shapes", len(shapes.Shapes), "grants", len(shapes.Grants), "sessions", s.RedisURL != "")
 	return server.Run(ctx, g, server.Config{Public: public, Admin: admin, TLS: secure, Logger: log})
 }
 

@@ -153,7 +153,7 @@ func (s *settings) variables() []variable {
 }
 
 // gatewayConfig is the gateway that the settings describe.
-func (s *settings) gatewayConfig(shapes []schema.Shape, log *slog.Logger) gateway.Config {
+func (s *settings) gatewayConfig(shapes schema.File, log *slog.Logger) gateway.Config {
 	g := s.Gateway
 	g.Shapes, g.Logger = shapes, log
 	g.SpiceDB = s.spicedbConfig()

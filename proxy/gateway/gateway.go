@@ -28,7 +28,7 @@ import (
 // Config says what to build. Shapes, SpiceDB, Electric, Identity and Secret are
 // needed.
 type Config struct {
-	Shapes   []schema.Shape
+	Shapes   schema.File     // what shapes.yaml defines
 	SpiceDB  spicedb.Config  // its Registerer and Logger are the gateway's
 	Electric electric.Config // its Transport may be a stand-in
 	Identity identity.Config // its Logger, if nil, is the gateway's
