@@ -52,7 +52,7 @@ type holding struct {
 // returned.
 func (s *shapeServer) serve(c *gin.Context, name string) error {
 	s.giveWay(c.Request)
-	who, err := s.admit(c)
+	who, err := s.admit(c.Request)
 	if err != nil {
 		return err
 	}
@@ -86,19 +86,19 @@ func (s *shapeServer) giveWay(r *http.Request) {
 // admit authenticates a request, and admits it within its subject's limits. Without valid
 // credentials, the answer does not say which shapes there are. The caller releases the
 // access.
-func (s *shapeServer) admit(c *gin.Context) (*access, error) {
+func (s *shapeServer) admit(r *http.Request) (*access, error) {
 	if s.ready != nil && !s.ready() {
 		return nil, &problem{kind: unavailable, message: "starting"}
 	}
-	creds, err := credentialsOf(c.Request)
+	creds, err := credentialsOf(r)
 	if err != nil {
 		return nil, err
 	}
-	subject, fresh, err := s.auth.identify(c.Request.Context(), &creds)
+	subject, fresh, err := s.auth.identify(r.Context(), &creds)
 	if err != nil {
 		return nil, err
 	}
-	place, err := s.limiter.admit(c.Request.Context(), subject.String())
+	place, err := s.limiter.admit(r.Context(), subject.String())
 	if err != nil {
 		return nil, err
 	}
