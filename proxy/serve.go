@@ -29,6 +29,7 @@ type shapeServer struct {
 	key        cursor.Key
 	bodies     bodies
 	holding    holding
+	forwarded  *forwardedLogs
 	metrics    *metrics
 	log        *slog.Logger
 }
