@@ -80,9 +80,12 @@ type Config struct {
 // Handler serves shapes and sessions. It is an http.Handler that can be mounted
 // in any server.
 type Handler struct {
-	routes http.Handler
-	feeds  *feed.Feeds
-	drain  context.CancelFunc
+	routes      http.Handler
+	forwardAuth http.Handler
+	shapes      *shapeServer
+	middleware  *middleware
+	feeds       *feed.Feeds
+	drain       context.CancelFunc
 }
 
 // minSecret is the least length of Config.Secret, in bytes.
@@ -161,13 +164,20 @@ func newHandler(cfg *Config) (*Handler, error) {
 		metrics: counts,
 		log:     cfg.Logger,
 	}
-	reads := &shapeServer{core, shapes, upstream{electric: cfg.Electric, feeds: feeds, literals: newLiterals()}}
+	reads := &shapeServer{
+		server: core, shapes: shapes,
+		upstream:  upstream{electric: cfg.Electric, feeds: feeds, literals: newLiterals()},
+		forwarded: newForwardedLogs(feeds.PerSubject()),
+	}
 	var sessions *sessionServer
 	if cfg.Sessions != nil {
 		sessions = &sessionServer{auth: auth, limiter: limits, bodies: body, cookie: cookie}
 	}
 	m := &middleware{cors: origins, metrics: counts, shapes: shapes, log: cfg.Logger}
-	return &Handler{routes: m.routes(reads, sessions), feeds: feeds, drain: drain}, nil
+	return &Handler{
+		routes: m.routes(reads, sessions), forwardAuth: m.forwardAuth(reads),
+		shapes: reads, middleware: m, feeds: feeds, drain: drain,
+	}, nil
 }
 
 func orDefault[T ~int | ~int64](value, def T) T {
@@ -179,6 +189,11 @@ func orDefault[T ~int | ~int64](value, def T) T {
 
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.routes.ServeHTTP(w, r) }
+
+// ForwardAuth serves /v1/authorize, for Caddy, nginx or Traefik in front of Electric: whether
+// a request that they got may be sent to Electric, and as which. Its answers tell of shape
+// definitions what clients are not told, so it is served where clients do not reach it.
+func (h *Handler) ForwardAuth() http.Handler { return h.forwardAuth }
 
 // Drain makes every request that is being held answer now, and every later one
 // answer without waiting. Call it before the server's Shutdown, which waits for

@@ -77,7 +77,9 @@ func TestTheExamplesOfROUTESAreAsOpenAPISays(t *testing.T) {
 	for _, e := range examples(t) {
 		at := openapitest.Admin
 		if strings.HasPrefix(e.url, "/v1/") {
-			at = openapitest.Public
+			if at = openapitest.Public; strings.HasPrefix(e.url, "/v1/authorize") {
+				at = openapitest.ForwardAuth
+			}
 			// What the page says once, for every answer.
 			e.header.Set("Cache-Control", "private, no-store")
 			e.header.Set("Vary", "Authorization, Cookie, Origin, Accept-Encoding")
@@ -102,8 +104,10 @@ func TestTheExamplesOfROUTESAreAsOpenAPISays(t *testing.T) {
 		}
 	}
 	var paths []string
-	for _, operation := range append(file.Operations(openapitest.Public), file.Operations(openapitest.Admin)...) {
-		paths = append(paths, strings.Fields(operation)[1])
+	for _, at := range []openapitest.Address{openapitest.Public, openapitest.Admin, openapitest.ForwardAuth} {
+		for _, operation := range file.Operations(at) {
+			paths = append(paths, strings.Fields(operation)[1])
+		}
 	}
 	for _, list := range []*[]string{&paths, &shown} {
 		slices.Sort(*list)

@@ -16,8 +16,9 @@ import (
 // shapeServer answers requests for shapes.
 type shapeServer struct {
 	*server
-	shapes   map[string]*shape
-	upstream upstream
+	shapes    map[string]*shape
+	upstream  upstream
+	forwarded *forwardedLogs
 }
 
 // upstream is Electric, and what is kept of and for it.
@@ -32,7 +33,7 @@ type upstream struct {
 // returned.
 func (s *shapeServer) serve(c *gin.Context, name string) error {
 	s.giveWay(c.Request)
-	who, err := s.admit(c)
+	who, err := s.admit(c.Request)
 	if err != nil {
 		return err
 	}

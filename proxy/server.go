@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/gin-gonic/gin"
-
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/proxy/cursor"
 	"github.com/shapegate/shapegate/schema"
@@ -39,19 +37,19 @@ type holding struct {
 // admit authenticates a request, and admits it within its subject's limits. Without valid
 // credentials, the answer does not say what there is. The caller releases the
 // access.
-func (s *server) admit(c *gin.Context) (*access, error) {
+func (s *server) admit(r *http.Request) (*access, error) {
 	if s.ready != nil && !s.ready() {
 		return nil, &problem{kind: unavailable, message: "starting"}
 	}
-	creds, err := credentialsOf(c.Request)
+	creds, err := credentialsOf(r)
 	if err != nil {
 		return nil, err
 	}
-	subject, fresh, err := s.auth.identify(c.Request.Context(), &creds)
+	subject, fresh, err := s.auth.identify(r.Context(), &creds)
 	if err != nil {
 		return nil, err
 	}
-	place, err := s.limiter.admit(c.Request.Context(), subject.String())
+	place, err := s.limiter.admit(r.Context(), subject.String())
 	if err != nil {
 		return nil, err
 	}
