@@ -52,7 +52,7 @@ type holding struct {
 // returned.
 func (s *shapeServer) serve(c *gin.Context, name string) error {
 	s.giveWay(c.Request)
-	who, err := s.admit(c)
+	who, err := s.admit(c, readerCredentialsOf)
 	if err != nil {
 		return err
 	}
@@ -83,26 +83,29 @@ func (s *shapeServer) giveWay(r *http.Request) {
 	}
 }
 
-// admit authenticates a request, and admits it within its subject's limits. Without valid
-// credentials, the answer does not say which shapes there are. The caller releases the
-// access.
-func (s *shapeServer) admit(c *gin.Context) (*access, error) {
+// admit authenticates a request by the credentials that find finds, and admits it within its
+// subject's limits. Without valid credentials, the answer does not say which shapes there
+// are. The caller releases the access.
+func (s *shapeServer) admit(c *gin.Context, find func(*http.Request) (credentials, error)) (*access, error) {
 	if s.ready != nil && !s.ready() {
 		return nil, &problem{kind: unavailable, message: "starting"}
 	}
-	creds, err := credentialsOf(c.Request)
+	creds, err := find(c.Request)
 	if err != nil {
 		return nil, err
 	}
-	subject, fresh, err := s.auth.identify(c.Request.Context(), &creds)
+	who, err := s.auth.identify(c.Request.Context(), &creds)
 	if err != nil {
 		return nil, err
 	}
-	place, err := s.limiter.admit(c.Request.Context(), subject.String())
+	place, err := s.limiter.admit(c.Request.Context(), who.subject.String())
 	if err != nil {
 		return nil, err
 	}
-	return &access{auth: s.auth, creds: creds, subject: subject, place: place, decisions: &s.metrics.decisions, fresh: fresh}, nil
+	return &access{
+		auth: s.auth, creds: creds, subject: who.subject, place: place, decisions: &s.metrics.decisions,
+		fresh: who.fresh, only: who.only,
+	}, nil
 }
 
 // begin parses and authorizes a request, and finds what is read for it and which answer it
@@ -132,6 +135,9 @@ func (s *shapeServer) begin(c *gin.Context, name string, who *access) (*exchange
 	if err := r.narrow(); err != nil {
 		return nil, nil, err
 	}
+	if err := who.checkNarrowing(r); err != nil {
+		return nil, nil, err
+	}
 	if err := r.parseSubset(body, q); err != nil {
 		return nil, nil, err
 	}
@@ -143,6 +149,9 @@ func (s *shapeServer) begin(c *gin.Context, name string, who *access) (*exchange
 // parse reads everything of a request but its body, and what can only be understood once
 // the table is known.
 func (s *shapeServer) parse(from *http.Request, q url.Values, name string, who *access) (*request, error) {
+	if err := who.checkName(name); err != nil {
+		return nil, err
+	}
 	shape, ok := s.shapes[name]
 	if !ok {
 		return nil, &problem{kind: notFound, message: "no such shape", field: "table"}
@@ -155,7 +164,11 @@ func (s *shapeServer) parse(from *http.Request, q url.Values, name string, who *
 	if fresh != "" {
 		who.fresh = fresh
 	}
-	return parseRequest(from, q, shape)
+	r, err := parseRequest(from, q, shape)
+	if err != nil {
+		return nil, err
+	}
+	return r, who.checkParams(r)
 }
 
 // authorize subscribes to what the subject may see, and decides for the first time.

@@ -68,7 +68,8 @@ func serve(ctx context.Context, s *settings, shapes []schema.Shape, log *slog.Lo
 	if err != nil {
 		return &exitError{exitNoAnswer, err}
 	}
-	log.Info("serving", "listen", public.Addr().String(), "admin", admin.Addr().String(), "shapes", len(shapes), "sessions", s.RedisURL != "")
+	log.Info("serving", "listen", public.Addr().String(), "admin", admin.Addr().String(), "shapes", len(shapes), "sessions", s.RedisURL != "",
+		"gatekeeper", s.Gateway.Gatekeeper.KeyFile != "")
 	return server.Run(ctx, g, server.Config{Public: public, Admin: admin, TLS: secure, Logger: log})
 }
 
