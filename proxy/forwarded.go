@@ -15,7 +15,7 @@ import (
 // its own, in the same order. What it refuses beside are requests that only the proxy can
 // answer. That a shape's definition is the reason is said to its readers alone.
 func (s *shapeServer) decide(from *http.Request, name string) (Verdict, error) {
-	who, err := s.admit(from)
+	who, err := s.admit(from, readerCredentialsOf)
 	if err != nil {
 		return Verdict{}, err
 	}
@@ -45,6 +45,9 @@ func (s *shapeServer) decide(from *http.Request, name string) (Verdict, error) {
 		return Verdict{}, err
 	}
 	if err := r.narrow(); err != nil {
+		return Verdict{}, err
+	}
+	if err := who.checkNarrowing(r); err != nil {
 		return Verdict{}, err
 	}
 	spec := r.upstreamSpec(d)

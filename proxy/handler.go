@@ -58,6 +58,14 @@ type Config struct {
 	// Cookie is the form of a session's cookie.
 	Cookie Cookie
 
+	// ShapeTokens serves /v1/gatekeeper and /.well-known/jwks.json, and has its tokens read
+	// shapes; nil: there are none.
+	ShapeTokens ShapeTokens
+
+	// PublicURL is where clients reach the handler, as in https://sync.example.com. It begins
+	// the URL that the gatekeeper answers; empty: the request's own host does.
+	PublicURL string
+
 	// Ready says whether shapes may be served yet; while it returns false, they are
 	// answered with 503. Nil: they always may.
 	Ready func() bool
@@ -146,7 +154,7 @@ func newHandler(cfg *Config) (*Handler, error) {
 		return nil, err
 	}
 	draining, drain := context.WithCancel(context.Background())
-	auth := &authentication{tokens: cfg.Tokens, sessions: cfg.Sessions}
+	auth := &authentication{tokens: cfg.Tokens, sessions: cfg.Sessions, shapes: cfg.ShapeTokens}
 	body := bodies{time: orDefault(cfg.BodyTime, 30*time.Second), draining: draining}
 	core := &server{
 		ready:      cfg.Ready,
@@ -173,9 +181,13 @@ func newHandler(cfg *Config) (*Handler, error) {
 	if cfg.Sessions != nil {
 		sessions = &sessionServer{auth: auth, limiter: limits, bodies: body, cookie: cookie}
 	}
+	var keeper *gatekeeper
+	if cfg.ShapeTokens != nil {
+		keeper = &gatekeeper{shapes: reads, tokens: cfg.ShapeTokens, publicURL: cfg.PublicURL}
+	}
 	m := &middleware{cors: origins, metrics: counts, shapes: shapes, log: cfg.Logger}
 	return &Handler{
-		routes: m.routes(reads, sessions), forwardAuth: m.forwardAuth(reads),
+		routes: m.routes(reads, sessions, keeper), forwardAuth: m.forwardAuth(reads),
 		shapes: reads, middleware: m, feeds: feeds, drain: drain,
 	}, nil
 }

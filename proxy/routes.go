@@ -16,9 +16,9 @@ import (
 )
 
 // routes builds the handler of all requests. There are no paths of sessions where sessions
-// is nil.
-func (m *middleware) routes(shapes *shapeServer, sessions *sessionServer) http.Handler {
-	e := m.router(shapes, sessions)
+// is nil, and none of the gatekeeper where that is.
+func (m *middleware) routes(shapes *shapeServer, sessions *sessionServer, keeper *gatekeeper) http.Handler {
+	e := m.router(shapes, sessions, keeper)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// The router sees the one reading of the path, or a path that nothing is at:
 		// it would clean another, and route it.
@@ -38,7 +38,7 @@ const (
 )
 
 // router is the one place where paths stand. openapi.yaml describes each.
-func (m *middleware) router(shapes *shapeServer, sessions *sessionServer) *gin.Engine {
+func (m *middleware) router(shapes *shapeServer, sessions *sessionServer, keeper *gatekeeper) *gin.Engine {
 	e := m.newEngine()
 	named := m.answer(func(c *gin.Context) error { return shapes.serve(c, c.Param("name")) })
 	byTable := m.answer(func(c *gin.Context) error { return shapes.serve(c, c.Query("table")) })
@@ -50,6 +50,10 @@ func (m *middleware) router(shapes *shapeServer, sessions *sessionServer) *gin.E
 		e.POST("/v1/session", m.answer(sessions.create))
 		e.Match([]string{http.MethodGet, http.MethodHead}, "/v1/session", m.answer(sessions.show))
 		e.DELETE("/v1/session", m.answer(sessions.delete))
+	}
+	if keeper != nil {
+		e.POST(gatekeeperPath+":name", m.answer(keeper.serve))
+		e.Match([]string{http.MethodGet, http.MethodHead}, "/.well-known/jwks.json", m.answer(keeper.keys))
 	}
 	allowed := make(map[string][]string) // methods, by path
 	for _, r := range e.Routes() {
@@ -90,8 +94,11 @@ func (m *middleware) newEngine() *gin.Engine {
 // is told where to look.
 func nowhere(c *gin.Context) error {
 	p := &problem{kind: notFound, message: "no such path"}
-	if c.Request.URL.Path == "/" {
+	switch path := c.Request.URL.Path; {
+	case path == "/":
 		p.message = "shapegate has no page: shapes are at /v1/shapes/<name>, and /readyz and /metrics at its admin address"
+	case strings.HasPrefix(path, gatekeeperPath) && !strings.Contains(path[len(gatekeeperPath):], "/"):
+		p.message = "the gatekeeper is not configured: its operator sets SHAPEGATE_GATEKEEPER_KEY_FILE"
 	}
 	return p
 }

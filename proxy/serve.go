@@ -33,7 +33,7 @@ type upstream struct {
 // returned.
 func (s *shapeServer) serve(c *gin.Context, name string) error {
 	s.giveWay(c.Request)
-	who, err := s.admit(c.Request)
+	who, err := s.admit(c.Request, readerCredentialsOf)
 	if err != nil {
 		return err
 	}
@@ -82,6 +82,9 @@ func (s *shapeServer) begin(c *gin.Context, name string, who *access) (*exchange
 	if err := r.narrow(); err != nil {
 		return nil, nil, err
 	}
+	if err := who.checkNarrowing(r); err != nil {
+		return nil, nil, err
+	}
 	if err := r.parseSubset(body, q, r.clientColumns()); err != nil {
 		return nil, nil, err
 	}
@@ -93,6 +96,9 @@ func (s *shapeServer) begin(c *gin.Context, name string, who *access) (*exchange
 // parse reads everything of a request but its body, and what can only be understood once
 // the table is known.
 func (s *shapeServer) parse(from *http.Request, q url.Values, name string, who *access) (*shapeRequest, error) {
+	if err := who.checkName(name); err != nil {
+		return nil, err
+	}
 	shape, ok := s.shapes[name]
 	if !ok {
 		return nil, &problem{kind: notFound, message: "no such shape", field: "table"}
@@ -101,7 +107,10 @@ func (s *shapeServer) parse(from *http.Request, q url.Values, name string, who *
 		return nil, err
 	}
 	r, err := parseRequest(from, q, &shape.def.Guarded)
-	return &shapeRequest{request: r, shape: shape}, err
+	if err != nil {
+		return nil, err
+	}
+	return &shapeRequest{request: r, shape: shape}, who.checkParams(&r)
 }
 
 // learn asks Electric what the shape's table looks like, if that is not known yet, and

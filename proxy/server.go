@@ -34,26 +34,29 @@ type holding struct {
 	draining context.Context //nolint:containedctx // ends with Handler.Drain
 }
 
-// admit authenticates a request, and admits it within its subject's limits. Without valid
-// credentials, the answer does not say what there is. The caller releases the
-// access.
-func (s *server) admit(r *http.Request) (*access, error) {
+// admit authenticates a request by the credentials that find finds, and admits it within its
+// subject's limits. Without valid credentials, the answer does not say what there is. The
+// caller releases the access.
+func (s *server) admit(r *http.Request, find func(*http.Request) (credentials, error)) (*access, error) {
 	if s.ready != nil && !s.ready() {
 		return nil, &problem{kind: unavailable, message: "starting"}
 	}
-	creds, err := credentialsOf(r)
+	creds, err := find(r)
 	if err != nil {
 		return nil, err
 	}
-	subject, fresh, err := s.auth.identify(r.Context(), &creds)
+	who, err := s.auth.identify(r.Context(), &creds)
 	if err != nil {
 		return nil, err
 	}
-	place, err := s.limiter.admit(r.Context(), subject.String())
+	place, err := s.limiter.admit(r.Context(), who.subject.String())
 	if err != nil {
 		return nil, err
 	}
-	return &access{auth: s.auth, creds: creds, subject: subject, place: place, decisions: &s.metrics.decisions, fresh: fresh}, nil
+	return &access{
+		auth: s.auth, creds: creds, subject: who.subject, place: place, decisions: &s.metrics.decisions,
+		fresh: who.fresh, only: who.only,
+	}, nil
 }
 
 // authorize subscribes to what the subject may see of a definition with a label, and decides

@@ -37,7 +37,7 @@ func (g guide) firstSteps() {
 }
 
 // streamAndSession prints what has a beginning and an end: an event stream from where AT
-// says, and a session.
+// says, a session, and a token for one shape.
 func (g guide) streamAndSession(address, person string) {
 	fmt.Fprintf(g.out, `
 # What has changed since, as an event stream, for three seconds.
@@ -48,8 +48,14 @@ SESSION=$(%[2]s -X POST -H "Authorization: Bearer $%[3]s" %[4]s/v1/session | sed
 %[2]s -H "Authorization: Bearer $SESSION" %[4]s/v1/session
 %[5]s
 %[2]s -X DELETE -H "Authorization: Bearer $SESSION" %[4]s/v1/session
+
+# A token that reads one shape and nothing else, as Electric's ShapeStream takes it. Use it.
+%[2]s -X POST -H "Authorization: Bearer $%[3]s" "%[6]s"
+ONE=$(%[2]s -X POST -H "Authorization: Bearer $%[3]s" "%[6]s" | sed -n 's/.*"Bearer \([^"]*\)".*/\1/p')
+%[7]s
 `, strings.Replace(g.read(address+"live=true&live_sse=true&$AT", person), "curl -s", "curl -s -N --max-time 3", 1),
-		g.curl(), person, g.url(), g.read(address+"offset=-1", "SESSION"))
+		g.curl(), person, g.url(), g.read(address+"offset=-1", "SESSION"),
+		strings.TrimRight(strings.Replace(address, "/v1/shapes/", "/v1/gatekeeper/", 1), "?&"), g.read(address+"offset=-1", "ONE"))
 }
 
 // remember is a line that sets AT to the handle and the offset of an answer.

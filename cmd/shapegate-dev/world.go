@@ -32,6 +32,7 @@ type world struct {
 	options
 	shapes  schema.File
 	secret  []byte // of tokens and handles
+	keys    string // the gatekeeper's, a PEM file
 	started []part
 
 	admin      *spicedb.Client
@@ -62,6 +63,12 @@ func newWorld(ctx context.Context, o options) (_ *world, err error) {
 		if w.secret, err = keptSecret(o.cache); err != nil {
 			return nil, fmt.Errorf("the secret of tokens (SHAPEGATE_JWT_SECRET is another): %w", err)
 		}
+	}
+	var removeKeys func()
+	w.keys, removeKeys, err = keptKeys(o.cache)
+	w.closers = append(w.closers, removeKeys)
+	if err != nil {
+		return nil, fmt.Errorf("the key of the gatekeeper: %w", err)
 	}
 	if w.shapes, err = loadShapes(o.files.shapes); err != nil {
 		return nil, err
@@ -240,6 +247,8 @@ func (w *world) config(logger *slog.Logger) gateway.Config {
 		Identity: identity.Config{Secret: w.secret},
 		Redis:    session.RedisConfig{URL: w.redisURL},
 		Secret:   w.secret,
+
+		Gatekeeper: gateway.Gatekeeper{KeyFile: w.keys},
 		// Not every browser takes a Secure cookie from localhost without TLS.
 		Proxy:  proxy.Config{CORSOrigins: w.origins, Cookie: proxy.Cookie{Insecure: !w.tls}},
 		Logger: logger,

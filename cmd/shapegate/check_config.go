@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/shapegate/shapegate/authz"
+	"github.com/shapegate/shapegate/authz/shapetoken"
 	"github.com/shapegate/shapegate/authz/spicedb"
 	"github.com/shapegate/shapegate/proxy/electric"
 	"github.com/shapegate/shapegate/proxy/gateway"
@@ -23,7 +24,8 @@ func newCheckConfigCommand(s *settings) *cobra.Command {
 		Long: `Check the shape definitions: for themselves, against SpiceDB's schema, and against
 Electric's tables where ELECTRIC_URL is set. What is wrong is printed with its
 place in the file, and with what to do. Where REDIS_URL is set, it must name the
-Redis as what it is: one server, or a cluster.
+Redis as what it is: one server, or a cluster. Where SHAPEGATE_GATEKEEPER_KEY_FILE
+is set, the file must have keys that tokens can be signed with.
 
 What would work better otherwise is a hint, and does not change the exit code: a
 SpiceDB that is too old, that cannot be watched, or whose schema has no heartbeat;
@@ -56,6 +58,7 @@ func checkAll(r *report, s *settings, shapes schema.File, offline bool, args []s
 	for _, hint := range schema.WhereHints(shapes.Shapes) {
 		r.hint(hint.Error())
 	}
+	checkKeys(r, s.Gateway.Gatekeeper.KeyFile)
 	if offline {
 		r.leftOut("the permissions (SpiceDB's schema)")
 		r.leftOut("the tables and columns (Electric)")
@@ -72,6 +75,16 @@ func checkAll(r *report, s *settings, shapes schema.File, offline bool, args []s
 	checkIndexes(r, s.DatabaseURL, shapes.Shapes)
 	checkRedis(r, s.redisConfig())
 	return nil
+}
+
+// checkKeys reads the gatekeeper's keys.
+func checkKeys(r *report, file string) {
+	if file == "" {
+		return // there is no gatekeeper
+	}
+	if _, err := shapetoken.OpenKeyFile(file); err != nil {
+		r.wrong(fmt.Errorf("SHAPEGATE_GATEKEEPER_KEY_FILE: %w", err))
+	}
 }
 
 // checkPermissions compares the shapes with SpiceDB's schema, and looks at SpiceDB itself.

@@ -80,7 +80,7 @@ func serve(ctx context.Context, s *settings, shapes schema.File, log *slog.Logge
 		return &exitError{exitNoAnswer, err}
 	}
 	log.Info("serving", "listen", public.Addr().String(), "admin", admin.Addr().String(), "shapes", len(shapes.Shapes), "grants", len(shapes.Grants), "sessions", s.RedisURL != "",
-		"forward_auth", addressOf(forwardAuth), "ext_authz", addressOf(extAuthz))
+		"forward_auth", addressOf(forwardAuth), "ext_authz", addressOf(extAuthz), "gatekeeper", s.Gateway.Gatekeeper.KeyFile != "")
 	return server.Run(ctx, g, server.Config{Public: public, Admin: admin, ForwardAuth: forwardAuth, ExtAuthz: extAuthz, TLS: secure, Logger: log})
 }
 

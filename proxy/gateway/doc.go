@@ -30,7 +30,8 @@
 //
 // # Handlers
 //
-// [Gateway.Handler] is for clients: /v1/shapes, /v1/shape and /v1/session.
+// [Gateway.Handler] is for clients: /v1/shapes, /v1/shape, /v1/session, and with keys of the
+// gatekeeper /v1/gatekeeper and /.well-known/jwks.json.
 // [Gateway.Admin] is for operators: /metrics, /healthz, /readyz, and
 // /explain?subject=user:bob&shape=documents&id=d1, which says why a row is seen or not.
 // [Gateway.ForwardAuth] is for Caddy, nginx or Traefik that send requests to Electric

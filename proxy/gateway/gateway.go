@@ -41,6 +41,9 @@ type Config struct {
 	SessionTTL         time.Duration // 0: session.Manager's default
 	SessionsPerSubject int           // 0: session.Manager's default
 
+	// Gatekeeper gives out tokens for single shapes; without a KeyFile there is none.
+	Gatekeeper Gatekeeper
+
 	// MaxStaleness bounds how old the grants may be that an answer rests on; 0: 5 s.
 	MaxStaleness time.Duration
 
@@ -48,9 +51,9 @@ type Config struct {
 	// serve the same clients share it.
 	Secret []byte
 
-	// Proxy has the limits, times and origins of the HTTP handler. New fills in its
-	// parts: Shapes, Authorizer, Tokens, Sessions, Electric, Secret, Ready, Logger
-	// and Registerer.
+	// Proxy has the limits, times, origins and the public URL of the HTTP handler. New fills
+	// in its parts: Shapes, Authorizer, Tokens, ShapeTokens, Sessions, Electric, Secret,
+	// Ready, Logger and Registerer.
 	Proxy proxy.Config
 
 	Logger *slog.Logger // nil: slog.Default()
@@ -117,7 +120,11 @@ func (g *Gateway) newProxy(cfg Config) error {
 		cfg.Identity.Logger = g.log
 	}
 	refreshing, stop := context.WithCancel(context.Background())
+	authority, err := g.newAuthority(refreshing, &cfg)
 	g.closers = append(g.closers, func() error { stop(); return nil })
+	if err != nil {
+		return err
+	}
 	tokens, err := identity.New(refreshing, cfg.Identity)
 	if err != nil {
 		return err
@@ -130,6 +137,9 @@ func (g *Gateway) newProxy(cfg Config) error {
 	p.Shapes, p.Secret = cfg.Shapes, cfg.Secret
 	p.Authorizer, p.Tokens, p.Sessions, p.Electric = g.grants, tokens, sessions, g.electric
 	p.Ready, p.Logger, p.Registerer = g.readiness.known.Load, g.log, g.registry
+	if authority != nil {
+		p.ShapeTokens = authority
+	}
 	if g.proxy, err = proxy.New(p); err != nil {
 		return err
 	}
