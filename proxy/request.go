@@ -44,12 +44,12 @@ func parseRequest(from *http.Request, q url.Values, s *shape) (*request, error) 
 // parseSubset reads what subset the client asks for, if it asks for one: in its body, or
 // in its query.
 func (r *request) parseSubset(body []byte, query url.Values) error {
-	columns := r.clientColumns()
-	inBody, isInBody, err := subset.ParseBody(body, columns)
+	table := r.tableForClient()
+	inBody, isInBody, err := subset.ParseBody(body, table)
 	if err != nil {
 		return err
 	}
-	inQuery, isInQuery, err := subset.ParseQuery(query, columns)
+	inQuery, isInQuery, err := subset.ParseQuery(query, table)
 	switch {
 	case err != nil:
 		return err
