@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"context"
 	"crypto/rand"
+	_ "embed"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -42,6 +43,14 @@ const (
 	// be noticed soon.
 	heartbeat = 200 * time.Millisecond
 	staleness = 2 * time.Second
+)
+
+// A table and its shape beside the demo's, with a column of each type that queries compare.
+var (
+	//go:embed tasks.sql
+	tasksSQL string
+	//go:embed tasks.yaml
+	tasksShapes []byte
 )
 
 const (
@@ -118,7 +127,7 @@ func (w *world) startElectric() error {
 	w.tables = electrictest.New(electrictest.Options{
 		Secret: electricSecret, LongPollTimeout: longPoll, KeepAlive: keepAlive, SSETimeout: stream,
 	})
-	if _, err := w.tables.Exec(demo.SQL); err != nil {
+	if _, err := w.tables.Exec(demo.SQL + tasksSQL); err != nil {
 		return err
 	}
 	upstream := w.serve(w.tables)
@@ -167,6 +176,10 @@ func (w *world) newHandler() (*proxy.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	tasks, err := schema.Parse("tasks.yaml", tasksShapes)
+	if err != nil {
+		return nil, err
+	}
 	verifier, err := identity.New(context.Background(), identity.Config{Secret: []byte(jwtSecret)})
 	if err != nil {
 		return nil, err
@@ -178,7 +191,7 @@ func (w *world) newHandler() (*proxy.Handler, error) {
 		return nil, err
 	}
 	return proxy.New(proxy.Config{
-		Shapes:          shapes,
+		Shapes:          append(shapes, tasks...),
 		Authorizer:      w.cache,
 		Tokens:          verifier,
 		Electric:        w.electric,
