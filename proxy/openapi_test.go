@@ -20,11 +20,15 @@ import (
 
 var openAPI = sync.OnceValues(func() (*openapitest.File, error) { return openapitest.Load("openapi.yaml") })
 
-// documented holds every answer that a test gets to openapi.yaml.
+// documented holds every answer that a test gets to openapi.yaml and to CACHING.md.
 func (d *deployment) documented(next http.RoundTripper) *openapitest.Transport {
 	file, err := openAPI()
 	d.check(err)
-	return &openapitest.Transport{File: file, Next: next, Report: func(err error) { d.t.Error("openapi.yaml:", err) }}
+	return &openapitest.Transport{
+		File: file, Next: next,
+		Report: func(err error) { d.t.Error("openapi.yaml:", err) },
+		Note:   d.checkCaching,
+	}
 }
 
 // The methods that a path is said to have are those that it has.
@@ -75,7 +79,10 @@ type answers struct {
 func (a *answers) deploy(t *testing.T, options ...option) *deployment {
 	t.Helper()
 	d := deploy(t, options...)
-	d.client.Transport.(*openapitest.Transport).Note = func(answer string) {
+	transport := d.client.Transport.(*openapitest.Transport)
+	check := transport.Note
+	transport.Note = func(answer string, header http.Header) {
+		check(answer, header)
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		a.given[answer] = true

@@ -37,13 +37,13 @@ func parseRequest(from *http.Request, q url.Values, def *schema.Guarded) (r requ
 }
 
 // parseSubset reads what subset the client asks for, if it asks for one: in its body, or
-// in its query. columns are those that it may name.
-func (r *request) parseSubset(body []byte, query url.Values, columns subset.Columns) error {
-	inBody, isInBody, err := subset.ParseBody(body, columns)
+// in its query. table is what it may name.
+func (r *request) parseSubset(body []byte, query url.Values, table *subset.Table) error {
+	inBody, isInBody, err := subset.ParseBody(body, table)
 	if err != nil {
 		return err
 	}
-	inQuery, isInQuery, err := subset.ParseQuery(query, columns)
+	inQuery, isInQuery, err := subset.ParseQuery(query, table)
 	switch {
 	case err != nil:
 		return err

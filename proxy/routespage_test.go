@@ -90,7 +90,7 @@ func TestTheExamplesOfROUTESAreAsOpenAPISays(t *testing.T) {
 		transport := &openapitest.Transport{
 			File: file, At: at, Next: e,
 			Report: func(err error) { t.Errorf("%s %s: %v", e.method, e.url, err) },
-			Note:   func(answer string) { shown = append(shown, strings.Fields(answer)[1]) },
+			Note:   func(answer string, _ http.Header) { shown = append(shown, strings.Fields(answer)[1]) },
 		}
 		req, err := http.NewRequestWithContext(t.Context(), e.method, "http://example"+e.url, strings.NewReader(e.sent))
 		if err != nil {

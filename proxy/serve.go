@@ -85,7 +85,7 @@ func (s *shapeServer) begin(c *gin.Context, name string, who *access) (*exchange
 	if err := who.checkNarrowing(r); err != nil {
 		return nil, nil, err
 	}
-	if err := r.parseSubset(body, q, r.clientColumns()); err != nil {
+	if err := r.parseSubset(body, q, r.tableForClient()); err != nil {
 		return nil, nil, err
 	}
 	x := s.newExchange(c.Writer, &r.request, who, s.newSource(r, who, d), r.scope(who.subject.String()))

@@ -1,14 +1,12 @@
 // README's snippet: it is this one, it compiles, and it does what README says.
 
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { test } from 'node:test'
-import { pathToFileURL } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 import { createLiveQueryCollection } from '@tanstack/db'
+import { compile } from './lib/compile.mjs'
 import { eventually } from './lib/wait.mjs'
 import { doc, newWorld, tokens } from './lib/world.mjs'
 
@@ -16,21 +14,10 @@ const here = import.meta.dirname
 const source = await readFile(join(here, 'snippet.ts'), 'utf8')
 const readme = await readFile(join(here, '../../README.md'), 'utf8')
 
-/** Compiles the snippet under strict TypeScript, and returns its module's address. */
-async function compile(t) {
-  const folder = await mkdtemp(join(here, '.snippet-'))
-  t.after(() => rm(folder, { recursive: true }))
-  await cp(join(here, 'snippet.ts'), join(folder, 'snippet.ts'))
-  await writeFile(join(folder, 'auth.d.ts'), 'export declare function getToken(): Promise<string>\n')
-  await writeFile(join(folder, 'auth.js'), 'export const getToken = () => globalThis.getToken()\n')
-  const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc')
-  const options = '--strict --noUncheckedIndexedAccess --module nodenext --target es2022 --lib es2022,dom,dom.iterable --types'
-  try {
-    execFileSync(process.execPath, [tsc, ...options.split(' '), '', join(folder, 'snippet.ts')], { encoding: 'utf8', stdio: 'pipe' })
-  } catch (error) {
-    assert.fail(error.stdout)
-  }
-  return pathToFileURL(join(folder, 'snippet.js')).href
+/** Compiles the snippet, and returns its module's address. */
+async function compileSnippet(t) {
+  const auth = 'export const getToken = (): Promise<string> => (globalThis as any).getToken()\n'
+  return `${await compile(t, { 'snippet.ts': source, 'auth.ts': auth })}/snippet.js`
 }
 
 test('README quotes the snippet', () => {
@@ -48,7 +35,7 @@ test('README names the versions that are tested, and @tanstack/db is the one tha
 
 test('who loses the gate keeps no row, and gets the rows again with the gate', async (t) => {
   const world = await newWorld(t)
-  const module = await compile(t)
+  const module = await compileSnippet(t)
   globalThis.getToken = async () => tokens.bob
   const { fetch, setTimeout } = globalThis
   t.after(() => Object.assign(globalThis, { fetch, setTimeout }))

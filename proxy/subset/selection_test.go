@@ -17,7 +17,7 @@ const (
 
 func selectionOf(t testing.TB, typ, body string) (*Selection, error) {
 	t.Helper()
-	r, ok, err := ParseBody([]byte(body), Columns{"id": {Type: typ}, "edit": {Type: "bool"}})
+	r, ok, err := ParseBody([]byte(body), &Table{Name: "actions", Columns: Columns{"id": {Type: typ}, "edit": {Type: "bool"}}})
 	if err != nil {
 		return nil, err
 	}
