@@ -135,10 +135,14 @@ func TestLongPollsGoThrough(t *testing.T) {
 	f := w.nginx()
 	bob := bearer(t, "bob")
 	at := f.ask(bob, theURL).is(http.StatusOK).onward()
-	got := make(chan *answer)
-	go func() { got <- f.ask(bob, "GET /v1/shapes/documents?live=true&"+at) }()
+	var got *answer
+	var asked sync.WaitGroup
+	asked.Go(func() { got = f.ask(bob, "GET /v1/shapes/documents?live=true&"+at) })
 	w.write(spicedb.Touch, "document:d0c00000-0000-4000-8000-000000000007#viewer@user:bob")
-	if a := (<-got).is(http.StatusOK); !slices.Equal(a.titles(), []string{"Comet pitch"}) || a.fromCache() {
+	if asked.Wait(); t.Failed() {
+		return
+	}
+	if a := got.is(http.StatusOK); !slices.Equal(a.titles(), []string{"Comet pitch"}) || a.fromCache() {
 		t.Errorf("%q, X-Cache: %s", a.titles(), a.header.Get("X-Cache"))
 	}
 	nothingOfShapegate(t, f)
