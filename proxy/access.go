@@ -2,9 +2,12 @@ package proxy
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/shapegate/shapegate/authz"
+	"github.com/shapegate/shapegate/authz/shapetoken"
+	"github.com/shapegate/shapegate/schema"
 )
 
 // access is who sends a request, and the subscription to what they may see. It decides
@@ -17,7 +20,19 @@ type access struct {
 	sub       authz.Subscription
 	strict    bool // the shape's decisions are made at full consistency
 	decisions *decisions
-	fresh     authz.ZedToken // each decision has seen what this revision has; empty: none is asked for
+	fresh     authz.ZedToken    // each decision has seen what this revision has; empty: none is asked for
+	only      *shapetoken.Shape // what the credentials are good for; nil: every shape
+}
+
+// want notes how fresh decisions about a definition have to be: as it says itself, and as the
+// request does.
+func (a *access) want(r *http.Request, def *schema.Guarded) error {
+	a.strict = def.Consistency == schema.Strict
+	fresh, err := freshness(r)
+	if fresh != "" {
+		a.fresh = fresh
+	}
+	return err
 }
 
 // decide asks what the subject may see now, as fresh as the shape wants it: before rows
@@ -56,11 +71,11 @@ func (a *access) reauthorizeLog(ctx context.Context) (authz.Decision, error) {
 }
 
 func (a *access) identify(ctx context.Context) error {
-	subject, _, err := a.auth.identify(ctx, &a.creds)
+	who, err := a.auth.identify(ctx, &a.creds)
 	if err != nil {
 		return err
 	}
-	if subject.ObjectRef != a.subject.ObjectRef {
+	if who.subject.ObjectRef != a.subject.ObjectRef {
 		return errStaleHandle
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/authz/identity"
 	"github.com/shapegate/shapegate/authz/session"
+	"github.com/shapegate/shapegate/authz/shapetoken"
 )
 
 // TokenVerifier reads bearer JWTs. *identity.Verifier is one.
@@ -38,6 +39,7 @@ const sessionCookie = "shapegate_session"
 type credentials struct {
 	token   string
 	session bool      // the token is a session's, not a JWT
+	shape   bool      // the token is one of the gatekeeper's, good for one shape
 	expires time.Time // set when they are verified
 }
 
@@ -49,11 +51,24 @@ var (
 	errNoCredentials = errors.New("neither a bearer token nor a session cookie")
 	errScheme        = errors.New("an Authorization header that is not of the Bearer scheme")
 	errNoSessions    = errors.New("a session token, but sessions are not configured")
+	errNoGatekeeper  = errors.New("a shape token, but the gatekeeper is not configured")
+	errOneShapeAlone = errors.New("a shape token, which is good for reading its shape and for nothing else")
 )
 
-// credentialsOf finds the credentials of a request. An Authorization header
-// wins over a cookie, even where it does not hold: what was said last counts.
+// credentialsOf finds the credentials of a request for anything but a shape: a token of the
+// gatekeeper is refused.
 func credentialsOf(r *http.Request) (credentials, error) {
+	c, err := readerCredentialsOf(r)
+	if err == nil && c.shape {
+		return credentials{}, authz.E(authz.Unauthenticated, "read credentials", errOneShapeAlone)
+	}
+	return c, err
+}
+
+// readerCredentialsOf finds the credentials of a request for a shape. Who takes a token of
+// the gatekeeper must hold the request to it: see access.only. An Authorization header
+// wins over a cookie, even where it does not hold: what was said last counts.
+func readerCredentialsOf(r *http.Request) (credentials, error) {
 	if headers := r.Header.Values("Authorization"); len(headers) > 0 {
 		if len(headers) > 1 {
 			return credentials{}, invalid("authorization", "given more than once")
@@ -63,7 +78,7 @@ func credentialsOf(r *http.Request) (credentials, error) {
 		if !strings.EqualFold(scheme, "Bearer") || token == "" {
 			return credentials{}, authz.E(authz.Unauthenticated, "read credentials", errScheme)
 		}
-		return credentials{token: token, session: session.LooksLikeToken(token)}, nil
+		return credentials{token: token, session: session.LooksLikeToken(token), shape: shapetoken.LooksLikeToken(token)}, nil
 	}
 	if cookie, err := r.Cookie(sessionCookie); err == nil && cookie.Value != "" {
 		return credentials{token: cookie.Value, session: true}, nil
@@ -74,24 +89,38 @@ func credentialsOf(r *http.Request) (credentials, error) {
 // authentication says whose credentials are, and when they cease to hold.
 type authentication struct {
 	tokens   TokenVerifier
-	sessions Sessions // nil: there are none
+	sessions Sessions    // nil: there are none
+	shapes   ShapeTokens // nil: there are none
 	watches  watches
 }
 
-// identify verifies the credentials. It returns whose they are and, of a session,
-// the revision that its decisions must have seen. It notes when they expire.
-func (a *authentication) identify(ctx context.Context, c *credentials) (authz.Subject, authz.ZedToken, error) {
-	if !c.session {
+// bearer is whose credentials are.
+type bearer struct {
+	subject authz.Subject
+	fresh   authz.ZedToken    // the revision that each decision must have seen; empty: none
+	only    *shapetoken.Shape // what the credentials are good for; nil: everything
+}
+
+// identify verifies the credentials, and returns whose they are. It notes when they expire.
+func (a *authentication) identify(ctx context.Context, c *credentials) (bearer, error) {
+	switch {
+	case c.shape && a.shapes == nil:
+		return bearer{}, authz.E(authz.Unauthenticated, "verify a shape token", errNoGatekeeper)
+	case c.shape:
+		t, err := a.shapes.Verify(c.token)
+		c.expires = t.Expires
+		return bearer{subject: t.Subject, fresh: t.Fresh, only: &t.Shape}, err
+	case c.session && a.sessions == nil:
+		return bearer{}, authz.E(authz.Unauthenticated, "read session", errNoSessions)
+	case c.session:
+		s, err := a.sessions.Get(ctx, c.token)
+		c.expires = s.Expires
+		return bearer{subject: s.Subject, fresh: s.ZedToken}, err
+	default:
 		who, err := a.tokens.Verify(ctx, c.token)
 		c.expires = who.Expires
-		return who.Subject, "", err
+		return bearer{subject: who.Subject}, err
 	}
-	if a.sessions == nil {
-		return authz.Subject{}, "", authz.E(authz.Unauthenticated, "read session", errNoSessions)
-	}
-	s, err := a.sessions.Get(ctx, c.token)
-	c.expires = s.Expires
-	return s.Subject, s.ZedToken, err
 }
 
 // watch returns a channel that is closed as soon as verified credentials have ceased to

@@ -22,6 +22,7 @@ import (
 	"github.com/shapegate/shapegate/authz/grantcache"
 	"github.com/shapegate/shapegate/authz/identity"
 	"github.com/shapegate/shapegate/authz/session"
+	"github.com/shapegate/shapegate/authz/shapetoken"
 	"github.com/shapegate/shapegate/authz/spicedb"
 	"github.com/shapegate/shapegate/integration/electrictest"
 	"github.com/shapegate/shapegate/integration/grantcachetest"
@@ -48,6 +49,7 @@ const deadline = 30 * time.Second
 const (
 	electricSecret = "the-secret-that-electric-wants"
 	sessionTTL     = 15 * time.Minute
+	tokenLife      = 5 * time.Minute // of one for a shape
 )
 
 var (
@@ -256,7 +258,7 @@ func (d *deployment) startRedis() {
 // configure fills in what the options left out.
 func (d *deployment) configure(c proxy.Config) {
 	var err error
-	if c.Shapes == nil {
+	if c.Shapes.Shapes == nil {
 		c.Shapes, err = schema.Parse("shapes.yaml", []byte(shapesYAML))
 		d.check(err)
 	}
@@ -274,6 +276,9 @@ func (d *deployment) configure(c proxy.Config) {
 	d.check(err)
 	d.end(func() { _ = store.Close() })
 	c.Sessions = session.NewManager(session.NewRedis(store, ""), sessionTTL, session.WithClock(d.clock.Now))
+	if c.ShapeTokens == nil {
+		c.ShapeTokens = shapetoken.New(shapetoken.Config{Keys: newKeys(d.t), Life: tokenLife, Now: d.clock.Now})
+	}
 	c.Logger = slog.New(slog.NewTextHandler(d.logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	c.Registerer = d.metrics
 	d.config = c

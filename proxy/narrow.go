@@ -11,7 +11,7 @@ import (
 // narrow reads what the client asks of the log beside the shape's definition: fewer rows
 // and fewer columns. Electric evaluates it: it is part of the log spec, and of what the
 // handle is good for.
-func (r *request) narrow() (err error) {
+func (r *shapeRequest) narrow() (err error) {
 	required := slices.Clone(r.shape.table.rule().Key)
 	for _, f := range r.shape.def.Authorize.Filter {
 		required = append(required, f.Column)
@@ -45,7 +45,7 @@ func narrowSpec(spec *electric.LogSpec, n *subset.Narrowing) *electric.LogSpec {
 }
 
 // tableForClient is what the client may name in a subset.
-func (r *request) tableForClient() *subset.Table {
+func (r *shapeRequest) tableForClient() *subset.Table {
 	all := r.shape.table.forClients()
 	if r.narrowed == nil || r.narrowed.Columns == nil {
 		return all

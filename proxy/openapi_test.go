@@ -39,6 +39,9 @@ func TestAllowNamesTheMethodsOfThePath(t *testing.T) {
 		"/v1/shapes/documents": "GET, HEAD, OPTIONS, POST",
 		"/v1/shape":            "GET, HEAD, OPTIONS, POST",
 		"/v1/session":          "DELETE, GET, HEAD, OPTIONS, POST",
+
+		"/v1/gatekeeper/documents": "OPTIONS, POST",
+		"/.well-known/jwks.json":   "GET, HEAD, OPTIONS",
 	} {
 		for method, status := range map[string]int{http.MethodOptions: http.StatusNoContent, http.MethodPut: http.StatusMethodNotAllowed} {
 			allowed := strings.Split(alice.do(method, path, "").is(status).header.Get("Allow"), ", ")
@@ -107,12 +110,14 @@ func TestEachAnswerOfOpenAPIIsGiven(t *testing.T) {
 	a := &answers{given: make(map[string]bool)}
 	a.ofShapes(t)
 	a.ofSessions(t)
+	a.ofForwardAuth(t)
+	a.ofTheGatekeeper(t)
 	var missing []string
 	file, err := openAPI()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, answer := range file.Answers(openapitest.Public) {
+	for _, answer := range append(file.Answers(openapitest.Public), file.Answers(openapitest.ForwardAuth)...) {
 		if !a.given[answer] {
 			missing = append(missing, answer)
 		}
@@ -212,4 +217,39 @@ func (a *answers) ofSessions(t *testing.T) {
 	d = a.deploy(t, oneRequest)
 	d.as("alice").login()
 	d.as("alice").post("/v1/session", "")
+}
+
+// ofTheGatekeeper gets each answer about a token for a shape, and about its keys.
+func (a *answers) ofTheGatekeeper(t *testing.T) {
+	t.Helper()
+	const path, keys = "/v1/gatekeeper/documents", "/.well-known/jwks.json"
+	d := a.deploy(t)
+	for _, path := range []string{path, keys} {
+		d.anybody().ask(http.MethodOptions, path, "")
+	}
+	d.as("alice").ask(http.MethodPost, path, "")
+	d.as("alice").ask(http.MethodPost, path+"?offset=-1", "")
+	d.as("alice").ask(http.MethodPost, path, strings.Repeat(" ", 8_000_001))
+	d.anybody().ask(http.MethodPost, path, "")
+	d.as("mallory").ask(http.MethodPost, "/v1/gatekeeper/office", "")
+	for _, method := range []string{http.MethodGet, http.MethodHead} {
+		d.anybody().ask(method, keys, "")
+	}
+	d.replica(func(c *proxy.Config) { c.ShapeTokens = nil })
+	d.as("alice").ask(http.MethodPost, path, "")
+	for _, method := range []string{http.MethodGet, http.MethodHead} {
+		d.anybody().ask(method, keys, "")
+	}
+	d.close()
+
+	in := func(prepare func(*deployment), options ...option) {
+		d := a.deploy(t, options...)
+		prepare(d)
+		d.as("alice").ask(http.MethodPost, path, "")
+		d.close()
+	}
+	in(func(*deployment) {}, deciding(broken{}))
+	in(func(d *deployment) { d.as("alice").get("/v1/shapes/documents?offset=now") }, oneRequest)
+	in(func(d *deployment) { d.upstream.answering(anything, badRequest()) })
+	in(func(d *deployment) { d.upstream.away() })
 }

@@ -77,12 +77,17 @@ func TestTheExamplesOfROUTESAreAsOpenAPISays(t *testing.T) {
 	for _, e := range examples(t) {
 		at := openapitest.Admin
 		// What the page says once, for every answer.
-		e.header.Set("Cache-Control", "no-store")
+		if strings.HasPrefix(e.url, "/v1/") || strings.HasPrefix(e.url, "/.well-known/") {
+			if at = openapitest.Public; strings.HasPrefix(e.url, "/v1/authorize") {
+				at = openapitest.ForwardAuth
+			}
+			e.header.Set("X-Content-Type-Options", "nosniff")
+		} else {
+			e.header.Set("Cache-Control", "no-store")
+		}
 		if strings.HasPrefix(e.url, "/v1/") {
-			at = openapitest.Public
 			e.header.Set("Cache-Control", "private, no-store")
 			e.header.Set("Vary", "Authorization, Cookie, Origin, Accept-Encoding")
-			e.header.Set("X-Content-Type-Options", "nosniff")
 		}
 		transport := &openapitest.Transport{
 			File: file, At: at, Next: e,
@@ -103,8 +108,10 @@ func TestTheExamplesOfROUTESAreAsOpenAPISays(t *testing.T) {
 		}
 	}
 	var paths []string
-	for _, operation := range append(file.Operations(openapitest.Public), file.Operations(openapitest.Admin)...) {
-		paths = append(paths, strings.Fields(operation)[1])
+	for _, at := range []openapitest.Address{openapitest.Public, openapitest.Admin, openapitest.ForwardAuth} {
+		for _, operation := range file.Operations(at) {
+			paths = append(paths, strings.Fields(operation)[1])
+		}
 	}
 	for _, list := range []*[]string{&paths, &shown} {
 		slices.Sort(*list)

@@ -61,7 +61,7 @@ func (t tokenUntil) Verify(context.Context, string) (identity.Identity, error) {
 
 func watched(t *testing.T, a *authentication, c credentials) (<-chan struct{}, func()) {
 	t.Helper()
-	if _, _, err := a.identify(t.Context(), &c); err != nil {
+	if _, err := a.identify(t.Context(), &c); err != nil {
 		t.Fatal(err)
 	}
 	return a.watch(c)

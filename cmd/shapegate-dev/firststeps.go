@@ -17,10 +17,10 @@ const mostRead = 5
 func (g guide) firstSteps() {
 	person := g.everybody()[0].Subject
 	fmt.Fprintf(g.out, "\n# What %s may see.\n", person)
-	for _, shape := range g.shapes[:min(len(g.shapes), mostRead)] {
+	for _, shape := range g.shapes.Shapes[:min(len(g.shapes.Shapes), mostRead)] {
 		fmt.Fprint(g.out, g.assignments(&shape), g.read(g.address(&shape)+"offset=-1", shellName(person)), "\n")
 	}
-	first := g.address(&g.shapes[0])
+	first := g.address(&g.shapes.Shapes[0])
 	if relationship := g.relationshipOf(person); relationship != "" {
 		fmt.Fprintf(g.out, "\n# Take a relationship away, look, and write it again.\n"+
 			"curl -s -X DELETE -d %[1]s %[2]s/relationships\n%[3]s\ncurl -s -d %[1]s %[2]s/relationships\n",
@@ -32,12 +32,12 @@ func (g guide) firstSteps() {
 	g.streamAndSession(first, shellName(person))
 	if g.table != nil {
 		fmt.Fprintf(g.out, "\n# Look at the stand-in's rows; INSERT, UPDATE and DELETE change them.\ncurl -s -d %s %s/sql\n",
-			quote("SELECT * FROM "+g.shapes[0].Table.String()+" LIMIT 5"), g.controls())
+			quote("SELECT * FROM "+g.shapes.Shapes[0].Table.String()+" LIMIT 5"), g.controls())
 	}
 }
 
 // streamAndSession prints what has a beginning and an end: an event stream from where AT
-// says, and a session.
+// says, a session, and a token for one shape.
 func (g guide) streamAndSession(address, person string) {
 	fmt.Fprintf(g.out, `
 # What has changed since, as an event stream, for three seconds.
@@ -48,8 +48,14 @@ SESSION=$(%[2]s -X POST -H "Authorization: Bearer $%[3]s" %[4]s/v1/session | sed
 %[2]s -H "Authorization: Bearer $SESSION" %[4]s/v1/session
 %[5]s
 %[2]s -X DELETE -H "Authorization: Bearer $SESSION" %[4]s/v1/session
+
+# A token that reads one shape and nothing else, as Electric's ShapeStream takes it. Use it.
+%[2]s -X POST -H "Authorization: Bearer $%[3]s" "%[6]s"
+ONE=$(%[2]s -X POST -H "Authorization: Bearer $%[3]s" "%[6]s" | sed -n 's/.*"Bearer \([^"]*\)".*/\1/p')
+%[7]s
 `, strings.Replace(g.read(address+"live=true&live_sse=true&$AT", person), "curl -s", "curl -s -N --max-time 3", 1),
-		g.curl(), person, g.url(), g.read(address+"offset=-1", "SESSION"))
+		g.curl(), person, g.url(), g.read(address+"offset=-1", "SESSION"),
+		strings.TrimRight(strings.Replace(address, "/v1/shapes/", "/v1/gatekeeper/", 1), "?&"), g.read(address+"offset=-1", "ONE"))
 }
 
 // remember is a line that sets AT to the handle and the offset of an answer.

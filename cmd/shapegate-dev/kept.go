@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/shapegate/shapegate/authz/identity"
+	"github.com/shapegate/shapegate/authz/shapetoken"
 )
 
 // What is kept across starts is in one folder, readable by its owner alone.
@@ -23,6 +25,7 @@ const (
 	secretFile      = "jwt-secret"
 	certificateFile = "certificate.pem"
 	keyFile         = "key.pem"
+	gatekeeperFile  = "gatekeeper.pem"
 
 	secretSize = identity.MinSecretSize
 )
@@ -64,6 +67,31 @@ func keep(path string, data []byte) error {
 		_ = os.Remove(f.Name())
 	}
 	return err
+}
+
+// keptKeys returns the path of the key that the gatekeeper signs with: that of an earlier
+// start, or one that is made. Without a folder it is in a temporary one, which remove removes.
+func keptKeys(folder string) (path string, remove func(), err error) {
+	remove = func() {}
+	if folder == "" {
+		if folder, err = os.MkdirTemp("", "shapegate-dev-"); err != nil {
+			return "", remove, err
+		}
+		remove = func() { _ = os.RemoveAll(folder) }
+	}
+	path = filepath.Join(folder, gatekeeperFile)
+	if _, err := shapetoken.OpenKeyFile(path); err == nil {
+		return path, remove, os.Chmod(path, 0o600)
+	}
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return "", remove, err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return "", remove, err
+	}
+	return path, remove, keep(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 }
 
 const (

@@ -65,7 +65,7 @@ func TestThePrintedLinesWorkWhenPasted(t *testing.T) {
 		t.Fatalf("ended before it was ready: %v", err)
 	}
 
-	answers := paste(t, out.lines(), 14)
+	answers := paste(t, out.lines(), 16)
 	const atlas, comet = demo.SharedLater, "d0c00000-0000-4000-8000-000000000007"
 	for i, want := range []struct {
 		command  string
@@ -83,6 +83,8 @@ func TestThePrintedLinesWorkWhenPasted(t *testing.T) {
 		{"whose session", []string{"user:bob"}, nil},
 		{"a read with the session", []string{atlas, "up-to-date"}, []string{comet}},
 		{"end of the session", nil, []string{"error"}},
+		{"a token for one shape", []string{`"params":{"table":"documents"}`, "/v1/shape"}, nil},
+		{"a read with the token", []string{atlas, "up-to-date"}, []string{comet}},
 		{"select", []string{"id ", "title", "Atlas charter", "(7 rows)"}, []string{"first draft"}},
 		{"update", []string{"committed as"}, nil},
 	} {

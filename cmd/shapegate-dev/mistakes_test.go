@@ -103,10 +103,11 @@ func TestTheLinesOfAnOwnWorldWorkWhenPasted(t *testing.T) {
 	out := s.out.until(t, "Ctrl-C")
 	find(t, out, `(ERIN=)`)
 	find(t, out, `(FREE=put-a-value-here # of the param free of of_team)`)
-	answers := paste(t, out, 10)
+	answers := paste(t, out, 12)
 	// Nothing changes while the event stream is read.
 	for i, want := range []string{
-		`"title":"one"`, `"team":"red & blue"`, "written at", "forbidden", "written at", "", "user:dave", `"title":"one"`, "", "red & blue",
+		`"title":"one"`, `"team":"red & blue"`, "written at", "forbidden", "written at", "", "user:dave", `"title":"one"`, "",
+		`"params":{"plan":"p1","table":"of_one"}`, `"title":"one"`, "red & blue",
 	} {
 		if !strings.Contains(answers[i], want) {
 			t.Errorf("%d: no %q in %s", i, want, answers[i])

@@ -30,8 +30,9 @@ import (
 // only named; those that are embedded run here.
 type world struct {
 	options
-	shapes  []schema.Shape
+	shapes  schema.File
 	secret  []byte // of tokens and handles
+	keys    string // the gatekeeper's, a PEM file
 	started []part
 
 	admin      *spicedb.Client
@@ -63,6 +64,12 @@ func newWorld(ctx context.Context, o options) (_ *world, err error) {
 			return nil, fmt.Errorf("the secret of tokens (SHAPEGATE_JWT_SECRET is another): %w", err)
 		}
 	}
+	var removeKeys func()
+	w.keys, removeKeys, err = keptKeys(o.cache)
+	w.closers = append(w.closers, removeKeys)
+	if err != nil {
+		return nil, fmt.Errorf("the key of the gatekeeper: %w", err)
+	}
 	if w.shapes, err = loadShapes(o.files.shapes); err != nil {
 		return nil, err
 	}
@@ -74,7 +81,7 @@ func newWorld(ctx context.Context, o options) (_ *world, err error) {
 	return w, nil
 }
 
-func loadShapes(path string) ([]schema.Shape, error) {
+func loadShapes(path string) (schema.File, error) {
 	if path == "" {
 		return schema.Parse("shapes.yaml", []byte(demo.Shapes))
 	}
@@ -240,6 +247,8 @@ func (w *world) config(logger *slog.Logger) gateway.Config {
 		Identity: identity.Config{Secret: w.secret},
 		Redis:    session.RedisConfig{URL: w.redisURL},
 		Secret:   w.secret,
+
+		Gatekeeper: gateway.Gatekeeper{KeyFile: w.keys},
 		// Not every browser takes a Secure cookie from localhost without TLS.
 		Proxy:  proxy.Config{CORSOrigins: w.origins, Cookie: proxy.Cookie{Insecure: !w.tls}},
 		Logger: logger,

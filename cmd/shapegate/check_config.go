@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/shapegate/shapegate/authz"
+	"github.com/shapegate/shapegate/authz/shapetoken"
 	"github.com/shapegate/shapegate/authz/spicedb"
 	"github.com/shapegate/shapegate/proxy/electric"
 	"github.com/shapegate/shapegate/proxy/gateway"
@@ -23,7 +24,8 @@ func newCheckConfigCommand(s *settings) *cobra.Command {
 		Long: `Check the shape definitions: for themselves, against SpiceDB's schema, and against
 Electric's tables where ELECTRIC_URL is set. What is wrong is printed with its
 place in the file, and with what to do. Where REDIS_URL is set, it must name the
-Redis as what it is: one server, or a cluster.
+Redis as what it is: one server, or a cluster. Where SHAPEGATE_GATEKEEPER_KEY_FILE
+is set, the file must have keys that tokens can be signed with.
 
 What would work better otherwise is a hint, and does not change the exit code: a
 SpiceDB that is too old, that cannot be watched, or whose schema has no heartbeat;
@@ -44,7 +46,7 @@ are served.`,
 			if err := checkAll(r, s, shapes, offline, args); err != nil {
 				return err
 			}
-			return r.end(len(shapes))
+			return r.end(shapes)
 		},
 	}
 	cmd.Flags().BoolVar(&offline, "offline", false, "ask neither SpiceDB nor Electric, Postgres or Redis")
@@ -52,10 +54,11 @@ are served.`,
 }
 
 // checkAll checks the shapes against all that they name. Its error is of the settings.
-func checkAll(r *report, s *settings, shapes []schema.Shape, offline bool, args []string) error {
-	for _, hint := range schema.WhereHints(shapes) {
+func checkAll(r *report, s *settings, shapes schema.File, offline bool, args []string) error {
+	for _, hint := range schema.WhereHints(shapes.Shapes) {
 		r.hint(hint.Error())
 	}
+	checkKeys(r, s.Gateway.Gatekeeper.KeyFile)
 	if offline {
 		r.leftOut("the permissions (SpiceDB's schema)")
 		r.leftOut("the tables and columns (Electric)")
@@ -68,14 +71,24 @@ func checkAll(r *report, s *settings, shapes []schema.Shape, offline bool, args 
 	if err != nil {
 		return err
 	}
-	checkTables(r, s.electricConfig(), shapes)
-	checkIndexes(r, s.DatabaseURL, shapes)
+	checkTables(r, s.electricConfig(), shapes.Shapes)
+	checkIndexes(r, s.DatabaseURL, shapes.Shapes)
 	checkRedis(r, s.redisConfig())
 	return nil
 }
 
+// checkKeys reads the gatekeeper's keys.
+func checkKeys(r *report, file string) {
+	if file == "" {
+		return // there is no gatekeeper
+	}
+	if _, err := shapetoken.OpenKeyFile(file); err != nil {
+		r.wrong(fmt.Errorf("SHAPEGATE_GATEKEEPER_KEY_FILE: %w", err))
+	}
+}
+
 // checkPermissions compares the shapes with SpiceDB's schema, and looks at SpiceDB itself.
-func checkPermissions(r *report, client *spicedb.Client, shapes []schema.Shape) {
+func checkPermissions(r *report, client *spicedb.Client, shapes schema.File) {
 	err := compareShapes(r, client, shapes)
 	if authz.KindOf(err) == authz.Unavailable {
 		err = fmt.Errorf("the permissions could not be checked (--offline leaves them out): %w", err)
@@ -89,26 +102,26 @@ func checkPermissions(r *report, client *spicedb.Client, shapes []schema.Shape) 
 }
 
 // compareShapes compares the shapes with SpiceDB's schema.
-func compareShapes(r *report, client *spicedb.Client, shapes []schema.Shape) error {
+func compareShapes(r *report, client *spicedb.Client, shapes schema.File) error {
 	ctx := r.cmd.Context()
 	definitions, err := gateway.ReadDefinitions(ctx, client)
 	if err != nil {
 		return err
 	}
-	if err := schema.Validate(shapes, definitions); err != nil {
+	if err := shapes.Validate(definitions); err != nil {
 		r.wrong(err)
 		return nil
 	}
 	parameters := make(map[schema.Permission][]string)
-	for _, p := range schema.ContextPermissions(shapes) {
+	for _, p := range shapes.ContextPermissions() {
 		if parameters[p], err = client.CaveatParameters(ctx, p.Definition, p.Name); err != nil {
 			return err
 		}
 	}
-	if err := schema.ValidateContext(shapes, parameters); err != nil {
+	if err := shapes.ValidateContext(parameters); err != nil {
 		r.wrong(err)
 	}
-	for _, hint := range schema.Hints(shapes, definitions) {
+	for _, hint := range shapes.Hints(definitions) {
 		r.hint(hint.Error())
 	}
 	return nil

@@ -13,12 +13,13 @@ var (
 	readsElectric = []string{"ELECTRIC_URL", "ELECTRIC_SECRET"}
 	readsShapes   = []string{"SHAPEGATE_SHAPES"}
 	readsRedis    = []string{"REDIS_URL", "REDIS_CA_FILE", "REDIS_CERT_FILE", "REDIS_KEY_FILE"}
+	readsKeys     = []string{"SHAPEGATE_GATEKEEPER_KEY_FILE"}
 )
 
 // reads are the settings that each command reads, by the command's path below shapegate.
 // Its help has the flags of these and no others. serve reads all.
 var reads = map[string][]string{
-	"check-config":        slices.Concat(readsShapes, readsElectric, readsSpiceDB, readsRedis),
+	"check-config":        slices.Concat(readsShapes, readsElectric, readsSpiceDB, readsRedis, readsKeys),
 	"schema read":         readsSpiceDB,
 	"schema write":        readsSpiceDB,
 	"relationship touch":  readsSpiceDB,

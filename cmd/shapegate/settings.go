@@ -32,6 +32,8 @@ import (
 type settings struct {
 	Listen      string
 	AdminListen string
+	ForwardAuth string // address; empty: none
+	ExtAuthz    string // the same
 	ShapesFile  string
 	TLSCertFile string
 	TLSKeyFile  string
@@ -107,6 +109,8 @@ func (s *settings) variables() []variable {
 	return []variable{
 		{name: "SHAPEGATE_LISTEN", def: ":8080", usage: "address to serve clients on", parse: address(&s.Listen)},
 		{name: "SHAPEGATE_ADMIN_LISTEN", def: "127.0.0.1:9090", usage: "address to serve /metrics, /healthz, /readyz and /explain on, without credentials", parse: address(&s.AdminListen)},
+		{name: "SHAPEGATE_FORWARD_AUTH_LISTEN", usage: "address to serve /v1/authorize on, for Caddy, nginx or Traefik in front of Electric; clients must not reach it; without it there is none", parse: address(&s.ForwardAuth)},
+		{name: "SHAPEGATE_EXT_AUTHZ_LISTEN", usage: "address to answer Envoy's ext_authz on, over gRPC; clients must not reach it; without it there is none", parse: address(&s.ExtAuthz)},
 		{name: "SHAPEGATE_SHAPES", def: "schema/shapes.yaml", usage: "file of shape definitions", parse: text(&s.ShapesFile)},
 		{name: "SHAPEGATE_LOG_LEVEL", def: "info", usage: "what is logged: debug, info, warn or error; debug also says of each request that was refused why", parse: level(&s.LogLevel)},
 		{name: "SHAPEGATE_SECRET", secret: true, usage: "key for the handles that clients hold, at least 32 bytes, the same for all replicas; without it SHAPEGATE_JWT_SECRET is used, and without either a random one, with which clients begin anew after a restart", parse: key(&s.Secret)},
@@ -139,6 +143,10 @@ func (s *settings) variables() []variable {
 		{name: "SHAPEGATE_SUBJECT_CLAIM", def: "sub", usage: "claim that has the subject's id", parse: text(&g.Identity.SubjectClaim)},
 		{name: "SHAPEGATE_SUBJECT_TYPE", def: "user", usage: "subject's definition in SpiceDB's schema", parse: definition(&g.Identity.SubjectType)},
 
+		{name: "SHAPEGATE_GATEKEEPER_KEY_FILE", usage: "PEM file of the private keys, Ed25519 or P-256, that tokens for single shapes are signed with, the signing one first; it is read again when it changes; without it there is no gatekeeper", parse: text(&g.Gatekeeper.KeyFile)},
+		{name: "SHAPEGATE_GATEKEEPER_TTL", def: "5m", usage: "how long a token for one shape holds at most, never longer than what it was got with", parse: seconds(&g.Gatekeeper.Life)},
+		{name: "SHAPEGATE_PUBLIC_URL", usage: "where clients reach shapegate, as in https://sync.example.com; without it, the gatekeeper's answers name the host of the request", parse: publicURL(&g.Proxy.PublicURL)},
+
 		{name: "SHAPEGATE_MAX_STALENESS", def: "5s", usage: "how old the grants may be that an answer rests on", parse: duration(&g.MaxStaleness)},
 		{name: "SHAPEGATE_RATE_PER_SUBJECT", def: "100", usage: "how many requests a second one subject may send", parse: number(&s.Rate)},
 		{name: "SHAPEGATE_BURST_PER_SUBJECT", def: "200", usage: "how many of them at once", parse: number(&g.Proxy.Limits.Burst)},
@@ -153,7 +161,7 @@ func (s *settings) variables() []variable {
 }
 
 // gatewayConfig is the gateway that the settings describe.
-func (s *settings) gatewayConfig(shapes []schema.Shape, log *slog.Logger) gateway.Config {
+func (s *settings) gatewayConfig(shapes schema.File, log *slog.Logger) gateway.Config {
 	g := s.Gateway
 	g.Shapes, g.Logger = shapes, log
 	g.SpiceDB = s.spicedbConfig()
@@ -364,6 +372,18 @@ func duration(field *time.Duration) func(string) error {
 	}
 }
 
+// seconds reads a duration of a second at least: JWTs count in seconds.
+func seconds(field *time.Duration) func(string) error {
+	read := duration(field)
+	return func(value string) error {
+		err := read(value)
+		if err == nil && *field < time.Second {
+			err = errors.New("must be a second at least")
+		}
+		return err
+	}
+}
+
 // mostNumber keeps what is computed from a number within range.
 const mostNumber = 1_000_000
 
@@ -414,6 +434,19 @@ func webURL(field *string) func(string) error {
 			return errors.New("must be a URL that begins with http:// or https://")
 		}
 		*field = value
+		return nil
+	}
+}
+
+// publicURL reads a URL that clients are given: it holds no password, and nothing that would
+// stand behind the path.
+func publicURL(field *string) func(string) error {
+	return func(value string) error {
+		u, err := url.Parse(value)
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+			return errors.New("must be a URL that begins with http:// or https://, without a password and a query")
+		}
+		*field = strings.TrimSuffix(value, "/")
 		return nil
 	}
 }

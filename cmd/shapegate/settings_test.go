@@ -47,6 +47,7 @@ func TestDefaults(t *testing.T) {
 		Rate: 100,
 		Gateway: gateway.Config{
 			Identity:   identity.Config{SubjectClaim: "sub", SubjectType: "user"},
+			Gatekeeper: gateway.Gatekeeper{Life: 5 * time.Minute},
 			SessionTTL: 15 * time.Minute, SessionsPerSubject: 100, MaxStaleness: 5 * time.Second,
 			Proxy: proxy.Config{
 				Limits:  proxy.Limits{Burst: 200, Concurrent: 16, Reads: 200},
@@ -92,6 +93,9 @@ func TestBadSettingsAreNamedTogetherAndNotRepeated(t *testing.T) {
 		"SHAPEGATE_JWT_SECRET":    hidden,
 		"SHAPEGATE_JWKS_URL":      "http://" + hidden + ":x",
 		"SHAPEGATE_SUBJECT_TYPE":  hidden + "!",
+
+		"SHAPEGATE_PUBLIC_URL":     "https://user:" + hidden + "@sync.example.com",
+		"SHAPEGATE_GATEKEEPER_TTL": "900ms",
 	}
 	_, err := loadSettings(t, bad)
 	if err == nil {
@@ -263,6 +267,7 @@ var settingGroups = []struct{ first, heading string }{
 	{"SPICEDB_ENDPOINT", "SpiceDB"},
 	{"REDIS_URL", "Redis and sessions"},
 	{"SHAPEGATE_JWT_SECRET", "Tokens"},
+	{"SHAPEGATE_GATEKEEPER_KEY_FILE", "Gatekeeper"},
 	{"SHAPEGATE_MAX_STALENESS", "Freshness and limits"},
 }
 

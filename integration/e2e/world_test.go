@@ -2,8 +2,11 @@ package e2e_test
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/x509"
 	_ "embed"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -21,6 +24,7 @@ import (
 	"github.com/shapegate/shapegate/authz/grantcache"
 	"github.com/shapegate/shapegate/authz/identity"
 	"github.com/shapegate/shapegate/authz/session"
+	"github.com/shapegate/shapegate/authz/shapetoken"
 	"github.com/shapegate/shapegate/authz/spicedb"
 	"github.com/shapegate/shapegate/integration/electrictest"
 	"github.com/shapegate/shapegate/integration/grantcachetest"
@@ -62,6 +66,9 @@ const (
 type worldOptions struct {
 	SpiceDB  string `json:"spicedb"`  // "tcp": over the network; "": in process
 	Sessions string `json:"sessions"` // "redis": a real server; "": miniredis
+
+	// TokenSeconds is how long a token of the gatekeeper lasts; 0: five minutes.
+	TokenSeconds int `json:"tokenSeconds"`
 }
 
 // world is one deployment of everything, with the demo's data, for one test.
@@ -77,6 +84,7 @@ type world struct {
 	front   *httptest.Server
 	handler atomic.Pointer[proxy.Handler] // what front serves
 	secret  []byte
+	tokens  *shapetoken.Authority // of the gatekeeper
 
 	ends []func() error
 
@@ -109,6 +117,11 @@ func (w *world) start(ctx context.Context, o worldOptions, servers redisServers)
 		return err
 	}
 	w.atEnd(w.redis.Close)
+	keys, err := newKeys()
+	if err != nil {
+		return err
+	}
+	w.tokens = shapetoken.New(shapetoken.Config{Keys: keys, Life: time.Duration(o.TokenSeconds) * time.Second})
 	h, err := w.newHandler() //nolint:contextcheck // it serves requests, which have contexts of their own
 	if err != nil {
 		return err
@@ -191,12 +204,13 @@ func (w *world) newHandler() (*proxy.Handler, error) {
 		return nil, err
 	}
 	return proxy.New(proxy.Config{
-		Shapes:          append(shapes, tasks...),
+		Shapes:          schema.File{Shapes: append(shapes.Shapes, tasks.Shapes...)},
 		Authorizer:      w.cache,
 		Tokens:          verifier,
 		Electric:        w.electric,
 		Secret:          w.secret,
 		Sessions:        session.NewManager(session.NewRedis(w.redis, ""), 10*time.Minute),
+		ShapeTokens:     w.tokens,
 		LongPollTimeout: longPoll,
 		StreamTimeout:   stream,
 		KeepAlive:       keepAlive,
@@ -216,6 +230,19 @@ func (w *world) heard(ctx context.Context) error {
 }
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// newKeys makes a key that the gatekeeper signs with.
+func newKeys() (*shapetoken.KeySet, error) {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, err
+	}
+	return shapetoken.ParseKeys(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+}
 
 func newSecret() []byte {
 	secret := make([]byte, 32)

@@ -30,9 +30,13 @@
 //
 // # Handlers
 //
-// [Gateway.Handler] is for clients: /v1/shapes, /v1/shape and /v1/session.
+// [Gateway.Handler] is for clients: /v1/shapes, /v1/shape, /v1/session, and with keys of the
+// gatekeeper /v1/gatekeeper and /.well-known/jwks.json.
 // [Gateway.Admin] is for operators: /metrics, /healthz, /readyz, and
 // /explain?subject=user:bob&shape=documents&id=d1, which says why a row is seen or not.
+// [Gateway.ForwardAuth] is for Caddy, nginx or Traefik that send requests to Electric
+// themselves, and ask here whether they may. It tells of shape definitions what clients are
+// not told. [Gateway.ExtAuthz] is the same for Envoy.
 // Admin asks for no credentials, and says which tables there are and who may see what:
 // serve it on an address that clients cannot reach.
 //

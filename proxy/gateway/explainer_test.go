@@ -198,8 +198,8 @@ func TestWhatCannotBeExplained(t *testing.T) {
 		{"user:bob", "document", doc("1"), nil, `there is no shape "document" in shapes.yaml: there are documents, notes, project_documents, project_feed, projects, salaries, did you mean "documents"?`},
 		{"user:bob", "documents", nil, nil, "the primary key of public.documents is (id): give an id for each"},
 		{"user:bob", "notes", []string{"n"}, nil, "is (id, part): give an id for each of its columns, in this order"},
-		{"user:bob", "project_documents", doc("1"), nil, "project: the shape needs a value for this param"},
-		{"user:bob", "documents", doc("1"), []string{"project=atlas"}, "project: not a param of the shape"},
+		{"user:bob", "project_documents", doc("1"), nil, "project: a value for this param is needed"},
+		{"user:bob", "documents", doc("1"), []string{"project=atlas"}, "project: not a param of documents"},
 	} {
 		_, err := w.explainer.Explain(t.Context(), reader(t, test.subject, nil, test.params), test.shape, test.id)
 		if !gateway.IsInvalid(err) || !strings.Contains(err.Error(), test.want) {

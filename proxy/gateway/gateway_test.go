@@ -52,6 +52,7 @@ type world struct {
 	spicedbAway      bool
 	version          string    // that SpiceDB claims; empty: its own
 	log              io.Writer // nil: nowhere
+	gatekeeper       gateway.Gatekeeper
 }
 
 // running is a gateway that runs, and its parts.
@@ -92,6 +93,8 @@ func (w world) start(t *testing.T) *running {
 		Identity: identity.Config{Secret: secret},
 		Secret:   secret,
 		Logger:   logger,
+
+		Gatekeeper: w.gatekeeper,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -124,11 +127,17 @@ func (r *running) get(t *testing.T, url string) (status int, header http.Header,
 // getAs makes a request as somebody, with claims.
 func (r *running) getAs(t *testing.T, url, subject string, claims map[string]any) (status int, header http.Header, body string) {
 	t.Helper()
+	return r.askAs(t, http.MethodGet, url, subject, claims)
+}
+
+// askAs makes a request of any method, which has no body.
+func (r *running) askAs(t *testing.T, method, url, subject string, claims map[string]any) (status int, header http.Header, body string) {
+	t.Helper()
 	token, err := identity.Config{Secret: secret}.Sign(subject, claims, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,10 +35,14 @@ export const collectionKinds = everyKind.filter((kind) => kind.startsWith('TanSt
 class Reader extends EventEmitter {
   received = new Recorder()
   errors = []
+  renewals = [] // the statuses for which renew was called
   #abort = new AbortController()
 
-  /** The options of every ShapeStream. */
-  streamOptions({ url, token, params, onError, ...rest }) {
+  /**
+   * The options of every ShapeStream. renew, if it is given, returns what to go on with after
+   * a 401 or a 403, which are then no errors.
+   */
+  streamOptions({ url, token, params, onError, renew, ...rest }) {
     this.setMaxListeners(0)
     this.received.on('end', () => this.emit('change'))
     return {
@@ -51,6 +55,11 @@ class Reader extends EventEmitter {
       fetchClient: this.received.fetch,
       signal: this.#abort.signal,
       onError: (error) => {
+        if (renew && (error.status === 401 || error.status === 403)) {
+          this.renewals.push(error.status)
+          this.emit('change')
+          return renew(error)
+        }
         this.errors.push(error)
         this.emit('change')
         return onError?.(error)
@@ -76,6 +85,11 @@ class Reader extends EventEmitter {
       message: `${this.name}: the rows did not become what they should be` + (this.isReady() ? '' : ' (not even ready)'),
       actual: sorted(this.rows()), expected: sorted(want), operator: 'deepStrictEqual',
     }))
+  }
+
+  /** Waits until check() holds. */
+  when(check, what) {
+    return eventually(this.#subscribe, check, () => new Error(`${this.name}: ${what} did not come`))
   }
 
   /** Waits for the first error that onError got. */

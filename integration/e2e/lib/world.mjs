@@ -67,8 +67,8 @@ class World {
   shapeURL = (shape) => `${this.url}/v1/shapes/${shape}`
 
   /** Opens a reader of one of readerKinds. It does not wait for its first rows. */
-  open(kind, person, shape = 'documents', { params = {}, token = tokens[person], ...options } = {}) {
-    const reader = readerKinds[kind]({ url: this.shapeURL(shape), token, params, ...options })
+  open(kind, person, shape = 'documents', { params = {}, streamParams = params, token = tokens[person], ...options } = {}) {
+    const reader = readerKinds[kind]({ url: this.shapeURL(shape), token, params: streamParams, ...options })
     Object.assign(reader, { name: `${person}, ${kind}, ${shape}`, person, shapeName: shape, params })
     this.readers.push(reader)
     return reader
@@ -101,6 +101,11 @@ class World {
     const ever = await call('GET', `${this.path}/ever?${query(shapeName, person, params)}`)
     assert.deepEqual(received.forbidden(ever), [], `${name}: received what was never permitted`)
   }
+
+  /** Asks the gatekeeper, as a person, for a shape: what it answers. */
+  gatekeeper = (person, shape, params = {}) =>
+    fetch(`${this.url}/v1/gatekeeper/${shape}?${new URLSearchParams(params)}`,
+      { method: 'POST', headers: { Authorization: `Bearer ${tokens[person]}` } })
 
   /** Exchanges a person's JWT for a session's token. */
   async logIn(person) {
