@@ -18,7 +18,7 @@ type Transport struct {
 	File   *File
 	At     Address
 	Next   http.RoundTripper
-	Report func(error)  // takes what the file does not allow
+	Report func(error) // takes what the file does not allow
 
 	// Note takes the name of each answer, as File.Answers has it, and its headers; nil: nobody.
 	Note func(answer string, header http.Header)

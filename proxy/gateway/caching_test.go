@@ -13,7 +13,9 @@ import (
 	"github.com/shapegate/shapegate/integration/openapitest"
 )
 
-var cachingPage = sync.OnceValues(func() (*cachingpage.Table, error) { return cachingpage.Load("../CACHING.md", "Admin address") })
+var cachingPage = sync.OnceValues(func() (*cachingpage.Table, error) {
+	return cachingpage.Load("../CACHING.md", "What operators are answered")
+})
 
 // checkCaching holds the headers of each answer to operators to CACHING.md.
 func checkCaching(t *testing.T, answer string, header http.Header) {
