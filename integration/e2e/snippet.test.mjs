@@ -1,14 +1,13 @@
 // README's snippet: it is this one, it compiles, and it does what README says.
 
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 import { createLiveQueryCollection } from '@tanstack/db'
+import { compile as compileFiles } from './lib/typescript.mjs'
 import { eventually } from './lib/wait.mjs'
 import { doc, newWorld, tokens } from './lib/world.mjs'
 
@@ -23,13 +22,7 @@ async function compile(t) {
   await cp(join(here, 'snippet.ts'), join(folder, 'snippet.ts'))
   await writeFile(join(folder, 'auth.d.ts'), 'export declare function getToken(): Promise<string>\n')
   await writeFile(join(folder, 'auth.js'), 'export const getToken = () => globalThis.getToken()\n')
-  const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc')
-  const options = '--strict --noUncheckedIndexedAccess --module nodenext --target es2022 --lib es2022,dom,dom.iterable --types'
-  try {
-    execFileSync(process.execPath, [tsc, ...options.split(' '), '', join(folder, 'snippet.ts')], { encoding: 'utf8', stdio: 'pipe' })
-  } catch (error) {
-    assert.fail(error.stdout)
-  }
+  compileFiles([join(folder, 'snippet.ts')])
   return pathToFileURL(join(folder, 'snippet.js')).href
 }
 
