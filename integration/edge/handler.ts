@@ -18,6 +18,9 @@ export interface Options {
   /** Origins whose pages may call, as in https://app.example; or "*" alone for any. None without it. */
   origins?: string[]
 
+  /** The path that clients call, as the platform gives it to the handler; "/v1/shape" by default. */
+  path?: string
+
   /** What sends requests; the platform's fetch by default. */
   fetch?: typeof fetch
 
@@ -25,13 +28,13 @@ export interface Options {
   now?: () => number
 }
 
-/** The one path. There is nothing else to reach. */
-const path = '/v1/shape'
+/** The one path at shapegate. There is nothing else to reach. */
+const shapePath = '/v1/shape'
 
 /** Makes a handler. Make one for a process: it keeps the keys of tokens. */
 export function createHandler(options: Options): (request: Request) => Promise<Response> {
   const upstream = options.upstream.replace(/\/+$/, '')
-  const { issuer = 'shapegate', origins = [], fetch = globalThis.fetch, now = Date.now } = options
+  const { issuer = 'shapegate', path = shapePath, origins = [], fetch = globalThis.fetch, now = Date.now } = options
   const keys = new Keys(`${upstream}/.well-known/jwks.json`, fetch, now)
 
   async function pass(request: Request): Promise<Response> {
@@ -50,7 +53,7 @@ export function createHandler(options: Options): (request: Request) => Promise<R
     if (body !== null) headers.set('Content-Type', 'application/json')
     let response: Response
     try {
-      response = await fetch(`${upstream}${path}?${query}`, { method: request.method, headers, body, redirect: 'manual', signal: request.signal })
+      response = await fetch(`${upstream}${shapePath}?${query}`, { method: request.method, headers, body, redirect: 'manual', signal: request.signal })
     } catch {
       throw new Problem('unavailable', 'shapegate does not answer')
     }
