@@ -42,7 +42,7 @@ func (g *gatekeeper) serve(c *gin.Context) error {
 	shape := tokenShape(r)
 	token, err := g.tokens.Sign(shapetoken.Token{
 		Subject: authz.Subject{ObjectRef: who.subject.ObjectRef, Claims: contextClaims(r.shape.def.Authorize.Context, who.subject.Claims)},
-		Shape:   shape, Fresh: who.fresh, Expires: who.creds.Expires(),
+		Shape:   shape, Fresh: who.fresh, Session: string(who.creds.referToSession()), Expires: who.creds.Expires(),
 	})
 	if authz.KindOf(err) == authz.Invalid {
 		return &problem{kind: badRequest, field: "where", message: "this is too long for a token: name fewer columns, or a shorter where", cause: err}

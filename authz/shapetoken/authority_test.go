@@ -81,6 +81,7 @@ func example() shapetoken.Token {
 			Where: `"title" = $1`, WhereParams: []string{"one"},
 		},
 		Fresh:   "Gh8KEzE3",
+		Session: "a session",
 		Expires: now.Add(time.Hour),
 	}
 }
@@ -138,7 +139,7 @@ func TestATokenIsAJWTWithTheClaimsThatAnEdgeNeeds(t *testing.T) {
 				"where": `"title" = $1`, "where_params": []any{"one"},
 			},
 			"claims":            map[string]any{"clearance": 2.0, "address": map[string]any{"country": "CH"}},
-			"at_least_as_fresh": "Gh8KEzE3",
+			"at_least_as_fresh": "Gh8KEzE3", "sid": "a session",
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
