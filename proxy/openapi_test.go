@@ -68,6 +68,10 @@ func (broken) Get(context.Context, string) (session.Session, error) {
 }
 func (broken) Delete(context.Context, string) error { return errBroken }
 func (broken) Watch(string, func()) (stop func())   { return func() {} }
+func (broken) GetReferred(context.Context, session.Reference) (session.Session, error) {
+	return session.Session{}, errBroken
+}
+func (broken) WatchReferred(session.Reference, func()) (stop func()) { return func() {} }
 
 // answers collects which of the file's answers were given.
 type answers struct {
