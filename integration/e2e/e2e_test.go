@@ -20,6 +20,9 @@ import (
 // needsRedis are the scripts that want a real Redis server.
 var needsRedis = map[string]bool{"deployed.test.mjs": true}
 
+// needsCaddy are the scripts that want a real Caddy.
+var needsCaddy = map[string]bool{"forwardauth.test.mjs": true}
+
 // TestClients runs each script as a test of its own. Every test of a script has a
 // world to itself, so scripts run side by side.
 func TestClients(t *testing.T) {
@@ -36,6 +39,9 @@ func TestClients(t *testing.T) {
 			t.Parallel()
 			if needsRedis[script] {
 				c.needRedis(t)
+			}
+			if _, err := exec.LookPath("caddy"); err != nil && needsCaddy[script] {
+				missing(t, "caddy is not installed")
 			}
 			runScript(t, script, environment)
 		})
