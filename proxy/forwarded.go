@@ -134,5 +134,5 @@ func (s *shapeServer) countForwarded(r *request, who *access, spec *electric.Log
 	if r.narrowed == nil && len(r.params) == 0 {
 		return nil
 	}
-	return s.forwarded.use(who.subject.String(), spec.Key())
+	return s.upstream.forwarded.use(who.subject.String(), spec.Key())
 }

@@ -154,7 +154,7 @@ func newHandler(cfg *Config) (*Handler, error) {
 		auth:       auth,
 		limiter:    limits,
 		authorizer: cfg.Authorizer,
-		upstream:   upstream{electric: cfg.Electric, feeds: feeds, literals: newLiterals()},
+		upstream:   upstream{electric: cfg.Electric, feeds: feeds, literals: newLiterals(), forwarded: newForwardedLogs(feeds.PerSubject())},
 		key:        cursor.NewKey(cfg.Secret),
 		bodies:     body,
 		holding: holding{
@@ -163,9 +163,8 @@ func newHandler(cfg *Config) (*Handler, error) {
 			keepAlive: orDefault(cfg.KeepAlive, 21*time.Second),
 			draining:  draining,
 		},
-		forwarded: newForwardedLogs(feeds.PerSubject()),
-		metrics:   counts,
-		log:       cfg.Logger,
+		metrics: counts,
+		log:     cfg.Logger,
 	}
 	var sessions *sessionServer
 	if cfg.Sessions != nil {

@@ -29,7 +29,6 @@ type shapeServer struct {
 	key        cursor.Key
 	bodies     bodies
 	holding    holding
-	forwarded  *forwardedLogs
 	metrics    *metrics
 	log        *slog.Logger
 }
@@ -39,6 +38,8 @@ type upstream struct {
 	electric *electric.Client
 	feeds    *feed.Feeds
 	literals *literals
+
+	forwarded *forwardedLogs // that others read
 }
 
 // holding says how long requests are held.

@@ -74,8 +74,8 @@ type world struct {
 	upstream *httptest.Server
 
 	front   *httptest.Server
-	caddy   *forwardauth.Front // nil: there is none
-	shapes  string             // shapes.yaml
+	caddy   *forwardauth.Front            // nil: there is none
+	shapes  string                        // shapes.yaml
 	handler atomic.Pointer[proxy.Handler] // what front serves
 	secret  []byte
 

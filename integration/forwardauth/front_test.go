@@ -213,6 +213,7 @@ func TestNoRequestGetsPastTheVerdict(t *testing.T) {
 	eachFront(t, func(t *testing.T, w *world, front string) {
 		const uri = "/v1/shapes/project_documents?project=comet&offset=-1"
 		body := `{"table":"salaries","where":"true","columns":"id,person,amount"}`
+		second := "GET /v1/shape?table=salaries&offset=-1&secret=" + electricSecret + " HTTP/1.1\r\nHost: x\r\n\r\n"
 		withBody := func(method string, header ...string) string {
 			header = append(header, "Content-Type: application/json", fmt.Sprint("Content-Length: ", len(body)))
 			return strings.Replace(w.get("alice", uri, header...), "GET", method, 1) + body
@@ -220,6 +221,7 @@ func TestNoRequestGetsPastTheVerdict(t *testing.T) {
 		get := func(uri string, header ...string) string { return w.get("alice", uri, header...) }
 		for name, request := range map[string]string{
 			"chunked body by GET":               get(uri, "Transfer-Encoding: chunked", "Content-Type: application/json") + fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body),
+			"body that is a request":            get(uri, fmt.Sprint("Content-Length: ", len(second))) + second,
 			"body over query by POST":           withBody("POST"),
 			"body over query by PUT":            withBody("PUT"),
 			"body over query by GET":            withBody("GET"),
@@ -277,6 +279,26 @@ func TestNoRequestGetsPastTheVerdict(t *testing.T) {
 			}
 			w.checkAsked("")
 		}
+	})
+}
+
+// A handle is a name of Electric's for a log. That of another project's is good for nothing.
+func TestTheHandleOfAnotherLogBringsNothingOfIt(t *testing.T) {
+	eachFront(t, func(t *testing.T, w *world, front string) {
+		const atlas = "/v1/shapes/project_documents?project=atlas&offset=-1"
+		carols := w.send(front, w.get("carol", atlas)) // she administers
+		if carols.status != http.StatusOK || len(carols.rows(t)) == 0 {
+			t.Fatalf("status %d: %s", carols.status, carols.body)
+		}
+		w.electricWasAsked()
+		if a := w.send(front, w.get("alice", atlas)); a.status != http.StatusForbidden {
+			t.Fatalf("alice gets %d", a.status)
+		}
+		a := w.send(front, w.get("alice", "/v1/shapes/project_documents?project=comet&offset=0_0&handle="+carols.header.Get("Electric-Handle")))
+		if a.status == http.StatusOK || strings.Contains(a.body, "Atlas") {
+			t.Errorf("status %d: %s", a.status, a.body)
+		}
+		w.checkAsked("")
 	})
 }
 
