@@ -51,8 +51,9 @@ var (
 	errNoSessions    = errors.New("a session token, but sessions are not configured")
 )
 
-// credentialsOf finds the credentials of a request. An Authorization header
-// wins over a cookie, even where it does not hold: what was said last counts.
+// credentialsOf finds the credentials of a request, as far as they are in the places of
+// shapegate's own. An Authorization header wins over a cookie, even where it does not hold:
+// what was said last counts. See tokenSources.credentials for the other places.
 func credentialsOf(r *http.Request) (credentials, error) {
 	if headers := r.Header.Values("Authorization"); len(headers) > 0 {
 		if len(headers) > 1 {
@@ -73,9 +74,15 @@ func credentialsOf(r *http.Request) (credentials, error) {
 
 // authentication says whose credentials are, and when they cease to hold.
 type authentication struct {
+	sources  tokenSources
 	tokens   TokenVerifier
 	sessions Sessions // nil: there are none
 	watches  watches
+}
+
+// credentials finds the credentials of a request.
+func (a *authentication) credentials(r *http.Request) (credentials, error) {
+	return a.sources.credentials(r)
 }
 
 // identify verifies the credentials. It returns whose they are and, of a session,

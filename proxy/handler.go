@@ -58,6 +58,9 @@ type Config struct {
 	// Cookie is the form of a session's cookie.
 	Cookie Cookie
 
+	// TokenSources are where a JWT may be, besides the Authorization header.
+	TokenSources TokenSources
+
 	// Ready says whether shapes may be served yet; while it returns false, they are
 	// answered with 503. Nil: they always may.
 	Ready func() bool
@@ -133,6 +136,10 @@ func newHandler(cfg *Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	sources, err := newTokenSources(cfg.TokenSources, cfg.CORSOrigins)
+	if err != nil {
+		return nil, fmt.Errorf("TokenSources: %w", err)
+	}
 	limits, err := newLimiter(cfg.Limits, cfg.Waiting, cfg.WaitingPerSubject, cfg.Registerer)
 	if err != nil {
 		return nil, err
@@ -143,7 +150,7 @@ func newHandler(cfg *Config) (*Handler, error) {
 		return nil, err
 	}
 	draining, drain := context.WithCancel(context.Background())
-	auth := &authentication{tokens: cfg.Tokens, sessions: cfg.Sessions}
+	auth := &authentication{sources: sources, tokens: cfg.Tokens, sessions: cfg.Sessions}
 	body := bodies{time: orDefault(cfg.BodyTime, 30*time.Second), draining: draining}
 	server := &shapeServer{
 		shapes:     shapes,
@@ -167,7 +174,7 @@ func newHandler(cfg *Config) (*Handler, error) {
 	if cfg.Sessions != nil {
 		sessions = &sessionServer{auth: auth, limiter: limits, bodies: body, cookie: cookie}
 	}
-	m := &middleware{cors: origins, metrics: counts, shapes: shapes, log: cfg.Logger}
+	m := &middleware{cors: origins, vary: sources.vary(), metrics: counts, shapes: shapes, log: cfg.Logger}
 	return &Handler{routes: m.routes(server, sessions), feeds: feeds, drain: drain}, nil
 }
 

@@ -95,6 +95,7 @@ func nowhere(c *gin.Context) error {
 // middleware is what every request passes, whatever it is for.
 type middleware struct {
 	cors    *cors.Cors
+	vary    string
 	metrics *metrics
 	shapes  map[string]*shape // by the names that may stand in the log
 	log     *slog.Logger
@@ -107,7 +108,7 @@ func (m *middleware) common(c *gin.Context) {
 	}
 	head := c.Writer.Header()
 	head.Set("Cache-Control", "private, no-store")
-	head.Set("Vary", "Authorization, Cookie, Origin, Accept-Encoding")
+	head.Set("Vary", m.vary)
 	head.Set("X-Content-Type-Options", "nosniff")
 	// A deadline that an earlier answer on this connection left behind.
 	_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Time{})

@@ -90,7 +90,7 @@ func (s *shapeServer) admit(c *gin.Context) (*access, error) {
 	if s.ready != nil && !s.ready() {
 		return nil, &problem{kind: unavailable, message: "starting"}
 	}
-	creds, err := credentialsOf(c.Request)
+	creds, err := s.auth.credentials(c.Request)
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,7 @@ type sessionServer struct {
 // one in a cookie that scripts cannot read.
 func (s *sessionServer) create(c *gin.Context) error {
 	ctx := c.Request.Context()
-	creds, err := credentialsOf(c.Request)
+	creds, err := s.auth.credentials(c.Request)
 	if err != nil {
 		return err
 	}
@@ -98,8 +98,8 @@ func (s *sessionServer) delete(c *gin.Context) error {
 
 var errWantsSession = errors.New("neither a session token nor a session cookie")
 
-// sessionToken returns the token of the session that a request is about. The error names
-// what was to be done with it.
+// sessionToken returns the token of the session that a request is about, whatever token a
+// gateway added to it. The error names what was to be done with it.
 func sessionToken(r *http.Request, op string) (string, error) {
 	creds, err := credentialsOf(r)
 	if err == nil && !creds.session {
