@@ -23,7 +23,8 @@ func newCheckConfigCommand(s *settings) *cobra.Command {
 		Long: `Check the shape definitions: for themselves, against SpiceDB's schema, and against
 Electric's tables where ELECTRIC_URL is set. What is wrong is printed with its
 place in the file, and with what to do. Where REDIS_URL is set, it must name the
-Redis as what it is: one server, or a cluster.
+Redis as what it is: one server, or a cluster. The issuers of tokens, where they are
+set, are asked for their keys.
 
 What would work better otherwise is a hint, and does not change the exit code: a
 SpiceDB that is too old, that cannot be watched, or whose schema has no heartbeat;
@@ -47,7 +48,7 @@ are served.`,
 			return r.end(len(shapes))
 		},
 	}
-	cmd.Flags().BoolVar(&offline, "offline", false, "ask neither SpiceDB nor Electric, Postgres or Redis")
+	cmd.Flags().BoolVar(&offline, "offline", false, "ask neither SpiceDB nor Electric, Postgres, Redis or an issuer")
 	return cmd
 }
 
@@ -71,6 +72,7 @@ func checkAll(r *report, s *settings, shapes []schema.Shape, offline bool, args 
 	checkTables(r, s.electricConfig(), shapes)
 	checkIndexes(r, s.DatabaseURL, shapes)
 	checkRedis(r, s.redisConfig())
+	checkIssuers(r, s)
 	return nil
 }
 

@@ -12,13 +12,17 @@ var (
 	readsSpiceDB  = []string{"SPICEDB_ENDPOINT", "SPICEDB_TOKEN", "SPICEDB_INSECURE", "SPICEDB_CA_FILE"}
 	readsElectric = []string{"ELECTRIC_URL", "ELECTRIC_SECRET"}
 	readsShapes   = []string{"SHAPEGATE_SHAPES"}
-	readsRedis    = []string{"REDIS_URL", "REDIS_CA_FILE", "REDIS_CERT_FILE", "REDIS_KEY_FILE"}
+	readsTokens   = []string{
+		"SHAPEGATE_JWT_SECRET", "SHAPEGATE_JWKS_URL", "SHAPEGATE_OIDC_ISSUER", "SHAPEGATE_ISSUERS",
+		"SHAPEGATE_JWT_ISSUER", "SHAPEGATE_JWT_AUDIENCE", "SHAPEGATE_SUBJECT_CLAIM", "SHAPEGATE_SUBJECT_TYPE",
+	}
+	readsRedis = []string{"REDIS_URL", "REDIS_CA_FILE", "REDIS_CERT_FILE", "REDIS_KEY_FILE"}
 )
 
 // reads are the settings that each command reads, by the command's path below shapegate.
 // Its help has the flags of these and no others. serve reads all.
 var reads = map[string][]string{
-	"check-config":        slices.Concat(readsShapes, readsElectric, readsSpiceDB, readsRedis),
+	"check-config":        slices.Concat(readsShapes, readsElectric, readsSpiceDB, readsRedis, readsTokens),
 	"schema read":         readsSpiceDB,
 	"schema write":        readsSpiceDB,
 	"relationship touch":  readsSpiceDB,
@@ -30,12 +34,9 @@ var reads = map[string][]string{
 	"secrets":             {},
 	"explain":             slices.Concat(readsShapes, readsElectric, readsSpiceDB),
 	"shapes":              slices.Concat(readsShapes, readsSpiceDB),
-	"token": {
-		"SHAPEGATE_JWT_SECRET", "SHAPEGATE_JWKS_URL", "SHAPEGATE_JWT_ISSUER", "SHAPEGATE_JWT_AUDIENCE",
-		"SHAPEGATE_SUBJECT_CLAIM", "SHAPEGATE_SUBJECT_TYPE",
-	},
-	"ready":   {"SHAPEGATE_ADMIN_LISTEN"},
-	"version": {},
+	"token":               readsTokens,
+	"ready":               {"SHAPEGATE_ADMIN_LISTEN"},
+	"version":             {},
 }
 
 const readsAll = "serve"

@@ -33,6 +33,7 @@ type settings struct {
 	Listen      string
 	AdminListen string
 	ShapesFile  string
+	IssuersFile string
 	TLSCertFile string
 	TLSKeyFile  string
 	LogLevel    slog.Level
@@ -55,7 +56,8 @@ type settings struct {
 
 	ignoreJWKS bool // a token is to be signed here, whatever the issuer's keys are
 
-	raw map[string]*rawValue // by the variable's name
+	raw    map[string]*rawValue // by the variable's name
+	getenv func(string) string  // finds what the file of issuers names
 }
 
 // secret is a setting that is not to be seen: it prints as a placeholder, in
@@ -134,10 +136,14 @@ func (s *settings) variables() []variable {
 
 		{name: "SHAPEGATE_JWT_SECRET", secret: true, usage: "secret of tokens signed with HS256, at least 32 bytes", parse: key(&s.JWTSecret)},
 		{name: "SHAPEGATE_JWKS_URL", secret: true, usage: "where the issuer of tokens publishes its keys, in place of SHAPEGATE_JWT_SECRET", parse: webURL(&g.Identity.JWKSURL)},
+		{name: "SHAPEGATE_OIDC_ISSUER", usage: `URL of an issuer whose keys are discovered, in place of SHAPEGATE_JWT_SECRET; a token's "iss" must be this, to the letter`, parse: discovered(&g.Identity)},
+		{name: "SHAPEGATE_ISSUERS", usage: "file of several issuers, in place of the settings of one, from SHAPEGATE_JWT_SECRET to SHAPEGATE_SUBJECT_TYPE", parse: text(&s.IssuersFile)},
 		{name: "SHAPEGATE_JWT_ISSUER", usage: `what a token's "iss" must be; without it, anything`, parse: text(&g.Identity.Issuer)},
 		{name: "SHAPEGATE_JWT_AUDIENCE", usage: `what a token's "aud" must contain; without it, anything`, parse: text(&g.Identity.Audience)},
 		{name: "SHAPEGATE_SUBJECT_CLAIM", def: "sub", usage: "claim that has the subject's id", parse: text(&g.Identity.SubjectClaim)},
 		{name: "SHAPEGATE_SUBJECT_TYPE", def: "user", usage: "subject's definition in SpiceDB's schema", parse: definition(&g.Identity.SubjectType)},
+		{name: "SHAPEGATE_TOKEN_HEADER", usage: "header in which a gateway in front puts a token, besides Authorization, as in X-Pomerium-Jwt-Assertion", parse: tokenHeader(&g.Proxy.TokenSources)},
+		{name: "SHAPEGATE_TOKEN_COOKIE", usage: "cookie that has a token, as in CF_Authorization", parse: tokenCookie(&g.Proxy.TokenSources)},
 
 		{name: "SHAPEGATE_MAX_STALENESS", def: "5s", usage: "how old the grants may be that an answer rests on", parse: duration(&g.MaxStaleness)},
 		{name: "SHAPEGATE_RATE_PER_SUBJECT", def: "100", usage: "how many requests a second one subject may send", parse: number(&s.Rate)},
@@ -169,13 +175,6 @@ func (s *settings) gatewayConfig(shapes []schema.Shape, log *slog.Logger) gatewa
 func (s *settings) spicedbConfig() spicedb.Config {
 	c := s.Gateway.SpiceDB
 	c.Token = s.SpiceDBToken.reveal()
-	return c
-}
-
-// identityConfig says which tokens hold.
-func (s *settings) identityConfig() identity.Config {
-	c := s.Gateway.Identity
-	c.Secret = []byte(s.JWTSecret.reveal())
 	return c
 }
 
@@ -249,6 +248,7 @@ func (s *settings) bind(flags *pflag.FlagSet) {
 // never with its value.
 func (s *settings) load(getenv func(string) string) error {
 	var errs []error
+	s.getenv = getenv
 	s.DatabaseURL = secret(getenv("DATABASE_URL"))
 	for _, v := range s.variables() {
 		value := s.raw[v.name].text
@@ -277,10 +277,7 @@ func (s *settings) unknown(variables []string) []string {
 }
 
 func (s *settings) contradictions() []error {
-	var errs []error
-	if s.JWTSecret != "" && s.Gateway.Identity.JWKSURL != "" && !s.ignoreJWKS {
-		errs = append(errs, errors.New("SHAPEGATE_JWT_SECRET and SHAPEGATE_JWKS_URL exclude each other"))
-	}
+	errs := s.contradictionsOfTokens()
 	if s.Gateway.SpiceDB.Insecure && s.Gateway.SpiceDB.CAFile != "" {
 		errs = append(errs, errors.New("SPICEDB_INSECURE and SPICEDB_CA_FILE exclude each other"))
 	}

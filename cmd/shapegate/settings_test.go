@@ -41,7 +41,7 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.raw = nil
+	s.raw, s.getenv = nil, nil
 	want := settings{
 		Listen: ":8080", AdminListen: "127.0.0.1:9090", ShapesFile: "schema/shapes.yaml",
 		Rate: 100,
@@ -110,6 +110,15 @@ func TestBadSettingsAreNamedTogetherAndNotRepeated(t *testing.T) {
 func TestContradictions(t *testing.T) {
 	for _, env := range []map[string]string{
 		{"SHAPEGATE_JWT_SECRET": strings.Repeat("x", 32), "SHAPEGATE_JWKS_URL": "https://issuer.example/jwks"},
+		{"SHAPEGATE_JWT_SECRET": strings.Repeat("x", 32), "SHAPEGATE_OIDC_ISSUER": "https://issuer.example/"},
+		{"SHAPEGATE_JWKS_URL": "https://issuer.example/jwks", "SHAPEGATE_OIDC_ISSUER": "https://issuer.example/"},
+		{"SHAPEGATE_ISSUERS": "issuers.yaml", "SHAPEGATE_OIDC_ISSUER": "https://issuer.example/"},
+		{"SHAPEGATE_ISSUERS": "issuers.yaml", "SHAPEGATE_JWT_AUDIENCE": "a"},
+		{"SHAPEGATE_ISSUERS": "issuers.yaml", "SHAPEGATE_SUBJECT_TYPE": "person"},
+		{"SHAPEGATE_OIDC_ISSUER": "https://issuer.example/", "SHAPEGATE_JWT_ISSUER": "https://other.example/"},
+		{"SHAPEGATE_OIDC_ISSUER": "https://issuer.example/?a=b"},
+		{"SHAPEGATE_TOKEN_HEADER": "Authorization"},
+		{"SHAPEGATE_TOKEN_COOKIE": "shapegate_session"},
 		{"SPICEDB_INSECURE": "true", "SPICEDB_CA_FILE": "ca.pem"},
 		{"SHAPEGATE_TLS_CERT_FILE": "cert.pem"},
 		{"SHAPEGATE_CORS_ORIGINS": "*,https://a.example"},

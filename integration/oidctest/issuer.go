@@ -122,6 +122,9 @@ func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer i.mu.Unlock()
 	i.requests++
 	at := "https://" + r.Host + r.URL.Path
+	if r.TLS == nil && strings.HasPrefix(i.product.Keys, "http:") {
+		at = "http://" + r.Host + r.URL.Path
+	}
 	switch {
 	case i.isAway:
 		http.Error(w, "away", http.StatusBadGateway)
@@ -163,6 +166,24 @@ func newKey(algorithm string) (crypto.Signer, error) {
 		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	}
 	return rsa.GenerateKey(rand.Reader, 2048)
+}
+
+// Serve returns an issuer of a product's style that answers at a port of this machine until
+// the end of the test, and the URL of the issuer there.
+func Serve(tb testing.TB, p Product) (*Issuer, string) {
+	tb.Helper()
+	i := &Issuer{}
+	server := httptest.NewServer(i)
+	tb.Cleanup(server.Close)
+	local := func(s string) string {
+		_, rest, _ := strings.Cut(s, "://")
+		_, path, _ := strings.Cut(rest, "/")
+		return server.URL + "/" + path
+	}
+	p.Issuer, p.Keys = local(p.Issuer), local(p.Keys)
+	i.product = p
+	i.Rotate(tb)
+	return i, p.Issuer
 }
 
 // Client returns a client whose requests are answered by those of the issuers at whose host

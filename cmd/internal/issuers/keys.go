@@ -13,7 +13,7 @@ import (
 // key is a key that an issuer of the file may have.
 type key struct {
 	name    string
-	Meaning string
+	meaning string
 	read    func(r *reader, n node, c *identity.Config)
 }
 
@@ -44,7 +44,7 @@ var keys = []key{
 func Keys() [][2]string {
 	all := make([][2]string, len(keys))
 	for i, k := range keys {
-		all[i] = [2]string{k.name, k.Meaning}
+		all[i] = [2]string{k.name, k.meaning}
 	}
 	return all
 }
