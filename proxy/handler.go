@@ -61,6 +61,9 @@ type Config struct {
 	// TokenSources are where a JWT may be, besides the Authorization header.
 	TokenSources TokenSources
 
+	// Front is what stands between the clients and the handler.
+	Front Front
+
 	// Ready says whether shapes may be served yet; while it returns false, they are
 	// answered with 503. Nil: they always may.
 	Ready func() bool
@@ -136,6 +139,10 @@ func newHandler(cfg *Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := cfg.Front.Check(); err != nil {
+		return nil, fmt.Errorf("BasePath: %w", err)
+	}
+	cookie.path = cfg.Front.cookiePath()
 	sources, err := newTokenSources(cfg.TokenSources, cfg.CORSOrigins)
 	if err != nil {
 		return nil, fmt.Errorf("TokenSources: %w", err)
@@ -174,7 +181,7 @@ func newHandler(cfg *Config) (*Handler, error) {
 	if cfg.Sessions != nil {
 		sessions = &sessionServer{auth: auth, limiter: limits, bodies: body, cookie: cookie}
 	}
-	m := &middleware{cors: origins, vary: sources.vary(), metrics: counts, shapes: shapes, log: cfg.Logger}
+	m := &middleware{cors: origins, vary: sources.vary(), front: cfg.Front, metrics: counts, shapes: shapes, log: cfg.Logger}
 	return &Handler{routes: m.routes(server, sessions), feeds: feeds, drain: drain}, nil
 }
 

@@ -18,16 +18,7 @@ import (
 // is nil.
 func (m *middleware) routes(shapes *shapeServer, sessions *sessionServer) http.Handler {
 	e := m.router(shapes, sessions)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// The router sees the one reading of the path, or a path that nothing is at:
-		// it would clean another, and route it.
-		path := onlyReading(r)
-		if path != r.URL.Path {
-			r = r.Clone(r.Context())
-			r.URL.Path, r.URL.RawPath = path, ""
-		}
-		e.ServeHTTP(w, r)
-	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { e.ServeHTTP(w, m.front.received(r)) })
 }
 
 // tablePath is where the query names the shape.
@@ -77,17 +68,17 @@ func (m *middleware) newEngine() *gin.Engine {
 	e.ForwardedByClientIP = false
 
 	e.Use(m.observe, m.recover, m.common, boundBody)
-	e.NoRoute(m.answer(nowhere))
+	e.NoRoute(m.answer(m.nowhere))
 	e.NoMethod(m.answer(func(*gin.Context) error { return &problem{kind: methodNotAllowed, message: "no such method here"} }))
 	return e
 }
 
 // nowhere answers a path that nothing is at. Whoever opens the address itself in a browser
 // is told where to look.
-func nowhere(c *gin.Context) error {
+func (m *middleware) nowhere(c *gin.Context) error {
 	p := &problem{kind: notFound, message: "no such path"}
 	if c.Request.URL.Path == "/" {
-		p.message = "shapegate has no page: shapes are at /v1/shapes/<name>, and /readyz and /metrics at its admin address"
+		p.message = "shapegate has no page: shapes are at " + m.front.BasePath + "/v1/shapes/<name>, and /readyz and /metrics at its admin address"
 	}
 	return p
 }
@@ -96,6 +87,7 @@ func nowhere(c *gin.Context) error {
 type middleware struct {
 	cors    *cors.Cors
 	vary    string
+	front   Front
 	metrics *metrics
 	shapes  map[string]*shape // by the names that may stand in the log
 	log     *slog.Logger
@@ -126,7 +118,7 @@ func (m *middleware) observe(c *gin.Context) {
 		m.metrics.requests.WithLabelValues(route, knownMethod(c.Request.Method), status).Inc()
 		m.log.LogAttrs(c.Request.Context(), slog.LevelDebug, "request",
 			slog.String("route", route), slog.String("method", knownMethod(c.Request.Method)),
-			slog.String("status", status), slog.Duration("took", time.Since(start)))
+			slog.String("status", status), slog.String("ip", clientIP(c.Request)), slog.Duration("took", time.Since(start)))
 	}()
 	c.Next()
 }
@@ -219,5 +211,5 @@ func (m *middleware) logProblem(c *gin.Context, shape string, p *problem, err er
 	}
 	m.log.LogAttrs(c.Request.Context(), level, "request failed",
 		slog.String("route", c.FullPath()), slog.String("shape", shape), slog.String("kind", string(p.kind)),
-		slog.String("field", p.field), slog.Any("cause", err))
+		slog.String("field", p.field), slog.String("ip", clientIP(c.Request)), slog.Any("cause", err))
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -160,11 +159,7 @@ func (s *shapeServer) parse(from *http.Request, q url.Values, name string, who *
 
 // authorize subscribes to what the subject may see, and decides for the first time.
 func (s *shapeServer) authorize(from *http.Request, r *request, who *access) (authz.Decision, error) {
-	ip, _, err := net.SplitHostPort(from.RemoteAddr)
-	if err != nil {
-		ip = ""
-	}
-	q, err := r.shape.question(who.subject, r.params, ip)
+	q, err := r.shape.question(who.subject, r.params, clientIP(from))
 	if err != nil {
 		return authz.Decision{}, err
 	}

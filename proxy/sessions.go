@@ -123,6 +123,8 @@ type Cookie struct {
 	// Insecure leaves out Secure, so that the cookie goes over plain HTTP, too. It is
 	// for development on another host than localhost. SameSite None forbids it.
 	Insecure bool
+
+	path string // that the cookie is for
 }
 
 var errCookie = errors.New("a session cookie with SameSite=None has to be Secure")
@@ -144,7 +146,7 @@ func (k Cookie) session(token string, expires, now time.Time) *http.Cookie {
 		maxAge = -1
 	}
 	return &http.Cookie{
-		Name: sessionCookie, Value: token, Path: "/",
+		Name: sessionCookie, Value: token, Path: k.path,
 		Expires: expires, MaxAge: maxAge,
 		HttpOnly: true, Secure: !k.Insecure, SameSite: k.SameSite,
 	}

@@ -75,7 +75,9 @@ func serve(ctx context.Context, s *settings, config gateway.Config) (err error) 
 		return &exitError{exitNoAnswer, err}
 	}
 	log.Info("serving", "listen", public.Addr().String(), "admin", admin.Addr().String(), "shapes", len(config.Shapes), "sessions", s.RedisURL != "")
-	return server.Run(ctx, g, server.Config{Public: public, Admin: admin, TLS: secure, Logger: log})
+	return server.Run(ctx, g, server.Config{
+		Public: public, Admin: admin, TLS: secure, ProxyProtocol: s.proxyProtocol(), Idle: s.Idle, Logger: log,
+	})
 }
 
 // tlsConfig returns the certificate to serve with, or nil if there is to be none.

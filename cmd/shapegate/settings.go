@@ -38,6 +38,9 @@ type settings struct {
 	TLSKeyFile  string
 	LogLevel    slog.Level
 
+	ProxyProtocol bool
+	Idle          time.Duration
+
 	// Secrets are kept apart from Gateway, so that they do not print with it.
 	Secret         secret
 	ElectricSecret secret
@@ -115,6 +118,12 @@ func (s *settings) variables() []variable {
 		{name: "SHAPEGATE_CORS_ORIGINS", usage: "origins whose pages may call, separated by commas; or * for any, without cookies", parse: origins(&g.Proxy.CORSOrigins)},
 		{name: "SHAPEGATE_TLS_CERT_FILE", usage: "PEM file of the certificate to serve with, and HTTP/2 with it", parse: text(&s.TLSCertFile)},
 		{name: "SHAPEGATE_TLS_KEY_FILE", usage: "PEM file of the certificate's key", parse: text(&s.TLSKeyFile)},
+
+		{name: "SHAPEGATE_BASE_PATH", usage: "path that all paths for clients begin with, as in /sync", parse: basePath(&g.Proxy.Front)},
+		{name: "SHAPEGATE_TRUSTED_PROXIES", usage: "addresses and networks of the proxies in front that are believed in what they say of the client's address, separated by commas, as in 10.0.0.0/8", parse: trustedProxies(&g.Proxy.Front)},
+		{name: "SHAPEGATE_FORWARDED_HEADER", def: "X-Forwarded-For", usage: "header in which they say it: X-Forwarded-For or Forwarded", parse: forwardedHeader(&g.Proxy.Front)},
+		{name: "SHAPEGATE_PROXY_PROTOCOL", def: "false", usage: "each connection from one of them begins with a header of the PROXY protocol, version 1 or 2", parse: boolean(&s.ProxyProtocol)},
+		{name: "SHAPEGATE_IDLE_TIMEOUT", def: "620s", usage: "how long a connection that is not used is kept; longer than the load balancer keeps it", parse: duration(&s.Idle)},
 
 		{name: "ELECTRIC_URL", secret: true, usage: "base URL of Electric, as in http://electric:3000", parse: webURL(&g.Electric.URL)},
 		{name: "ELECTRIC_SECRET", secret: true, usage: "Electric's API secret", parse: text(&s.ElectricSecret)},
@@ -280,6 +289,9 @@ func (s *settings) contradictions() []error {
 	errs := s.contradictionsOfTokens()
 	if s.Gateway.SpiceDB.Insecure && s.Gateway.SpiceDB.CAFile != "" {
 		errs = append(errs, errors.New("SPICEDB_INSECURE and SPICEDB_CA_FILE exclude each other"))
+	}
+	if s.ProxyProtocol && len(s.Gateway.Proxy.Front.Proxies) == 0 {
+		errs = append(errs, errors.New("SHAPEGATE_PROXY_PROTOCOL needs SHAPEGATE_TRUSTED_PROXIES: from others the header is not taken"))
 	}
 	if (s.TLSCertFile == "") != (s.TLSKeyFile == "") {
 		errs = append(errs, errors.New("SHAPEGATE_TLS_CERT_FILE and SHAPEGATE_TLS_KEY_FILE need each other"))
