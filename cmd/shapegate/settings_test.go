@@ -21,6 +21,7 @@ import (
 	"github.com/shapegate/shapegate/authz/identity"
 	"github.com/shapegate/shapegate/proxy"
 	"github.com/shapegate/shapegate/proxy/feed"
+	"github.com/shapegate/shapegate/proxy/forwarded"
 	"github.com/shapegate/shapegate/proxy/gateway"
 )
 
@@ -44,13 +45,14 @@ func TestDefaults(t *testing.T) {
 	s.raw, s.getenv = nil, nil
 	want := settings{
 		Listen: ":8080", AdminListen: "127.0.0.1:9090", ShapesFile: "schema/shapes.yaml",
-		Rate: 100,
+		Rate: 100, Idle: 620 * time.Second,
 		Gateway: gateway.Config{
 			Identity:   identity.Config{SubjectClaim: "sub", SubjectType: "user"},
 			SessionTTL: 15 * time.Minute, SessionsPerSubject: 100, MaxStaleness: 5 * time.Second,
 			Proxy: proxy.Config{
 				Limits:  proxy.Limits{Burst: 200, Concurrent: 16, Reads: 200},
 				Cookie:  proxy.Cookie{SameSite: http.SameSiteLaxMode},
+				Front:   proxy.Front{Header: forwarded.XForwardedFor},
 				Waiting: 50_000, WaitingPerSubject: 500,
 				Feeds: feed.Config{Feeds: 1000, PerSubject: 100, Memory: 64 << 20},
 			},
@@ -119,6 +121,10 @@ func TestContradictions(t *testing.T) {
 		{"SHAPEGATE_OIDC_ISSUER": "https://issuer.example/?a=b"},
 		{"SHAPEGATE_TOKEN_HEADER": "Authorization"},
 		{"SHAPEGATE_TOKEN_COOKIE": "shapegate_session"},
+		{"SHAPEGATE_BASE_PATH": "sync"},
+		{"SHAPEGATE_TRUSTED_PROXIES": "balancer"},
+		{"SHAPEGATE_FORWARDED_HEADER": "X-Real-IP"},
+		{"SHAPEGATE_PROXY_PROTOCOL": "true"},
 		{"SPICEDB_INSECURE": "true", "SPICEDB_CA_FILE": "ca.pem"},
 		{"SHAPEGATE_TLS_CERT_FILE": "cert.pem"},
 		{"SHAPEGATE_CORS_ORIGINS": "*,https://a.example"},
