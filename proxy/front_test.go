@@ -37,7 +37,7 @@ func TestAllPathsBeginWithTheBasePath(t *testing.T) {
 	} {
 		alice.get(path).refused(http.StatusNotFound, "")
 	}
-	if a := alice.get(base+"/").is(http.StatusNotFound); !strings.Contains(string(a.body), "shapes are at /apps/sync/v1/shapes/") {
+	if a := alice.get(base + "/").is(http.StatusNotFound); !strings.Contains(string(a.body), "shapes are at /apps/sync/v1/shapes/") {
 		t.Errorf("%s", a.body)
 	}
 	if a := alice.do(http.MethodOptions, base+"/v1/shapes/documents", "").is(http.StatusNoContent); a.header.Get("Allow") != "GET, HEAD, OPTIONS, POST" {
