@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/cors"
 
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/proxy/cursor"
@@ -131,21 +132,9 @@ func newHandler(cfg *Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	origins, err := newCORS(cfg.CORSOrigins)
+	origins, sources, cookie, err := cfg.browsers()
 	if err != nil {
 		return nil, err
-	}
-	cookie, err := cfg.Cookie.withDefaults()
-	if err != nil {
-		return nil, err
-	}
-	if err := cfg.Front.Check(); err != nil {
-		return nil, fmt.Errorf("BasePath: %w", err)
-	}
-	cookie.path = cfg.Front.cookiePath()
-	sources, err := newTokenSources(cfg.TokenSources, cfg.CORSOrigins)
-	if err != nil {
-		return nil, fmt.Errorf("TokenSources: %w", err)
 	}
 	limits, err := newLimiter(cfg.Limits, cfg.Waiting, cfg.WaitingPerSubject, cfg.Registerer)
 	if err != nil {
@@ -183,6 +172,28 @@ func newHandler(cfg *Config) (*Handler, error) {
 	}
 	m := &middleware{cors: origins, vary: sources.vary(), front: cfg.Front, metrics: counts, shapes: shapes, log: cfg.Logger}
 	return &Handler{routes: m.routes(server, sessions), feeds: feeds, drain: drain}, nil
+}
+
+// browsers reads what is about pages and cookies: whose pages may call, where tokens may be,
+// and the form of the session cookie.
+func (c *Config) browsers() (*cors.Cors, tokenSources, Cookie, error) {
+	if err := c.Front.Check(); err != nil {
+		return nil, tokenSources{}, Cookie{}, fmt.Errorf("BasePath: %w", err)
+	}
+	cookie, err := c.Cookie.withDefaults()
+	if err != nil {
+		return nil, tokenSources{}, Cookie{}, err
+	}
+	cookie.path = c.Front.cookiePath()
+	origins, err := newCORS(c.CORSOrigins)
+	if err != nil {
+		return nil, tokenSources{}, Cookie{}, err
+	}
+	sources, err := newTokenSources(c.TokenSources, c.CORSOrigins)
+	if err != nil {
+		return nil, tokenSources{}, Cookie{}, fmt.Errorf("TokenSources: %w", err)
+	}
+	return origins, sources, cookie, nil
 }
 
 func orDefault[T ~int | ~int64](value, def T) T {
