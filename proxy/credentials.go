@@ -72,20 +72,10 @@ var (
 	errOneShapeAlone = errors.New("a shape token, which is good for reading its shape and for nothing else")
 )
 
-// credentialsOf finds the credentials of a request for anything but a shape: a token of the
-// gatekeeper is refused.
+// credentialsOf finds the credentials of a request, as far as they are in the places of
+// shapegate's own. An Authorization header wins over a cookie, even where it does not hold:
+// what was said last counts. See tokenSources.credentials for the other places.
 func credentialsOf(r *http.Request) (credentials, error) {
-	c, err := readerCredentialsOf(r)
-	if err == nil && c.shape {
-		return credentials{}, authz.E(authz.Unauthenticated, "read credentials", errOneShapeAlone)
-	}
-	return c, err
-}
-
-// readerCredentialsOf finds the credentials of a request for a shape. Who takes a token of
-// the gatekeeper must hold the request to it: see access.only. An Authorization header
-// wins over a cookie, even where it does not hold: what was said last counts.
-func readerCredentialsOf(r *http.Request) (credentials, error) {
 	if headers := r.Header.Values("Authorization"); len(headers) > 0 {
 		if len(headers) > 1 {
 			return credentials{}, invalid("authorization", "given more than once")
@@ -105,10 +95,27 @@ func readerCredentialsOf(r *http.Request) (credentials, error) {
 
 // authentication says whose credentials are, and when they cease to hold.
 type authentication struct {
+	sources  tokenSources
 	tokens   TokenVerifier
 	sessions Sessions    // nil: there are none
 	shapes   ShapeTokens // nil: there are none
 	watches  watches
+}
+
+// credentials finds the credentials of a request for anything but a shape: a token of the
+// gatekeeper is refused.
+func (a *authentication) credentials(r *http.Request) (credentials, error) {
+	c, err := a.readerCredentials(r)
+	if err == nil && c.shape {
+		return credentials{}, authz.E(authz.Unauthenticated, "read credentials", errOneShapeAlone)
+	}
+	return c, err
+}
+
+// readerCredentials finds the credentials of a request for a shape. Who takes a token of the
+// gatekeeper must hold the request to it: see access.only.
+func (a *authentication) readerCredentials(r *http.Request) (credentials, error) {
+	return a.sources.credentials(r)
 }
 
 // bearer is whose credentials are.

@@ -15,7 +15,7 @@ import (
 // its own, in the same order. What it refuses beside are requests that only the proxy can
 // answer. That a shape's definition is the reason is said to its readers alone.
 func (s *shapeServer) decide(from *http.Request, name string) (Verdict, error) {
-	who, err := s.admit(from, readerCredentialsOf)
+	who, err := s.admit(from, s.auth.readerCredentials)
 	if err != nil {
 		return Verdict{}, err
 	}

@@ -21,13 +21,14 @@ const gatekeeperPath = "/v1/gatekeeper/"
 type gatekeeper struct {
 	shapes    *shapeServer
 	tokens    ShapeTokens
-	publicURL string // empty: the host of the request
+	publicURL string // empty: the host of the request, and basePath
+	basePath  string
 }
 
 // serve decides as a request for the shape is decided, and answers with what a client reads
 // it with: an object that Electric's ShapeStream takes as its options.
 func (g *gatekeeper) serve(c *gin.Context) error {
-	who, err := g.shapes.admit(c.Request, credentialsOf)
+	who, err := g.shapes.admit(c.Request, g.shapes.auth.credentials)
 	if err != nil {
 		return err
 	}
@@ -121,9 +122,9 @@ func (g *gatekeeper) baseURL(r *http.Request) (string, error) {
 		return "", invalid("host", "not a name or an address, and a port")
 	}
 	if r.TLS != nil {
-		return "https://" + r.Host, nil
+		return "https://" + r.Host + g.basePath, nil
 	}
-	return "http://" + r.Host, nil
+	return "http://" + r.Host + g.basePath, nil
 }
 
 // plainHost matches a host that means itself in a URL.

@@ -40,7 +40,7 @@ type grantsServer struct {
 
 // serve answers a request for the collection of a name.
 func (s *grantsServer) serve(c *gin.Context, name string) error {
-	who, err := s.admit(c.Request, credentialsOf)
+	who, err := s.admit(c.Request, s.auth.credentials)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/cors"
 
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/proxy/cursor"
@@ -65,6 +66,12 @@ type Config struct {
 	// PublicURL is where clients reach the handler, as in https://sync.example.com. It begins
 	// the URL that the gatekeeper answers; empty: the request's own host does.
 	PublicURL string
+
+	// TokenSources are where a JWT may be, besides the Authorization header.
+	TokenSources TokenSources
+
+	// Front is what stands between the clients and the handler.
+	Front Front
 
 	// Ready says whether shapes may be served yet; while it returns false, they are
 	// answered with 503. Nil: they always may.
@@ -141,11 +148,7 @@ func newHandler(cfg *Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	origins, err := newCORS(cfg.CORSOrigins)
-	if err != nil {
-		return nil, err
-	}
-	cookie, err := cfg.Cookie.withDefaults()
+	origins, sources, cookie, err := cfg.browsers()
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +162,7 @@ func newHandler(cfg *Config) (*Handler, error) {
 		return nil, err
 	}
 	draining, drain := context.WithCancel(context.Background())
-	auth := &authentication{tokens: cfg.Tokens, sessions: cfg.Sessions, shapes: cfg.ShapeTokens}
+	auth := &authentication{sources: sources, tokens: cfg.Tokens, sessions: cfg.Sessions, shapes: cfg.ShapeTokens}
 	body := bodies{time: orDefault(cfg.BodyTime, 30*time.Second), draining: draining}
 	core := &server{
 		ready:      cfg.Ready,
@@ -187,9 +190,9 @@ func newHandler(cfg *Config) (*Handler, error) {
 	}
 	var keeper *gatekeeper
 	if cfg.ShapeTokens != nil {
-		keeper = &gatekeeper{shapes: reads, tokens: cfg.ShapeTokens, publicURL: cfg.PublicURL}
+		keeper = &gatekeeper{shapes: reads, tokens: cfg.ShapeTokens, publicURL: cfg.PublicURL, basePath: cfg.Front.BasePath}
 	}
-	m := &middleware{cors: origins, metrics: counts, names: make(map[string]bool), log: cfg.Logger}
+	m := &middleware{cors: origins, vary: sources.vary(), front: cfg.Front, metrics: counts, names: make(map[string]bool), log: cfg.Logger}
 	for _, def := range cfg.Shapes.Guarded() {
 		m.names[def.Name] = true
 	}
@@ -197,6 +200,28 @@ func newHandler(cfg *Config) (*Handler, error) {
 		routes: m.routes(reads, &grantsServer{core, collections, notes}, sessions, keeper), forwardAuth: m.forwardAuth(reads),
 		shapes: reads, middleware: m, feeds: feeds, drain: drain,
 	}, nil
+}
+
+// browsers reads what is about pages and cookies: whose pages may call, where tokens may be,
+// and the form of the session cookie.
+func (c *Config) browsers() (*cors.Cors, tokenSources, Cookie, error) {
+	if err := c.Front.Check(); err != nil {
+		return nil, tokenSources{}, Cookie{}, fmt.Errorf("BasePath: %w", err)
+	}
+	cookie, err := c.Cookie.withDefaults()
+	if err != nil {
+		return nil, tokenSources{}, Cookie{}, err
+	}
+	cookie.path = c.Front.cookiePath()
+	origins, err := newCORS(c.CORSOrigins)
+	if err != nil {
+		return nil, tokenSources{}, Cookie{}, err
+	}
+	sources, err := newTokenSources(c.TokenSources, c.CORSOrigins)
+	if err != nil {
+		return nil, tokenSources{}, Cookie{}, fmt.Errorf("TokenSources: %w", err)
+	}
+	return origins, sources, cookie, nil
 }
 
 func orDefault[T ~int | ~int64](value, def T) T {

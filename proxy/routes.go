@@ -19,16 +19,7 @@ import (
 // is nil, and none of the gatekeeper where that is.
 func (m *middleware) routes(shapes *shapeServer, grants *grantsServer, sessions *sessionServer, keeper *gatekeeper) http.Handler {
 	e := m.router(shapes, grants, sessions, keeper)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// The router sees the one reading of the path, or a path that nothing is at:
-		// it would clean another, and route it.
-		path := onlyReading(r)
-		if path != r.URL.Path {
-			r = r.Clone(r.Context())
-			r.URL.Path, r.URL.RawPath = path, ""
-		}
-		e.ServeHTTP(w, r)
-	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { e.ServeHTTP(w, m.front.received(r)) })
 }
 
 // tablePath is where the query names the shape, and shapesPath what its name is behind.
@@ -86,18 +77,18 @@ func (m *middleware) newEngine() *gin.Engine {
 	e.ForwardedByClientIP = false
 
 	e.Use(m.observe, m.recover, m.common, boundBody)
-	e.NoRoute(m.answer(nowhere))
+	e.NoRoute(m.answer(m.nowhere))
 	e.NoMethod(m.answer(func(*gin.Context) error { return &problem{kind: methodNotAllowed, message: "no such method here"} }))
 	return e
 }
 
 // nowhere answers a path that nothing is at. Whoever opens the address itself in a browser
 // is told where to look.
-func nowhere(c *gin.Context) error {
+func (m *middleware) nowhere(c *gin.Context) error {
 	p := &problem{kind: notFound, message: "no such path"}
 	switch path := c.Request.URL.Path; {
 	case path == "/":
-		p.message = "shapegate has no page: shapes are at /v1/shapes/<name>, collections of grants at /v1/grants/<name>, and /readyz and /metrics at its admin address"
+		p.message = "shapegate has no page: shapes are at " + m.front.BasePath + "/v1/shapes/<name>, collections of grants at " + m.front.BasePath + "/v1/grants/<name>, and /readyz and /metrics at its admin address"
 	case strings.HasPrefix(path, gatekeeperPath) && !strings.Contains(path[len(gatekeeperPath):], "/"):
 		p.message = "the gatekeeper is not configured: its operator sets SHAPEGATE_GATEKEEPER_KEY_FILE"
 	}
@@ -107,6 +98,8 @@ func nowhere(c *gin.Context) error {
 // middleware is what every request passes, whatever it is for.
 type middleware struct {
 	cors    *cors.Cors
+	vary    string
+	front   Front
 	metrics *metrics
 	names   map[string]bool // of definitions: those that may stand in the log
 	log     *slog.Logger
@@ -117,15 +110,15 @@ func (m *middleware) common(c *gin.Context) {
 	if c.Request.Header.Get("Origin") != "" { // else it is no request of CORS
 		m.cors.HandlerFunc(c.Writer, c.Request)
 	}
-	neverCached(c.Writer.Header())
+	m.neverCached(c.Writer.Header())
 	// A deadline that an earlier answer on this connection left behind.
 	_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Time{})
 }
 
 // neverCached sets the headers that keep an answer out of every shared cache.
-func neverCached(head http.Header) {
+func (m *middleware) neverCached(head http.Header) {
 	head.Set("Cache-Control", "private, no-store")
-	head.Set("Vary", "Authorization, Cookie, Origin, Accept-Encoding")
+	head.Set("Vary", m.vary)
 	head.Set("X-Content-Type-Options", "nosniff")
 }
 
@@ -141,7 +134,7 @@ func (m *middleware) observe(c *gin.Context) {
 		m.metrics.requests.WithLabelValues(route, knownMethod(c.Request.Method), status).Inc()
 		m.log.LogAttrs(c.Request.Context(), slog.LevelDebug, "request",
 			slog.String("route", route), slog.String("method", knownMethod(c.Request.Method)),
-			slog.String("status", status), slog.Duration("took", time.Since(start)))
+			slog.String("status", status), slog.String("ip", clientIP(c.Request)), slog.Duration("took", time.Since(start)))
 	}()
 	c.Next()
 }
@@ -193,7 +186,7 @@ func (m *middleware) fail(c *gin.Context, err error) {
 		// be out, and a body that just ends would pass for the whole answer.
 		panic(http.ErrAbortHandler)
 	}
-	p := m.count(c.Request.Context(), c.FullPath(), m.shapeOf(c), err)
+	p := m.count(c.Request.Context(), c.FullPath(), m.shapeOf(c), clientIP(c.Request), err)
 	if c.Writer.Written() {
 		panic(http.ErrAbortHandler)
 	}
@@ -220,7 +213,7 @@ func (m *middleware) shapeOf(c *gin.Context) string {
 }
 
 // count counts and logs a request that could not be served, and returns its problem.
-func (m *middleware) count(ctx context.Context, route, shape string, err error) *problem {
+func (m *middleware) count(ctx context.Context, route, shape, ip string, err error) *problem {
 	p := problemOf(err)
 	level := slog.LevelDebug
 	if p.status() >= http.StatusInternalServerError || errors.Is(err, errAborted) {
@@ -228,7 +221,7 @@ func (m *middleware) count(ctx context.Context, route, shape string, err error) 
 	}
 	m.log.LogAttrs(ctx, level, "request failed",
 		slog.String("route", route), slog.String("shape", shape), slog.String("kind", string(p.kind)),
-		slog.String("field", p.field), slog.Any("cause", err))
+		slog.String("field", p.field), slog.String("ip", ip), slog.Any("cause", err))
 	m.metrics.errors.WithLabelValues(shape, string(p.kind)).Inc()
 	return p
 }

@@ -34,7 +34,7 @@ type upstream struct {
 // returned.
 func (s *shapeServer) serve(c *gin.Context, name string) error {
 	s.giveWay(c.Request)
-	who, err := s.admit(c.Request, readerCredentialsOf)
+	who, err := s.admit(c.Request, s.auth.readerCredentials)
 	if err != nil {
 		return err
 	}

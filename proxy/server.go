@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
 	"time"
 
@@ -62,11 +61,7 @@ func (s *server) admit(r *http.Request, find func(*http.Request) (credentials, e
 // authorize subscribes to what the subject may see of a definition with a label, and decides
 // for the first time.
 func (s *server) authorize(r *http.Request, def *schema.Guarded, label string, params map[string]string, who *access) (authz.Decision, error) {
-	ip, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		ip = ""
-	}
-	q, err := question(def, label, who.subject, params, ip)
+	q, err := question(def, label, who.subject, params, clientIP(r))
 	if err != nil {
 		return authz.Decision{}, err
 	}

@@ -25,7 +25,7 @@ type sessionServer struct {
 // one in a cookie that scripts cannot read.
 func (s *sessionServer) create(c *gin.Context) error {
 	ctx := c.Request.Context()
-	creds, err := credentialsOf(c.Request)
+	creds, err := s.auth.credentials(c.Request)
 	if err != nil {
 		return err
 	}
@@ -98,8 +98,8 @@ func (s *sessionServer) delete(c *gin.Context) error {
 
 var errWantsSession = errors.New("neither a session token nor a session cookie")
 
-// sessionToken returns the token of the session that a request is about. The error names
-// what was to be done with it.
+// sessionToken returns the token of the session that a request is about, whatever token a
+// gateway added to it. The error names what was to be done with it.
 func sessionToken(r *http.Request, op string) (string, error) {
 	creds, err := credentialsOf(r)
 	if err == nil && !creds.session {
@@ -123,6 +123,8 @@ type Cookie struct {
 	// Insecure leaves out Secure, so that the cookie goes over plain HTTP, too. It is
 	// for development on another host than localhost. SameSite None forbids it.
 	Insecure bool
+
+	path string // that the cookie is for
 }
 
 var errCookie = errors.New("a session cookie with SameSite=None has to be Secure")
@@ -144,7 +146,7 @@ func (k Cookie) session(token string, expires, now time.Time) *http.Cookie {
 		maxAge = -1
 	}
 	return &http.Cookie{
-		Name: sessionCookie, Value: token, Path: "/",
+		Name: sessionCookie, Value: token, Path: k.path,
 		Expires: expires, MaxAge: maxAge,
 		HttpOnly: true, Secure: !k.Insecure, SameSite: k.SameSite,
 	}

@@ -67,9 +67,9 @@ func (m *middleware) refuse(ctx context.Context, shape string, err error) Verdic
 	if !m.names[shape] {
 		shape = ""
 	}
-	p := m.count(ctx, askedByCall, shape, err)
+	p := m.count(ctx, askedByCall, shape, "", err)
 	v := Verdict{Status: p.status(), Header: make(http.Header)}
-	neverCached(v.Header)
+	m.neverCached(v.Header)
 	v.Header.Set("Content-Type", jsonType)
 	p.setHeader(v.Header)
 	v.Body, _ = json.Marshal(p.body()) //nolint:errchkjson // strings alone

@@ -64,12 +64,12 @@ func (r contextReader) value(e entry) ContextValue {
 }
 
 func (r contextReader) claimPath(v value, path string) []string {
-	steps := strings.Split(path, ".")
-	for _, step := range steps {
-		if step == "" || strings.ContainsAny(step, " \t\n\r") {
-			r.failAt(v, "%q does not name a claim", "claims."+path)
-			break
-		}
+	steps, ok := readClaimPath(path)
+	switch {
+	case !ok:
+		r.failAt(v, `%q does not name a claim: write claims.a.b, with a name that has dots in quotes, as in claims."https://example.com/roles"`, "claims."+path)
+	case strings.Contains(path, "://") && !strings.Contains(path, `"`):
+		r.failAt(v, "%q is read as names with dots between them; put a name that has dots in quotes, as in claims.%q", "claims."+path, path)
 	}
 	return steps
 }

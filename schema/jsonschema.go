@@ -109,7 +109,7 @@ var (
 
 	contextRules = rules{"anyOf": []rules{
 		{"type": "string", "enum": []string{"request.ip", "request.time"}},
-		{"type": "string", "pattern": `^claims(\.[^. \t\n\r]+)+$`},
+		{"type": "string", "pattern": `^claims(\.` + claimStep + `)+$`, "not": rules{"pattern": `^[^"]*://[^"]*$`}},
 		constantKeys.rules(nil),
 	}}
 

@@ -29,18 +29,19 @@ const (
 	errExpired           reasonError = "the token is expired"
 	errBadDate           reasonError = "exp, nbf or iat is not a number of seconds since 1970"
 	errBadIssuer         reasonError = "iss is not a string"
+	errUnknownIssuer     reasonError = "iss is none of the configured issuers"
 	errBadAudience       reasonError = "aud is neither a string nor a list of strings"
 	errNumberOutOfRange  reasonError = "a claim is a number out of the range of a double"
 	errNoSubject         reasonError = "the token does not have the subject claim"
 	errBadSubject        reasonError = "the subject claim is neither a string nor a whole number"
-	errSubjectNotAllowed reasonError = "the subject claim is no object id to SpiceDB, which allows letters, digits and / _ | - = +; name a claim that holds an opaque id"
+	errSubjectNotAllowed reasonError = "the subject claim is no object id to SpiceDB, which allows letters, digits and / _ | - = +; name a claim that holds an opaque id, or have ids encoded"
 )
 
 func refuse(cause error) error { return authz.E(authz.Unauthenticated, opVerify, cause) }
 
 // refusal turns the parser's error into one of this package. The parser's own
 // texts are passed on only where they are fixed ones, too.
-func (v *Verifier) refusal(token *jwt.Token, err error) error {
+func (i *issuer) refusal(token *jwt.Token, err error) error {
 	var unavailable *authz.Error
 	if errors.As(err, &unavailable) {
 		return unavailable
@@ -49,7 +50,7 @@ func (v *Verifier) refusal(token *jwt.Token, err error) error {
 	switch {
 	case errors.As(err, &why):
 		return refuse(why)
-	case token != nil && token.Method != nil && !slices.Contains(v.algorithms, token.Method.Alg()):
+	case token != nil && token.Method != nil && !slices.Contains(i.algorithms, token.Method.Alg()):
 		return refuse(errWrongAlgorithm)
 	case errors.Is(err, jwt.ErrTokenSignatureInvalid):
 		return refuse(errBadSignature)

@@ -49,9 +49,9 @@ type remoteKeys struct {
 
 func startRemoteKeys(ctx context.Context, cfg Config) *remoteKeys {
 	k := &remoteKeys{
-		server:  keyServer{cfg.JWKSURL, cfg.HTTPClient},
+		server:  newKeyServer(cfg),
 		every:   cfg.JWKSRefresh,
-		log:     cfg.Logger,
+		log:     cfg.Logger.With(slog.String("issuer", cfg.Issuer)),
 		stopped: ctx.Done(),
 		wake:    make(chan struct{}, 1),
 		pending: true, // so that the first tokens wait for the first fetch

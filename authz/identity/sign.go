@@ -12,10 +12,10 @@ import (
 	"github.com/shapegate/shapegate/authz"
 )
 
-// Sign returns a token of a subject that a Verifier of the same configuration accepts, for
-// work without an issuer. The further claims go into the token as they are; they must not
-// name what Sign sets itself: the subject's claim, iss, aud, exp and iat. Errors are
-// Invalid.
+// Sign returns a token that a Verifier of the same configuration accepts, for work without
+// an issuer. The subject is the value of its claim, from which SubjectIDs makes the id. The
+// further claims go into the token as they are; they must not name what Sign sets itself:
+// the subject's claim, iss, aud, exp and iat. Errors are Invalid.
 func (c Config) Sign(subject string, further map[string]any, life time.Duration) (string, error) {
 	const op = "sign a token"
 	c, err := c.withDefaults()
@@ -57,7 +57,7 @@ func (c Config) checkSigning(subject string, further map[string]any, life time.D
 	if life < time.Second {
 		return errors.New("the life of a token is at least a second")
 	}
-	if _, err := authz.NewObjectRef(c.SubjectType, subject); err != nil {
+	if _, err := c.subjectRule().subject(subject); err != nil {
 		return err
 	}
 	for _, name := range []string{c.SubjectClaim, "iss", "aud", "exp", "iat"} {

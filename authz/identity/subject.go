@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"math"
 	"regexp"
@@ -10,8 +11,16 @@ import (
 	"github.com/shapegate/shapegate/authz"
 )
 
-// subjectRule says which claim names the subject, and of which type it is.
-type subjectRule struct{ typ, claim string }
+// subjectRule says which claim names the subject, of which type it is, and how the claim's
+// value becomes its id.
+type subjectRule struct {
+	typ, claim string
+	ids        SubjectIDs
+}
+
+func (c Config) subjectRule() subjectRule {
+	return subjectRule{typ: c.SubjectType, claim: c.SubjectClaim, ids: c.SubjectIDs}
+}
 
 // read returns the subject that the claims name, or a reason.
 func (r subjectRule) read(claims map[string]any) (authz.ObjectRef, error) {
@@ -23,11 +32,23 @@ func (r subjectRule) read(claims map[string]any) (authz.ObjectRef, error) {
 	if !ok {
 		return authz.ObjectRef{}, errBadSubject
 	}
-	ref, err := authz.NewObjectRef(r.typ, id)
+	ref, err := r.subject(id)
 	if err != nil {
 		return authz.ObjectRef{}, errSubjectNotAllowed
 	}
 	return ref, nil
+}
+
+// subject returns the subject whose claim has a value. No two values of one rule are one
+// subject. The empty value is nobody's, whatever stands before it.
+func (r subjectRule) subject(value string) (authz.ObjectRef, error) {
+	if value == "" {
+		return authz.ObjectRef{}, errSubjectNotAllowed
+	}
+	if r.ids.Base64URL {
+		value = base64.RawURLEncoding.EncodeToString([]byte(value))
+	}
+	return authz.NewObjectRef(r.typ, r.ids.Prefix+value)
 }
 
 // lookupClaim finds a claim by its name, or by a dotted path into nested

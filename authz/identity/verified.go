@@ -9,14 +9,15 @@ import (
 // verified remembers tokens that held, by their SHA-256: a client sends the same
 // one with each request, and a held request asks about it again. What a token says
 // does not change, but for its being expired; and whether its signature holds
-// changes only with the keys, which are numbered here.
+// changes only with its issuer's keys, which are numbered here.
 type verified struct {
 	tokens *recent.Map[[sha256.Size]byte, remembered]
 }
 
 type remembered struct {
 	identity Identity
-	keys     uint64
+	by       *issuer
+	keys     uint64 // the number of the issuer's keys that verified it
 }
 
 // verifiedBytes bounds what is remembered: some ten thousand tokens of common
@@ -27,11 +28,11 @@ func newVerified() verified {
 	return verified{recent.New[[sha256.Size]byte, remembered](verifiedBytes)}
 }
 
-func (v verified) get(token [sha256.Size]byte, keys uint64) (Identity, bool) {
+func (v verified) get(token [sha256.Size]byte) (Identity, bool) {
 	r, ok := v.tokens.Get(token)
-	return r.identity, ok && r.keys == keys
+	return r.identity, ok && r.keys == r.by.keys.number()
 }
 
-func (v verified) put(token [sha256.Size]byte, keys uint64, who Identity) {
-	v.tokens.Put(token, remembered{who, keys}, recent.Size(who.Subject.Claims)+len(who.Subject.ID))
+func (v verified) put(token [sha256.Size]byte, r remembered) {
+	v.tokens.Put(token, r, recent.Size(r.identity.Subject.Claims)+len(r.identity.Subject.ID))
 }

@@ -427,7 +427,14 @@ func TestNewRefusesABadConfiguration(t *testing.T) {
 		why  string
 	}{
 		{"nothing", identity.Config{}, "neither"},
-		{"both", identity.Config{Secret: []byte(secret), JWKSURL: keySetURL}, "both"},
+		{"a secret and a URL", identity.Config{Secret: []byte(secret), JWKSURL: keySetURL}, "more than one"},
+		{"a URL and discovery", identity.Config{JWKSURL: keySetURL, Discover: true, Issuer: "https://issuer.example/"}, "more than one"},
+		{"discovery of nobody", identity.Config{Discover: true}, "could be discovered"},
+		{"discovery without a scheme", identity.Config{Discover: true, Issuer: "issuer.example"}, "could be discovered"},
+		{"no algorithm", identity.Config{JWKSURL: keySetURL, Algorithms: []string{"none"}}, `"none" is not one of RS256`},
+		{"a secret for published keys", identity.Config{JWKSURL: keySetURL, Algorithms: []string{"HS256"}}, `"HS256" is not one of`},
+		{"a published key for a secret", identity.Config{Secret: []byte(secret), Algorithms: []string{"RS256"}}, `"RS256" is not one of HS256`},
+		{"prefix", identity.Config{Secret: []byte(secret), SubjectIDs: identity.SubjectIDs{Prefix: "a@"}}, "prefix"},
 		{"short secret", identity.Config{Secret: []byte(secret[:31])}, "31 bytes"},
 		{"relative URL", identity.Config{JWKSURL: "/keys?token=s3cret"}, "absolute"},
 		{"file URL", identity.Config{JWKSURL: "file:///s3cret"}, "absolute"},

@@ -25,7 +25,8 @@ func newCheckConfigCommand(s *settings) *cobra.Command {
 Electric's tables where ELECTRIC_URL is set. What is wrong is printed with its
 place in the file, and with what to do. Where REDIS_URL is set, it must name the
 Redis as what it is: one server, or a cluster. Where SHAPEGATE_GATEKEEPER_KEY_FILE
-is set, the file must have keys that tokens can be signed with.
+is set, the file must have keys that tokens can be signed with. The issuers of
+tokens, where they are set, are asked for their keys.
 
 What would work better otherwise is a hint, and does not change the exit code: a
 SpiceDB that is too old, that cannot be watched, or whose schema has no heartbeat;
@@ -49,7 +50,7 @@ are served.`,
 			return r.end(shapes)
 		},
 	}
-	cmd.Flags().BoolVar(&offline, "offline", false, "ask neither SpiceDB nor Electric, Postgres or Redis")
+	cmd.Flags().BoolVar(&offline, "offline", false, "ask neither SpiceDB nor Electric, Postgres, Redis or an issuer")
 	return cmd
 }
 
@@ -74,6 +75,7 @@ func checkAll(r *report, s *settings, shapes schema.File, offline bool, args []s
 	checkTables(r, s.electricConfig(), shapes.Shapes)
 	checkIndexes(r, s.DatabaseURL, shapes.Shapes)
 	checkRedis(r, s.redisConfig())
+	checkIssuers(r, s)
 	return nil
 }
 

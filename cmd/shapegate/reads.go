@@ -12,14 +12,18 @@ var (
 	readsSpiceDB  = []string{"SPICEDB_ENDPOINT", "SPICEDB_TOKEN", "SPICEDB_INSECURE", "SPICEDB_CA_FILE"}
 	readsElectric = []string{"ELECTRIC_URL", "ELECTRIC_SECRET"}
 	readsShapes   = []string{"SHAPEGATE_SHAPES"}
-	readsRedis    = []string{"REDIS_URL", "REDIS_CA_FILE", "REDIS_CERT_FILE", "REDIS_KEY_FILE"}
-	readsKeys     = []string{"SHAPEGATE_GATEKEEPER_KEY_FILE"}
+	readsTokens   = []string{
+		"SHAPEGATE_JWT_SECRET", "SHAPEGATE_JWKS_URL", "SHAPEGATE_OIDC_ISSUER", "SHAPEGATE_ISSUERS",
+		"SHAPEGATE_JWT_ISSUER", "SHAPEGATE_JWT_AUDIENCE", "SHAPEGATE_SUBJECT_CLAIM", "SHAPEGATE_SUBJECT_TYPE",
+	}
+	readsKeys  = []string{"SHAPEGATE_GATEKEEPER_KEY_FILE"}
+	readsRedis = []string{"REDIS_URL", "REDIS_CA_FILE", "REDIS_CERT_FILE", "REDIS_KEY_FILE"}
 )
 
 // reads are the settings that each command reads, by the command's path below shapegate.
 // Its help has the flags of these and no others. serve reads all.
 var reads = map[string][]string{
-	"check-config":        slices.Concat(readsShapes, readsElectric, readsSpiceDB, readsRedis, readsKeys),
+	"check-config":        slices.Concat(readsShapes, readsElectric, readsSpiceDB, readsRedis, readsKeys, readsTokens),
 	"schema read":         readsSpiceDB,
 	"schema write":        readsSpiceDB,
 	"relationship touch":  readsSpiceDB,
@@ -31,12 +35,9 @@ var reads = map[string][]string{
 	"secrets":             {},
 	"explain":             slices.Concat(readsShapes, readsElectric, readsSpiceDB),
 	"shapes":              slices.Concat(readsShapes, readsSpiceDB),
-	"token": {
-		"SHAPEGATE_JWT_SECRET", "SHAPEGATE_JWKS_URL", "SHAPEGATE_JWT_ISSUER", "SHAPEGATE_JWT_AUDIENCE",
-		"SHAPEGATE_SUBJECT_CLAIM", "SHAPEGATE_SUBJECT_TYPE",
-	},
-	"ready":   {"SHAPEGATE_ADMIN_LISTEN"},
-	"version": {},
+	"token":               readsTokens,
+	"ready":               {"SHAPEGATE_ADMIN_LISTEN"},
+	"version":             {},
 }
 
 const readsAll = "serve"

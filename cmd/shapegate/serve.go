@@ -12,7 +12,6 @@ import (
 
 	"github.com/shapegate/shapegate/cmd/internal/server"
 	"github.com/shapegate/shapegate/proxy/gateway"
-	"github.com/shapegate/shapegate/schema"
 )
 
 func newServeCommand(s *settings) *cobra.Command {
@@ -32,17 +31,24 @@ them. Shape definitions that are wrong by themselves end it.`,
 			if err != nil {
 				return reject(cmd, err)
 			}
-			if err := s.require("ELECTRIC_URL", "SPICEDB_ENDPOINT", "SPICEDB_TOKEN", "SHAPEGATE_JWT_SECRET|SHAPEGATE_JWKS_URL"); err != nil {
+			if err := s.require("ELECTRIC_URL", "SPICEDB_ENDPOINT", "SPICEDB_TOKEN", givesTokens); err != nil {
 				return err
+			}
+			issuers, err := s.issuers()
+			if err != nil {
+				return reject(cmd, err)
 			}
 			log := slog.New(slog.NewJSONHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: s.LogLevel}))
 			slog.SetDefault(log)
-			return serve(cmd.Context(), s, shapes, log)
+			config := s.gatewayConfig(shapes, log)
+			config.Issuers = configsOf(issuers)
+			return serve(cmd.Context(), s, config)
 		},
 	}
 }
 
-func serve(ctx context.Context, s *settings, shapes schema.File, log *slog.Logger) (err error) {
+func serve(ctx context.Context, s *settings, config gateway.Config) (err error) {
+	log := config.Logger
 	stopTracing, err := startTracing(ctx)
 	if err != nil {
 		return &exitError{exitNoAnswer, fmt.Errorf("tracing: %w", err)}
@@ -75,13 +81,16 @@ func serve(ctx context.Context, s *settings, shapes schema.File, log *slog.Logge
 	}
 	defer closeListener(extAuthz)
 
-	g, err := gateway.New(s.gatewayConfig(shapes, log))
+	g, err := gateway.New(config)
 	if err != nil {
 		return &exitError{exitNoAnswer, err}
 	}
-	log.Info("serving", "listen", public.Addr().String(), "admin", admin.Addr().String(), "shapes", len(shapes.Shapes), "grants", len(shapes.Grants), "sessions", s.RedisURL != "",
+	log.Info("serving", "listen", public.Addr().String(), "admin", admin.Addr().String(), "shapes", len(config.Shapes.Shapes), "grants", len(config.Shapes.Grants), "sessions", s.RedisURL != "",
 		"forward_auth", addressOf(forwardAuth), "ext_authz", addressOf(extAuthz), "gatekeeper", s.Gateway.Gatekeeper.KeyFile != "")
-	return server.Run(ctx, g, server.Config{Public: public, Admin: admin, ForwardAuth: forwardAuth, ExtAuthz: extAuthz, TLS: secure, Logger: log})
+	return server.Run(ctx, g, server.Config{
+		Public: public, Admin: admin, ForwardAuth: forwardAuth, ExtAuthz: extAuthz, TLS: secure,
+		ProxyProtocol: s.proxyProtocol(), Idle: s.Idle, Logger: log,
+	})
 }
 
 // tlsConfig returns the certificate to serve with, or nil if there is to be none.

@@ -35,9 +35,13 @@ type settings struct {
 	ForwardAuth string // address; empty: none
 	ExtAuthz    string // the same
 	ShapesFile  string
+	IssuersFile string
 	TLSCertFile string
 	TLSKeyFile  string
 	LogLevel    slog.Level
+
+	ProxyProtocol bool
+	Idle          time.Duration
 
 	// Secrets are kept apart from Gateway, so that they do not print with it.
 	Secret         secret
@@ -57,7 +61,8 @@ type settings struct {
 
 	ignoreJWKS bool // a token is to be signed here, whatever the issuer's keys are
 
-	raw map[string]*rawValue // by the variable's name
+	raw    map[string]*rawValue // by the variable's name
+	getenv func(string) string  // finds what the file of issuers names
 }
 
 // secret is a setting that is not to be seen: it prints as a placeholder, in
@@ -118,6 +123,12 @@ func (s *settings) variables() []variable {
 		{name: "SHAPEGATE_TLS_CERT_FILE", usage: "PEM file of the certificate to serve with, and HTTP/2 with it", parse: text(&s.TLSCertFile)},
 		{name: "SHAPEGATE_TLS_KEY_FILE", usage: "PEM file of the certificate's key", parse: text(&s.TLSKeyFile)},
 
+		{name: "SHAPEGATE_BASE_PATH", usage: "path that all paths for clients begin with, as in /sync", parse: basePath(&g.Proxy.Front)},
+		{name: "SHAPEGATE_TRUSTED_PROXIES", usage: "addresses and networks of the proxies in front that are believed in what they say of the client's address, separated by commas, as in 10.0.0.0/8", parse: trustedProxies(&g.Proxy.Front)},
+		{name: "SHAPEGATE_FORWARDED_HEADER", def: "X-Forwarded-For", usage: "header in which they say it: X-Forwarded-For or Forwarded", parse: forwardedHeader(&g.Proxy.Front)},
+		{name: "SHAPEGATE_PROXY_PROTOCOL", def: "false", usage: "each connection from one of them begins with a header of the PROXY protocol, version 1 or 2", parse: boolean(&s.ProxyProtocol)},
+		{name: "SHAPEGATE_IDLE_TIMEOUT", def: "620s", usage: "how long a connection that is not used is kept; longer than the load balancer keeps it", parse: duration(&s.Idle)},
+
 		{name: "ELECTRIC_URL", secret: true, usage: "base URL of Electric, as in http://electric:3000", parse: webURL(&g.Electric.URL)},
 		{name: "ELECTRIC_SECRET", secret: true, usage: "Electric's API secret", parse: text(&s.ElectricSecret)},
 
@@ -138,10 +149,14 @@ func (s *settings) variables() []variable {
 
 		{name: "SHAPEGATE_JWT_SECRET", secret: true, usage: "secret of tokens signed with HS256, at least 32 bytes", parse: key(&s.JWTSecret)},
 		{name: "SHAPEGATE_JWKS_URL", secret: true, usage: "where the issuer of tokens publishes its keys, in place of SHAPEGATE_JWT_SECRET", parse: webURL(&g.Identity.JWKSURL)},
+		{name: "SHAPEGATE_OIDC_ISSUER", usage: `URL of an issuer whose keys are discovered, in place of SHAPEGATE_JWT_SECRET; a token's "iss" must be this, to the letter`, parse: discovered(&g.Identity)},
+		{name: "SHAPEGATE_ISSUERS", usage: "file of several issuers, in place of the settings of one, from SHAPEGATE_JWT_SECRET to SHAPEGATE_SUBJECT_TYPE", parse: text(&s.IssuersFile)},
 		{name: "SHAPEGATE_JWT_ISSUER", usage: `what a token's "iss" must be; without it, anything`, parse: text(&g.Identity.Issuer)},
 		{name: "SHAPEGATE_JWT_AUDIENCE", usage: `what a token's "aud" must contain; without it, anything`, parse: text(&g.Identity.Audience)},
 		{name: "SHAPEGATE_SUBJECT_CLAIM", def: "sub", usage: "claim that has the subject's id", parse: text(&g.Identity.SubjectClaim)},
 		{name: "SHAPEGATE_SUBJECT_TYPE", def: "user", usage: "subject's definition in SpiceDB's schema", parse: definition(&g.Identity.SubjectType)},
+		{name: "SHAPEGATE_TOKEN_HEADER", usage: "header in which a gateway in front puts a token, besides Authorization, as in X-Pomerium-Jwt-Assertion", parse: tokenHeader(&g.Proxy.TokenSources)},
+		{name: "SHAPEGATE_TOKEN_COOKIE", usage: "cookie that has a token, as in CF_Authorization", parse: tokenCookie(&g.Proxy.TokenSources)},
 
 		{name: "SHAPEGATE_GATEKEEPER_KEY_FILE", usage: "PEM file of the private keys, Ed25519 or P-256, that tokens for single shapes are signed with, the signing one first; it is read again when it changes; without it there is no gatekeeper", parse: text(&g.Gatekeeper.KeyFile)},
 		{name: "SHAPEGATE_GATEKEEPER_TTL", def: "5m", usage: "how long a token for one shape holds at most, never longer than what it was got with", parse: seconds(&g.Gatekeeper.Life)},
@@ -177,13 +192,6 @@ func (s *settings) gatewayConfig(shapes schema.File, log *slog.Logger) gateway.C
 func (s *settings) spicedbConfig() spicedb.Config {
 	c := s.Gateway.SpiceDB
 	c.Token = s.SpiceDBToken.reveal()
-	return c
-}
-
-// identityConfig says which tokens hold.
-func (s *settings) identityConfig() identity.Config {
-	c := s.Gateway.Identity
-	c.Secret = []byte(s.JWTSecret.reveal())
 	return c
 }
 
@@ -257,6 +265,7 @@ func (s *settings) bind(flags *pflag.FlagSet) {
 // never with its value.
 func (s *settings) load(getenv func(string) string) error {
 	var errs []error
+	s.getenv = getenv
 	s.DatabaseURL = secret(getenv("DATABASE_URL"))
 	for _, v := range s.variables() {
 		value := s.raw[v.name].text
@@ -285,12 +294,12 @@ func (s *settings) unknown(variables []string) []string {
 }
 
 func (s *settings) contradictions() []error {
-	var errs []error
-	if s.JWTSecret != "" && s.Gateway.Identity.JWKSURL != "" && !s.ignoreJWKS {
-		errs = append(errs, errors.New("SHAPEGATE_JWT_SECRET and SHAPEGATE_JWKS_URL exclude each other"))
-	}
+	errs := s.contradictionsOfTokens()
 	if s.Gateway.SpiceDB.Insecure && s.Gateway.SpiceDB.CAFile != "" {
 		errs = append(errs, errors.New("SPICEDB_INSECURE and SPICEDB_CA_FILE exclude each other"))
+	}
+	if s.ProxyProtocol && len(s.Gateway.Proxy.Front.Proxies) == 0 {
+		errs = append(errs, errors.New("SHAPEGATE_PROXY_PROTOCOL needs SHAPEGATE_TRUSTED_PROXIES: from others the header is not taken"))
 	}
 	if (s.TLSCertFile == "") != (s.TLSKeyFile == "") {
 		errs = append(errs, errors.New("SHAPEGATE_TLS_CERT_FILE and SHAPEGATE_TLS_KEY_FILE need each other"))

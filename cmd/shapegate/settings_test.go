@@ -21,6 +21,7 @@ import (
 	"github.com/shapegate/shapegate/authz/identity"
 	"github.com/shapegate/shapegate/proxy"
 	"github.com/shapegate/shapegate/proxy/feed"
+	"github.com/shapegate/shapegate/proxy/forwarded"
 	"github.com/shapegate/shapegate/proxy/gateway"
 )
 
@@ -41,10 +42,10 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.raw = nil
+	s.raw, s.getenv = nil, nil
 	want := settings{
 		Listen: ":8080", AdminListen: "127.0.0.1:9090", ShapesFile: "schema/shapes.yaml",
-		Rate: 100,
+		Rate: 100, Idle: 620 * time.Second,
 		Gateway: gateway.Config{
 			Identity:   identity.Config{SubjectClaim: "sub", SubjectType: "user"},
 			Gatekeeper: gateway.Gatekeeper{Life: 5 * time.Minute},
@@ -52,6 +53,7 @@ func TestDefaults(t *testing.T) {
 			Proxy: proxy.Config{
 				Limits:  proxy.Limits{Burst: 200, Concurrent: 16, Reads: 200},
 				Cookie:  proxy.Cookie{SameSite: http.SameSiteLaxMode},
+				Front:   proxy.Front{Header: forwarded.XForwardedFor},
 				Waiting: 50_000, WaitingPerSubject: 500,
 				Feeds: feed.Config{Feeds: 1000, PerSubject: 100, Memory: 64 << 20},
 			},
@@ -114,6 +116,19 @@ func TestBadSettingsAreNamedTogetherAndNotRepeated(t *testing.T) {
 func TestContradictions(t *testing.T) {
 	for _, env := range []map[string]string{
 		{"SHAPEGATE_JWT_SECRET": strings.Repeat("x", 32), "SHAPEGATE_JWKS_URL": "https://issuer.example/jwks"},
+		{"SHAPEGATE_JWT_SECRET": strings.Repeat("x", 32), "SHAPEGATE_OIDC_ISSUER": "https://issuer.example/"},
+		{"SHAPEGATE_JWKS_URL": "https://issuer.example/jwks", "SHAPEGATE_OIDC_ISSUER": "https://issuer.example/"},
+		{"SHAPEGATE_ISSUERS": "issuers.yaml", "SHAPEGATE_OIDC_ISSUER": "https://issuer.example/"},
+		{"SHAPEGATE_ISSUERS": "issuers.yaml", "SHAPEGATE_JWT_AUDIENCE": "a"},
+		{"SHAPEGATE_ISSUERS": "issuers.yaml", "SHAPEGATE_SUBJECT_TYPE": "person"},
+		{"SHAPEGATE_OIDC_ISSUER": "https://issuer.example/", "SHAPEGATE_JWT_ISSUER": "https://other.example/"},
+		{"SHAPEGATE_OIDC_ISSUER": "https://issuer.example/?a=b"},
+		{"SHAPEGATE_TOKEN_HEADER": "Authorization"},
+		{"SHAPEGATE_TOKEN_COOKIE": "shapegate_session"},
+		{"SHAPEGATE_BASE_PATH": "sync"},
+		{"SHAPEGATE_TRUSTED_PROXIES": "balancer"},
+		{"SHAPEGATE_FORWARDED_HEADER": "X-Real-IP"},
+		{"SHAPEGATE_PROXY_PROTOCOL": "true"},
 		{"SPICEDB_INSECURE": "true", "SPICEDB_CA_FILE": "ca.pem"},
 		{"SHAPEGATE_TLS_CERT_FILE": "cert.pem"},
 		{"SHAPEGATE_CORS_ORIGINS": "*,https://a.example"},

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -20,8 +19,9 @@ func newTokenCommand(s *settings) *cobra.Command {
 has what SHAPEGATE_JWT_ISSUER, SHAPEGATE_JWT_AUDIENCE and SHAPEGATE_SUBJECT_CLAIM
 ask for. Nothing but the token is written to the standard output.
 
-Where SHAPEGATE_JWKS_URL is set, tokens come from the issuer, and a shapegate with
-that setting refuses what is signed here. --ignore-jwks signs all the same.`,
+Where SHAPEGATE_JWKS_URL, SHAPEGATE_OIDC_ISSUER or SHAPEGATE_ISSUERS is set, tokens
+come from the issuer, and a shapegate with that setting refuses what is signed here.
+--ignore-jwks signs all the same.`,
 		Example: `  shapegate token bob
   shapegate token bob --claim clearance=2 --claim 'groups=["staff"]' --ttl 10m
   curl -H "Authorization: Bearer $(shapegate token bob)" 'localhost:8080/v1/shapes/documents?offset=-1'`,
@@ -29,7 +29,7 @@ that setting refuses what is signed here. --ignore-jwks signs all the same.`,
 	}
 	claims := bindPairs(cmd.Flags(), "claim", "further "+claimUsage)
 	cmd.Flags().DurationVar(&life, "ttl", time.Hour, "how long the token holds")
-	cmd.Flags().BoolVar(&s.ignoreJWKS, "ignore-jwks", false, "sign although SHAPEGATE_JWKS_URL is set")
+	cmd.Flags().BoolVar(&s.ignoreJWKS, "ignore-jwks", false, "sign although tokens come from an issuer")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		further, err := gateway.ParseClaims(*claims)
 		if err != nil {
@@ -47,8 +47,8 @@ that setting refuses what is signed here. --ignore-jwks signs all the same.`,
 
 func signToken(s *settings, person string, further map[string]any, life time.Duration) (string, error) {
 	cfg := s.identityConfig()
-	if cfg.JWKSURL != "" && !s.ignoreJWKS {
-		return "", errors.New("SHAPEGATE_JWKS_URL is set: the issuer signs the tokens, and a token that is signed here is refused there. --ignore-jwks signs one all the same")
+	if by := s.signedByIssuers(); by != "" && !s.ignoreJWKS {
+		return "", fmt.Errorf("%s is set: the issuer signs the tokens, and a token that is signed here is refused there. --ignore-jwks signs one all the same", by)
 	}
 	if err := s.require("SHAPEGATE_JWT_SECRET"); err != nil {
 		return "", err
@@ -59,6 +59,6 @@ func signToken(s *settings, person string, further map[string]any, life time.Dur
 		}
 		person = id
 	}
-	cfg.JWKSURL = ""
+	cfg.JWKSURL, cfg.Discover = "", false
 	return cfg.Sign(person, further, life)
 }

@@ -102,7 +102,7 @@ func contextSources(def *schema.Guarded) map[string]string {
 	for name, v := range def.Authorize.Context {
 		switch v.Source {
 		case schema.Claim:
-			sources[name] = "claims." + strings.Join(v.Path, ".")
+			sources[name] = "claims." + schema.ClaimPath(v.Path)
 		case schema.RequestIP:
 			sources[name] = "request.ip"
 		case schema.RequestTime:

@@ -28,13 +28,17 @@ import (
 	"github.com/shapegate/shapegate/schema"
 )
 
-// Config says what to build. Shapes, SpiceDB, Electric, Identity and Secret are
-// needed.
+// Config says what to build. Shapes, SpiceDB, Electric, Secret, and one of Identity and
+// Issuers are needed.
 type Config struct {
 	Shapes   schema.File     // what shapes.yaml defines
 	SpiceDB  spicedb.Config  // its Registerer and Logger are the gateway's
 	Electric electric.Config // its Transport may be a stand-in
 	Identity identity.Config // its Logger, if nil, is the gateway's
+
+	// Issuers are those of tokens where there are several, in place of Identity. As with
+	// Identity, a Logger that is nil is the gateway's.
+	Issuers []identity.Config
 
 	// Redis is where sessions are kept; without a URL there are no sessions.
 	Redis              session.RedisConfig
@@ -116,8 +120,14 @@ func (g *Gateway) connect(cfg Config) (err error) {
 
 // newProxy makes the handler for clients, and what it identifies them with.
 func (g *Gateway) newProxy(cfg Config) error {
-	if cfg.Identity.Logger == nil {
-		cfg.Identity.Logger = g.log
+	issuers := slices.Clone(cfg.Issuers)
+	if len(issuers) == 0 {
+		issuers = []identity.Config{cfg.Identity}
+	}
+	for i := range issuers {
+		if issuers[i].Logger == nil {
+			issuers[i].Logger = g.log
+		}
 	}
 	refreshing, stop := context.WithCancel(context.Background())
 	authority, err := g.newAuthority(refreshing, &cfg)
@@ -125,7 +135,7 @@ func (g *Gateway) newProxy(cfg Config) error {
 	if err != nil {
 		return err
 	}
-	tokens, err := identity.New(refreshing, cfg.Identity)
+	tokens, err := identity.New(refreshing, issuers...)
 	if err != nil {
 		return err
 	}

@@ -50,10 +50,10 @@ func remedies(def *schema.Guarded, parameters []string) string {
 	all := make([]string, len(parameters))
 	for i, name := range parameters {
 		v, known := def.Authorize.Context[name]
-		claim := strings.Join(v.Path, ".")
+		claim := schema.ClaimPath(v.Path)
 		switch {
 		case known && v.Source == schema.Claim && len(v.Path) == 1:
-			all[i] = fmt.Sprintf("give the claim %s (--claim %s=…)", claim, claim)
+			all[i] = fmt.Sprintf("give the claim %s (--claim %s=…)", claim, v.Path[0])
 		case known && v.Source == schema.Claim:
 			all[i] = fmt.Sprintf("give the claim %s (--claim '%s={…}')", claim, v.Path[0])
 		case known && v.Source == schema.RequestIP:

@@ -27,7 +27,7 @@ func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
 // A load balancer that keeps connections for ten minutes finds them open.
 func TestIdleConnectionsAreKeptForLoadBalancers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := newServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "here") }))
+		server := newServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "here") }), defaultIdle)
 		l := pipes{make(chan net.Conn)}
 		go func() { _ = server.Serve(l) }()
 		client, side := net.Pipe()

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 
+	"github.com/shapegate/shapegate/proxy/forwarded"
 	"github.com/shapegate/shapegate/proxy/gateway"
 )
 
@@ -32,6 +33,13 @@ type Config struct {
 	// Handler serves clients; nil: the gateway's own does.
 	Handler http.Handler
 
+	// ProxyProtocol are the proxies that begin each connection to Public with a header of
+	// the PROXY protocol; nil: there are none.
+	ProxyProtocol forwarded.Proxies
+
+	// Idle is how long a connection that is not used is kept; 0: 620 s.
+	Idle time.Duration
+
 	// Grace is how long requests that are under way may take to end; 0: 25 s.
 	Grace time.Duration
 
@@ -44,10 +52,10 @@ const (
 
 	headerTime = 10 * time.Second
 
-	// idleTime is longer than that of load balancers (60 s at most of them, 350 s and
+	// defaultIdle is longer than that of load balancers (60 s at most of them, 350 s and
 	// 600 s at some), so that it is they who close a connection that neither side
 	// uses. One that is closed here may meet a request on its way.
-	idleTime = 620 * time.Second
+	defaultIdle = 620 * time.Second
 
 	maxHeader = 256 << 10 // a subset in a query may have a long where
 )
@@ -67,7 +75,13 @@ func Run(ctx context.Context, g *gateway.Gateway, cfg Config) error {
 	if cfg.Handler == nil {
 		cfg.Handler = g.Handler()
 	}
-	public, admin, forwardAuth := newServer(cfg.Handler), newServer(g.Admin()), newServer(g.ForwardAuth())
+	if cfg.Idle == 0 {
+		cfg.Idle = defaultIdle
+	}
+	if len(cfg.ProxyProtocol) > 0 {
+		cfg.Public = withProxyProtocol(cfg.Public, cfg.ProxyProtocol)
+	}
+	public, admin, forwardAuth := newServer(cfg.Handler, cfg.Idle), newServer(g.Admin(), cfg.Idle), newServer(g.ForwardAuth(), cfg.Idle)
 	public.TLSConfig = cfg.TLS
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error {
@@ -98,7 +112,7 @@ func Run(ctx context.Context, g *gateway.Gateway, cfg Config) error {
 	return err
 }
 
-func newServer(h http.Handler) *http.Server {
+func newServer(h http.Handler, idle time.Duration) *http.Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
@@ -107,7 +121,7 @@ func newServer(h http.Handler) *http.Server {
 		Handler:           h,
 		Protocols:         protocols,
 		ReadHeaderTimeout: headerTime,
-		IdleTimeout:       idleTime,
+		IdleTimeout:       idle,
 		MaxHeaderBytes:    maxHeader,
 	}
 }
