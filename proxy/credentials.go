@@ -29,6 +29,11 @@ type Sessions interface {
 	// Watch has ended called once, when the session of a token has been ended by
 	// this process or another, unless stop is called before. ended does not block.
 	Watch(token string, ended func()) (stop func())
+
+	// GetReferred and WatchReferred are Get and Watch for a session that credentials refer
+	// to, which were got with it.
+	GetReferred(ctx context.Context, r session.Reference) (session.Session, error)
+	WatchReferred(r session.Reference, ended func()) (stop func())
 }
 
 const sessionCookie = "shapegate_session"
@@ -38,14 +43,26 @@ const sessionCookie = "shapegate_session"
 // a request that waited for a minute may have outlived them.
 type credentials struct {
 	token   string
-	session bool      // the token is a session's, not a JWT
-	shape   bool      // the token is one of the gatekeeper's, good for one shape
-	expires time.Time // set when they are verified
+	session bool // the token is a session's, not a JWT
+	shape   bool // the token is one of the gatekeeper's, good for one shape
+
+	// Set when they are verified:
+	expires time.Time
+	gotWith session.Reference // the session that they end with; empty: none
 }
 
 // Expires returns when the credentials cease to hold by themselves: the end of the
 // JWT or of the session. They must have been verified.
 func (c credentials) Expires() time.Time { return c.expires }
+
+// referToSession returns the session that credentials which are got with these have to end
+// with; empty: there is none.
+func (c credentials) referToSession() session.Reference {
+	if !c.session {
+		return ""
+	}
+	return session.ReferenceTo(c.token)
+}
 
 var (
 	errNoCredentials = errors.New("neither a bearer token nor a session cookie")
@@ -107,9 +124,7 @@ func (a *authentication) identify(ctx context.Context, c *credentials) (bearer, 
 	case c.shape && a.shapes == nil:
 		return bearer{}, authz.E(authz.Unauthenticated, "verify a shape token", errNoGatekeeper)
 	case c.shape:
-		t, err := a.shapes.Verify(c.token)
-		c.expires = t.Expires
-		return bearer{subject: t.Subject, fresh: t.Fresh, only: &t.Shape}, err
+		return a.identifyShapeToken(ctx, c)
 	case c.session && a.sessions == nil:
 		return bearer{}, authz.E(authz.Unauthenticated, "read session", errNoSessions)
 	case c.session:
@@ -121,6 +136,20 @@ func (a *authentication) identify(ctx context.Context, c *credentials) (bearer, 
 		c.expires = who.Expires
 		return bearer{subject: who.Subject}, err
 	}
+}
+
+// identifyShapeToken is identify for a token of the gatekeeper. One that was got with a
+// session holds as long as the session.
+func (a *authentication) identifyShapeToken(ctx context.Context, c *credentials) (bearer, error) {
+	t, err := a.shapes.Verify(c.token)
+	if err == nil && t.Session != "" {
+		if a.sessions == nil {
+			return bearer{}, authz.E(authz.Unauthenticated, "verify a shape token", errNoSessions)
+		}
+		_, err = a.sessions.GetReferred(ctx, session.Reference(t.Session))
+	}
+	c.expires, c.gotWith = t.Expires, session.Reference(t.Session)
+	return bearer{subject: t.Subject, fresh: t.Fresh, only: &t.Shape}, err
 }
 
 // watch returns a channel that is closed as soon as verified credentials have ceased to

@@ -3,6 +3,7 @@ package proxy
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,7 +43,7 @@ func (g *gatekeeper) serve(c *gin.Context) error {
 	shape := tokenShape(r)
 	token, err := g.tokens.Sign(shapetoken.Token{
 		Subject: authz.Subject{ObjectRef: who.subject.ObjectRef, Claims: contextClaims(r.def.Authorize.Context, who.subject.Claims)},
-		Shape:   shape, Fresh: who.fresh, Expires: who.creds.Expires(),
+		Shape:   shape, Fresh: who.fresh, Session: string(who.creds.referToSession()), Expires: who.creds.Expires(),
 	})
 	if authz.KindOf(err) == authz.Invalid {
 		return &problem{kind: badRequest, field: "where", message: "this is too long for a token: name fewer columns, or a shorter where", cause: err}
@@ -116,15 +117,17 @@ func (g *gatekeeper) baseURL(r *http.Request) (string, error) {
 	if g.publicURL != "" {
 		return strings.TrimSuffix(g.publicURL, "/"), nil
 	}
-	base := url.URL{Scheme: "http", Host: r.Host}
+	if !plainHost.MatchString(r.Host) {
+		return "", invalid("host", "not a name or an address, and a port")
+	}
 	if r.TLS != nil {
-		base.Scheme = "https"
+		return "https://" + r.Host, nil
 	}
-	if u, err := url.Parse(base.String()); err != nil || u.Host != r.Host || r.Host == "" || u.User != nil || u.Path != "" {
-		return "", invalid("host", "not a host")
-	}
-	return base.String(), nil
+	return "http://" + r.Host, nil
 }
+
+// plainHost matches a host that means itself in a URL.
+var plainHost = regexp.MustCompile(`^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$`)
 
 // streamParams are the params option of a ShapeStream that reads a shape.
 func streamParams(s *shapetoken.Shape) gin.H {

@@ -132,7 +132,12 @@ func newHandler(cfg *Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	shapes, err := newShapes(cfg.Shapes.Shapes, newNotes(counts, cfg.Logger))
+	notes := newNotes(counts, cfg.Logger)
+	shapes, err := newShapes(cfg.Shapes.Shapes, notes)
+	if err != nil {
+		return nil, err
+	}
+	collections, err := newCollections(cfg.Shapes.Grants)
 	if err != nil {
 		return nil, err
 	}
@@ -185,9 +190,12 @@ func newHandler(cfg *Config) (*Handler, error) {
 	if cfg.ShapeTokens != nil {
 		keeper = &gatekeeper{shapes: reads, tokens: cfg.ShapeTokens, publicURL: cfg.PublicURL}
 	}
-	m := &middleware{cors: origins, metrics: counts, shapes: shapes, log: cfg.Logger}
+	m := &middleware{cors: origins, metrics: counts, names: make(map[string]bool), log: cfg.Logger}
+	for _, def := range cfg.Shapes.Guarded() {
+		m.names[def.Name] = true
+	}
 	return &Handler{
-		routes: m.routes(reads, sessions, keeper), forwardAuth: m.forwardAuth(reads),
+		routes: m.routes(reads, &grantsServer{core, collections, notes}, sessions, keeper), forwardAuth: m.forwardAuth(reads),
 		shapes: reads, middleware: m, feeds: feeds, drain: drain,
 	}, nil
 }

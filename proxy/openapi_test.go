@@ -68,6 +68,10 @@ func (broken) Get(context.Context, string) (session.Session, error) {
 }
 func (broken) Delete(context.Context, string) error { return errBroken }
 func (broken) Watch(string, func()) (stop func())   { return func() {} }
+func (broken) GetReferred(context.Context, session.Reference) (session.Session, error) {
+	return session.Session{}, errBroken
+}
+func (broken) WatchReferred(session.Reference, func()) (stop func()) { return func() {} }
 
 // answers collects which of the file's answers were given.
 type answers struct {
@@ -112,6 +116,7 @@ func TestEachAnswerOfOpenAPIIsGiven(t *testing.T) {
 	a.ofSessions(t)
 	a.ofForwardAuth(t)
 	a.ofTheGatekeeper(t)
+	a.ofGrants(t)
 	var missing []string
 	file, err := openAPI()
 	if err != nil {
@@ -179,6 +184,42 @@ func (a *answers) ofShapes(t *testing.T) {
 
 // oneRequest is all that a subject may send.
 var oneRequest = configured(func(c *proxy.Config) { c.Limits = proxy.Limits{Rate: 0.001, Burst: 1} })
+
+// ofGrants gets each answer about a collection of grants.
+func (a *answers) ofGrants(t *testing.T) {
+	t.Helper()
+	each := func(r reader, collection, query, body string) {
+		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+			r.ask(method, "/v1/grants/"+collection+"?"+query, body)
+		}
+	}
+	d := a.deploy(t, editing)
+	alice := d.as("alice")
+	at := alice.get(actions + "offset=-1").onward()
+	d.anybody().ask(http.MethodOptions, "/v1/grants/actions", "")
+	each(alice, "actions", "offset=-1", "")
+	each(alice, "actions", "subset__where=true", "")
+	each(alice, "actions", sse+at, "")
+	each(alice, "actions", "offset=x", "")
+	each(d.anybody(), "actions", "offset=-1", "")
+	each(d.as("mallory"), "office_actions", "offset=-1", "")
+	each(alice, "nothing", "offset=-1", "")
+	each(alice, "actions", "offset=0_0&handle=x", "")
+	each(alice, "actions", "offset=now", strings.Repeat(" ", 8_000_001))
+	d.close()
+
+	d = a.deploy(t, deciding(broken{}))
+	each(d.as("alice"), "actions", "offset=-1", "")
+	d.close()
+	d = a.deploy(t, oneRequest)
+	d.as("alice").get("/v1/shapes/documents?offset=now")
+	each(d.as("alice"), "actions", "offset=-1", "")
+	d.close()
+	d = a.deploy(t)
+	d.replica(func(c *proxy.Config) { c.Ready = func() bool { return false } })
+	each(d.as("alice"), "actions", "offset=-1", "")
+	d.close()
+}
 
 // ofSessions gets each answer about a session.
 func (a *answers) ofSessions(t *testing.T) {

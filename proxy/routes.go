@@ -17,8 +17,8 @@ import (
 
 // routes builds the handler of all requests. There are no paths of sessions where sessions
 // is nil, and none of the gatekeeper where that is.
-func (m *middleware) routes(shapes *shapeServer, sessions *sessionServer, keeper *gatekeeper) http.Handler {
-	e := m.router(shapes, sessions, keeper)
+func (m *middleware) routes(shapes *shapeServer, grants *grantsServer, sessions *sessionServer, keeper *gatekeeper) http.Handler {
+	e := m.router(shapes, grants, sessions, keeper)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// The router sees the one reading of the path, or a path that nothing is at:
 		// it would clean another, and route it.
@@ -38,7 +38,7 @@ const (
 )
 
 // router is the one place where paths stand. openapi.yaml describes each.
-func (m *middleware) router(shapes *shapeServer, sessions *sessionServer, keeper *gatekeeper) *gin.Engine {
+func (m *middleware) router(shapes *shapeServer, grants *grantsServer, sessions *sessionServer, keeper *gatekeeper) *gin.Engine {
 	e := m.newEngine()
 	named := m.answer(func(c *gin.Context) error { return shapes.serve(c, c.Param("name")) })
 	byTable := m.answer(func(c *gin.Context) error { return shapes.serve(c, c.Query("table")) })
@@ -46,6 +46,7 @@ func (m *middleware) router(shapes *shapeServer, sessions *sessionServer, keeper
 	reads := []string{http.MethodGet, http.MethodHead, http.MethodPost}
 	e.Match(reads, shapesPath+":name", named)
 	e.Match(reads, tablePath, byTable)
+	e.Match(reads, grantsPath+":name", m.answer(func(c *gin.Context) error { return grants.serve(c, c.Param("name")) }))
 	if sessions != nil {
 		e.POST("/v1/session", m.answer(sessions.create))
 		e.Match([]string{http.MethodGet, http.MethodHead}, "/v1/session", m.answer(sessions.show))
@@ -96,7 +97,7 @@ func nowhere(c *gin.Context) error {
 	p := &problem{kind: notFound, message: "no such path"}
 	switch path := c.Request.URL.Path; {
 	case path == "/":
-		p.message = "shapegate has no page: shapes are at /v1/shapes/<name>, and /readyz and /metrics at its admin address"
+		p.message = "shapegate has no page: shapes are at /v1/shapes/<name>, collections of grants at /v1/grants/<name>, and /readyz and /metrics at its admin address"
 	case strings.HasPrefix(path, gatekeeperPath) && !strings.Contains(path[len(gatekeeperPath):], "/"):
 		p.message = "the gatekeeper is not configured: its operator sets SHAPEGATE_GATEKEEPER_KEY_FILE"
 	}
@@ -107,7 +108,7 @@ func nowhere(c *gin.Context) error {
 type middleware struct {
 	cors    *cors.Cors
 	metrics *metrics
-	shapes  map[string]*shape // by the names that may stand in the log
+	names   map[string]bool // of definitions: those that may stand in the log
 	log     *slog.Logger
 }
 
@@ -212,7 +213,7 @@ func (m *middleware) shapeOf(c *gin.Context) string {
 	if c.FullPath() == tablePath {
 		name = c.Query("table")
 	}
-	if m.shapes[name] == nil {
+	if !m.names[name] {
 		return ""
 	}
 	return name

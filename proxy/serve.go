@@ -106,6 +106,7 @@ func (s *shapeServer) parse(from *http.Request, q url.Values, name string, who *
 	if err := who.want(from, &shape.def.Guarded); err != nil {
 		return nil, err
 	}
+	who.confirms = true
 	r, err := parseRequest(from, q, &shape.def.Guarded)
 	if err != nil {
 		return nil, err

@@ -64,7 +64,7 @@ const askedByCall = "authorize"
 
 // refuse counts and logs a request that may not be sent to Electric.
 func (m *middleware) refuse(ctx context.Context, shape string, err error) Verdict {
-	if m.shapes[shape] == nil {
+	if !m.names[shape] {
 		shape = ""
 	}
 	p := m.count(ctx, askedByCall, shape, err)

@@ -37,7 +37,7 @@ func (w *watches) watch(c credentials, sessions Sessions, now time.Time) (ended 
 		one.timer = time.AfterFunc(c.Expires().Sub(now), func() { w.end(one) })
 	}
 	w.mu.Unlock()
-	if !ok && c.session {
+	if !ok && (c.session || c.gotWith != "") {
 		w.watchSession(c, one, sessions)
 	}
 	return one.ended, sync.OnceFunc(func() { w.leave(c, one) })
@@ -46,7 +46,12 @@ func (w *watches) watch(c credentials, sessions Sessions, now time.Time) (ended 
 // watchSession has the watch end with the session. It calls without the lock, since
 // the session may end within the call.
 func (w *watches) watchSession(c credentials, one *credentialWatch, sessions Sessions) {
-	stop := sessions.Watch(c.token, func() { w.end(one) })
+	var stop func()
+	if c.session {
+		stop = sessions.Watch(c.token, func() { w.end(one) })
+	} else {
+		stop = sessions.WatchReferred(c.gotWith, func() { w.end(one) })
+	}
 	w.mu.Lock()
 	unused := one.users == 0
 	one.stop = stop

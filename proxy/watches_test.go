@@ -14,6 +14,8 @@ import (
 
 // sessionsOfOne is a store of one session, which ends on command.
 type sessionsOfOne struct {
+	Sessions
+
 	mu       sync.Mutex
 	watching map[int]func()
 	watched  int // how often

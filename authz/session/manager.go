@@ -124,6 +124,10 @@ func (m *Manager) Get(ctx context.Context, token string) (Session, error) {
 	if !ok {
 		return Session{}, authz.E(authz.Unauthenticated, opGet, errMalformed)
 	}
+	return m.get(ctx, key)
+}
+
+func (m *Manager) get(ctx context.Context, key Key) (Session, error) {
 	s, err := m.cache.get(ctx, key)
 	if err != nil {
 		return Session{}, err

@@ -91,7 +91,7 @@ func (a *Authority) Sign(t Token) (string, error) {
 			Issuer: a.issuer, Audience: jwt.ClaimStrings{Audience}, Subject: t.Subject.String(),
 			IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(end),
 		},
-		Shape: t.Shape, Context: t.Subject.Claims, Fresh: t.Fresh,
+		Shape: t.Shape, Context: t.Subject.Claims, Fresh: t.Fresh, Session: t.Session,
 	})
 	made.Header["typ"], made.Header["kid"] = Type, signing.id
 	text, err := made.SignedString(signing.private)
@@ -104,7 +104,8 @@ func (a *Authority) Sign(t Token) (string, error) {
 	return text, nil
 }
 
-// Verify returns what a token says. Errors are Unauthenticated, with a cause that says why
+// Verify returns what a token says. Whether its session still holds is the caller's to ask.
+// Errors are Unauthenticated, with a cause that says why
 // and has no part of the token.
 func (a *Authority) Verify(text string) (Token, error) {
 	if len(text) > MaxSize {
@@ -142,7 +143,7 @@ func (a *Authority) verify(text string, keys *KeySet) (Token, error) {
 	}
 	return Token{
 		Subject: authz.Subject{ObjectRef: subject, Claims: c.Context},
-		Shape:   c.Shape, Fresh: c.Fresh, Expires: c.ExpiresAt.Time,
+		Shape:   c.Shape, Fresh: c.Fresh, Session: c.Session, Expires: c.ExpiresAt.Time,
 	}, nil
 }
 

@@ -81,6 +81,7 @@ func example() shapetoken.Token {
 			Where: `"title" = $1`, WhereParams: []string{"one"},
 		},
 		Fresh:   "Gh8KEzE3",
+		Session: "a session",
 		Expires: now.Add(time.Hour),
 	}
 }
@@ -138,7 +139,7 @@ func TestATokenIsAJWTWithTheClaimsThatAnEdgeNeeds(t *testing.T) {
 				"where": `"title" = $1`, "where_params": []any{"one"},
 			},
 			"claims":            map[string]any{"clearance": 2.0, "address": map[string]any{"country": "CH"}},
-			"at_least_as_fresh": "Gh8KEzE3",
+			"at_least_as_fresh": "Gh8KEzE3", "sid": "a session",
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -186,6 +187,19 @@ func forged(t *testing.T, method jwt.SigningMethod, key any, change func(header,
 	return text
 }
 
+// otherSpelling is a token with the same bytes: the last character has bits that say nothing.
+func otherSpelling(t *testing.T, token string) string {
+	t.Helper()
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	last := len(token) - 1
+	other := token[:last] + string(alphabet[strings.IndexByte(alphabet, token[last])+1])
+	_, signature, _ := strings.Cut(other[strings.IndexByte(other, '.')+1:], ".")
+	if got, err := base64.RawURLEncoding.DecodeString(signature); err != nil || !strings.HasSuffix(token, base64.RawURLEncoding.EncodeToString(got)) {
+		t.Fatalf("not the same bytes: %v", err)
+	}
+	return other
+}
+
 func TestATokenThatIsNotAsTheGatekeeperMakesThemIsRefused(t *testing.T) {
 	ours, theirs, p256 := newKey(t, "Ed25519"), newKey(t, "Ed25519"), newKey(t, "P-256")
 	keys := keySet(t, ours, p256)
@@ -230,6 +244,7 @@ func TestATokenThatIsNotAsTheGatekeeperMakesThemIsRefused(t *testing.T) {
 		"no shape":                            forged(t, jwt.SigningMethodEdDSA, ours, without("shape")),
 		"a shape without a name":              forged(t, jwt.SigningMethodEdDSA, ours, claim("shape", map[string]any{})),
 		"a shape that is text":                forged(t, jwt.SigningMethodEdDSA, ours, claim("shape", "documents")),
+		"the same bytes in another spelling":  otherSpelling(t, forged(t, jwt.SigningMethodEdDSA, ours, good)),
 		"nothing":                             "",
 		"longer than a header":                strings.Repeat("x", shapetoken.MaxSize+1),
 	} {

@@ -53,6 +53,9 @@ type Token struct {
 	// Fresh is a revision that each decision must have seen, or empty.
 	Fresh authz.ZedToken
 
+	// Session refers to the session that the token was got with, and ends with; empty: none.
+	Session string
+
 	// Expires is when the token ceases to hold.
 	Expires time.Time
 }
@@ -92,4 +95,5 @@ type claims struct {
 	Shape   Shape          `json:"shape"`
 	Context map[string]any `json:"claims,omitempty"` // of the credentials
 	Fresh   authz.ZedToken `json:"at_least_as_fresh,omitempty"`
+	Session string         `json:"sid,omitempty"`
 }

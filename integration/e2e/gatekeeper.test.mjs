@@ -2,9 +2,12 @@
 // credentials, got anew when it has ended, and good for nothing once the permission is gone.
 
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
 import { FetchError, Shape, ShapeStream } from '@electric-sql/client'
+import { compile } from './lib/compile.mjs'
 import { forEach } from './lib/each.mjs'
 import { everyKind, neverBeganAnew } from './lib/readers.mjs'
 import { Recorder } from './lib/recorder.mjs'
@@ -103,6 +106,46 @@ test('the loop of the guide brings nothing while the permission is away, and goe
   await world.grant('group:everybody#member@user:bob')
   await world.change({ sql: insertDoc(9), touch: [inProject(9, 'borealis')] })
   await bob.settled()
+})
+
+/** The snippet of GATEKEEPER.md, compiled, with the address of a world. */
+async function snippet(t, world) {
+  const page = await readFile(join(import.meta.dirname, '../../proxy/GATEKEEPER.md'), 'utf8')
+  const [, source] = /```ts\n(.*?)```/s.exec(page)
+  assert.ok(source.includes('https://sync.example.com/'))
+  const folder = await compile(t, {
+    'snippet.ts': source.replace('https://sync.example.com', world.url),
+    'auth.ts': `export const getToken = async (): Promise<string> => '${tokens.bob}'\n`,
+  })
+  return import(`${folder}/snippet.js`)
+}
+
+test('the snippet of the page goes on from token to token, and ends with the permission', async (t) => {
+  const world = await newWorld(t, { tokenSeconds: 2 })
+  const { fetch } = globalThis
+  let asked = 0 // for a token
+  globalThis.fetch = (url, init) => {
+    if (String(url).includes('/v1/gatekeeper/')) asked++
+    return fetch(url, init)
+  }
+  t.after(() => { globalThis.fetch = fetch })
+  const { stream } = await snippet(t, world)
+  const shape = new Shape(stream)
+  t.after(() => stream.unsubscribeAll())
+  const until = (check, what) => eventually((ask) => {
+    const timer = setInterval(ask, 10)
+    return () => clearInterval(timer)
+  }, check, () => new Error(what))
+  const holds = async (n) => {
+    await world.change({ sql: insertDoc(n), touch: [inProject(n, 'borealis')] })
+    await until(() => shape.currentRows.some((row) => row.id === doc(n)), `the document ${n} does not come`)
+  }
+  await holds(9)
+  await until(() => asked > 1, 'the token does not end')
+  await holds(10)
+  await world.revoke('group:everybody#member@user:bob')
+  await until(() => shape.error, 'the stream does not end')
+  assert.equal(shape.error.status, 403)
 })
 
 forEach(everyKind, (kind) => {

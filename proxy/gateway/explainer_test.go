@@ -40,6 +40,11 @@ INSERT INTO notes VALUES ('n', 1, NULL), ('n', 2, 'atlas'), ('n', 3, 'a@b');
 )
 
 // demoSchema is the demo's schema, with documents for everybody.
+// withShapes is the demo's file of shapes with further shapes.
+func withShapes(more string) string {
+	return strings.Replace(demo.Shapes, "\nshapes:\n", "\nshapes:\n"+strings.TrimPrefix(more, "\n"), 1)
+}
+
 func demoSchema(t *testing.T) string {
 	t.Helper()
 	zed := strings.Replace(demo.Schema, "relation viewer: user | user with cleared | group#member", "relation viewer: user | user:* | user with cleared | group#member", 1)
@@ -74,7 +79,7 @@ func startDemo(t *testing.T) *demoWorld {
 	}
 	upstream := httptest.NewServer(w.tables)
 	t.Cleanup(upstream.Close)
-	shapes, err := schema.Parse("shapes.yaml", []byte(demo.Shapes+moreShapes))
+	shapes, err := schema.Parse("shapes.yaml", []byte(withShapes(moreShapes)))
 	if err != nil {
 		t.Fatal(err)
 	}

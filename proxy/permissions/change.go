@@ -11,15 +11,14 @@ import (
 type Change struct {
 	table *Table
 	held  []authz.Grants // what the client may hold, what it surely was served first
-	again authz.Grants   // ids of which the client may lack what it was served
-	ids   []string       // in question, sorted
+	now   authz.Grants
+	ids   []string // in question, sorted
 }
 
 // NewChange compares grants. held are those that the client may hold rows of: first what it
-// surely was served, then what was sent and not acknowledged. again are ids whose rows come
-// anew, if they are there: an answer may have left them out.
-func (t *Table) NewChange(held []authz.Grants, now, again authz.Grants) *Change {
-	c := &Change{table: t, held: held, again: again}
+// surely was served, then what was sent and not acknowledged.
+func (t *Table) NewChange(held []authz.Grants, now authz.Grants) *Change {
+	c := &Change{table: t, held: held, now: now}
 	differs := make(map[string]struct{})
 	add := func(s *authz.GrantSet) {
 		for id := range s.All() {
@@ -27,7 +26,6 @@ func (t *Table) NewChange(held []authz.Grants, now, again authz.Grants) *Change 
 		}
 	}
 	for i := range t.permissions {
-		add(again.Set(i))
 		for _, g := range held {
 			add(g.Set(i).Difference(now.Set(i)))
 			add(now.Set(i).Difference(g.Set(i)))
@@ -45,20 +43,17 @@ func (t *Table) NewChange(held []authz.Grants, now, again authz.Grants) *Change 
 // IDs returns the ids that Append may have a message for.
 func (c *Change) IDs() []string { return c.ids }
 
-// Append appends the message that brings the row of one of the ids to what is permitted:
+// Append appends the message that brings the row of one of the ids to what it is now:
 // nothing, if the client surely has it.
-func (c *Change) Append(dst []byte, permitted authz.Grants, id string) []byte {
+func (c *Change) Append(dst []byte, id string) []byte {
 	t := c.table
-	now := t.rowOf(permitted, id)
+	now := t.rowOf(c.now, id)
 	surely := t.rowOf(c.held[0], id)
 	certain, maybe := true, surely != 0
 	for _, g := range c.held[1:] {
 		r := t.rowOf(g, id)
 		certain = certain && r == surely
 		maybe = maybe || r != 0
-	}
-	if t.rowOf(c.again, id) != 0 {
-		certain = false
 	}
 	switch {
 	case certain && now == surely:

@@ -59,7 +59,7 @@ func TestClientConverges(t *testing.T) {
 		held := []authz.Grants{served}
 		for range rapid.IntRange(1, 6).Draw(t, "changes") {
 			now := draw()
-			change := table.NewChange(held, now, authz.Grants{})
+			change := table.NewChange(held, now)
 			acknowledged := rapid.Bool().Draw(t, "acknowledged")
 			cut := len(change.IDs())
 			if !acknowledged {
@@ -70,7 +70,7 @@ func TestClientConverges(t *testing.T) {
 				applied[id] = maps.Clone(row)
 			}
 			for _, id := range change.IDs()[:cut] {
-				if m := change.Append(nil, now, id); len(m) > 0 {
+				if m := change.Append(nil, id); len(m) > 0 {
 					applied.apply(t, m)
 				}
 			}
@@ -84,9 +84,9 @@ func TestClientConverges(t *testing.T) {
 			}
 		}
 		now := held[len(held)-1]
-		change := table.NewChange(held, now, authz.Grants{})
+		change := table.NewChange(held, now)
 		for _, id := range change.IDs() {
-			if m := change.Append(nil, now, id); len(m) > 0 {
+			if m := change.Append(nil, id); len(m) > 0 {
 				c.apply(t, m)
 			}
 		}

@@ -14,9 +14,9 @@
 //	messages:  update {"id": "d1", "edit": "false", "share": "true"}
 //	           update {"id": "d2", "edit": "true", "share": "true"}
 //
-// The first permission of a row is an insert, and the last one a delete. An object that a
-// client may hold a row of or not, since an answer was cut, is an insert: clients take a
-// second one for an update.
+// The first permission of a row is an insert, and the last one a delete. A row that a client
+// may hold or not, since an answer was cut, comes as an insert: clients take a second one
+// for an update.
 //
 // The package is pure: it does no I/O and knows nothing of requests or SpiceDB.
 package permissions
