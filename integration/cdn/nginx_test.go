@@ -15,7 +15,7 @@ import (
 	"github.com/shapegate/shapegate/authz/spicedb"
 )
 
-var (
+const (
 	asset  = "/assets/"
 	theURL = "GET /v1/shapes/documents?offset=-1"
 )
@@ -31,15 +31,17 @@ var reads = []string{
 	"OPTIONS /v1/shapes/documents",
 }
 
-// The cache works: a file of the page is kept, and nothing else is.
-func TestNginxKeepsThePagesFiles(t *testing.T) {
+// The cache works: a file of the page and the public keys are kept, and nothing else is.
+func TestNginxKeepsWhatItMay(t *testing.T) {
 	f := newWorld(t).nginx()
 	page := f.ask(nobody, "GET /").is(http.StatusOK)
 	_, rest, _ := strings.Cut(page.body, `src="`+asset)
 	name, _, _ := strings.Cut(rest, `"`)
-	for i, want := range []string{"MISS", "HIT"} {
-		if got := f.ask(nobody, "GET "+asset+name).is(http.StatusOK).header.Get("X-Cache"); got != want {
-			t.Errorf("%d: X-Cache: %s, want %s", i, got, want)
+	for _, path := range []string{asset + name, "/.well-known/jwks.json"} {
+		for _, want := range []string{"MISS", "HIT"} {
+			if got := f.ask(nobody, "GET "+path).is(http.StatusOK).header.Get("X-Cache"); got != want {
+				t.Errorf("%s: X-Cache: %s, want %s", path, got, want)
+			}
 		}
 	}
 	read := f.open(bearer(t, "alice"), theURL)
@@ -71,6 +73,7 @@ func TestNobodyGetsTheAnswerOfAnother(t *testing.T) {
 		"JWTs":            func(person string) credentials { return bearer(t, person) },
 		"session tokens":  f.sessionToken,
 		"session cookies": f.sessionCookie,
+		"shape tokens":    f.shapeToken,
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, request := range append(reads, "GET /v1/session") {

@@ -2,6 +2,7 @@ package cdn_test
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
@@ -61,9 +62,10 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(func() { _ = w.spice.Close() })
 	g, err := gateway.New(gateway.Config{
 		Shapes: shapes, SpiceDB: reached, Electric: electric.Config{URL: serve(t, tables).URL}, Identity: keys, Secret: keys.Secret,
-		Redis:  session.RedisConfig{URL: "redis://" + miniredis.RunT(t).Addr()},
-		Proxy:  proxy.Config{Cookie: proxy.Cookie{Insecure: true}}, // a browser without a certificate takes it, too
-		Logger: slog.New(slog.DiscardHandler),
+		Gatekeeper: gateway.Gatekeeper{KeyFile: keyFile(t)},
+		Redis:      session.RedisConfig{URL: "redis://" + miniredis.RunT(t).Addr()},
+		Proxy:      proxy.Config{Cookie: proxy.Cookie{Insecure: true}}, // a browser without a certificate takes it, too
+		Logger:     slog.New(slog.DiscardHandler),
 	})
 	check(t, err)
 	ctx, stop := context.WithCancel(t.Context())
@@ -159,6 +161,18 @@ func selfSigned(t *testing.T) (certificate, key string, authority *x509.CertPool
 	return certificate, key, authority
 }
 
+// keyFile writes a key for the tokens of the gatekeeper.
+func keyFile(t *testing.T) string {
+	t.Helper()
+	_, private, err := ed25519.GenerateKey(nil)
+	check(t, err)
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	check(t, err)
+	file := filepath.Join(t.TempDir(), "gatekeeper.pem")
+	check(t, os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600))
+	return file
+}
+
 // credentials are the headers by which a person is known.
 type credentials http.Header
 
@@ -179,6 +193,20 @@ func (f *front) sessionToken(person string) credentials {
 
 func (f *front) sessionCookie(person string) credentials {
 	return credentials{"Cookie": {"shapegate_session=" + f.signIn(person)}}
+}
+
+// shapeToken gets a token of the gatekeeper, through nginx. Who may not read the shape has none.
+func (f *front) shapeToken(person string) credentials {
+	f.t.Helper()
+	a := f.ask(bearer(f.t, person), "POST /v1/gatekeeper/documents")
+	if a.status == http.StatusForbidden {
+		return nobody
+	}
+	var made struct {
+		Headers struct{ Authorization string }
+	}
+	check(f.t, json.Unmarshal([]byte(a.is(http.StatusOK).body), &made))
+	return credentials{"Authorization": {made.Headers.Authorization}}
 }
 
 func (f *front) signIn(person string) string {
