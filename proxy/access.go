@@ -2,10 +2,12 @@ package proxy
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/authz/shapetoken"
+	"github.com/shapegate/shapegate/schema"
 )
 
 // access is who sends a request, and the subscription to what they may see. It decides
@@ -16,10 +18,22 @@ type access struct {
 	place     *admission // among the subject's requests
 	subject   authz.Subject
 	sub       authz.Subscription
-	strict    bool // the shape's decisions are made at full consistency
+	strict    bool // decisions are made at full consistency
+	confirms  bool // where they are strict, each message of the log is confirmed besides, see confirm
 	decisions *decisions
 	fresh     authz.ZedToken    // each decision has seen what this revision has; empty: none is asked for
 	only      *shapetoken.Shape // what the credentials are good for; nil: every shape
+}
+
+// want notes how fresh decisions about a definition have to be: as it says itself, and as the
+// request does.
+func (a *access) want(r *http.Request, def *schema.Guarded) error {
+	a.strict = def.Consistency == schema.Strict
+	fresh, err := freshness(r)
+	if fresh != "" {
+		a.fresh = fresh
+	}
+	return err
 }
 
 // decide asks what the subject may see now, as fresh as the shape wants it: before rows
@@ -48,9 +62,12 @@ func (a *access) reauthorize(ctx context.Context) (authz.Decision, error) {
 	return a.decide(ctx)
 }
 
-// reauthorizeLog is reauthorize for messages of the log. In a strict shape they are
-// confirmed one by one besides, see confirm: the decision itself need not ask SpiceDB.
+// reauthorizeLog is reauthorize for messages of the log. Where they are confirmed one by one
+// besides, the decision itself need not ask SpiceDB.
 func (a *access) reauthorizeLog(ctx context.Context) (authz.Decision, error) {
+	if !a.confirms {
+		return a.reauthorize(ctx)
+	}
 	if err := a.identify(ctx); err != nil {
 		return authz.Decision{}, err
 	}

@@ -31,7 +31,7 @@ func TestABadSubsetIsRefusedByField(t *testing.T) {
 		{where("current_user = 'x'"), "where"},
 		{where(`"secret" = 'x'`), "where"},
 		{where(`"archived" = false`), "where"},
-		{where(`documents."id" IS NULL`), "where"},
+		{where(`tasks."id" IS NULL`), "where"},
 		{where("1 / 0 = 1"), "where"},
 		{where(`"title" ~ '('`), "where"},
 		{where(`"title"::int4 = 1`), "where"},

@@ -12,21 +12,21 @@ import (
 // client is what the client of a request holds, by the handle and the offset that it came
 // with. An answer changes the cursor, and names it with a handle again.
 type client struct {
-	key     *cursor.Key
-	req     *request
-	subject string
-	cursor  cursor.Cursor
-	handle  string // of the cursor; empty: it is not sealed yet
+	key    *cursor.Key
+	from   *logRequest
+	scope  cursor.Scope
+	cursor cursor.Cursor
+	handle string // of the cursor; empty: it is not sealed yet
 }
 
 // open reads the handle that the client came with. The error is errStaleHandle.
 func (c *client) open() error {
-	opened, err := c.key.Open(c.req.handle, c.req.scope(c.subject))
+	opened, err := c.key.Open(c.from.handle, c.scope)
 	if err != nil {
 		return errStaleHandle
 	}
-	c.cursor, c.handle = opened, c.req.handle
-	c.become(opened.Acknowledge(c.req.offset))
+	c.cursor, c.handle = opened, c.from.handle
+	c.become(opened.Acknowledge(c.from.offset))
 	return nil
 }
 
@@ -41,7 +41,7 @@ func (c *client) become(next cursor.Cursor, changed bool) {
 // nothing changed.
 func (c *client) sealed() string {
 	if c.handle == "" {
-		c.handle = c.key.Seal(&c.cursor, c.req.scope(c.subject))
+		c.handle = c.key.Seal(&c.cursor, c.scope)
 	}
 	return c.handle
 }
@@ -50,12 +50,12 @@ func (c *client) sealed() string {
 // nothing: Electric has no log of its name.
 func (c *client) another() string {
 	none := cursor.Now("0", electric.Start, authz.Decision{At: authz.Moment{Time: time.Now()}})
-	return c.key.Seal(&none, c.req.scope(c.subject))
+	return c.key.Seal(&none, c.scope)
 }
 
 // place is where the client's log goes on.
 func (c *client) place() feed.Place {
-	return feed.Place{Handle: c.cursor.Upstream, Offset: c.cursor.Resume(c.req.offset)}
+	return feed.Place{Handle: c.cursor.Upstream, Offset: c.cursor.Resume(c.from.offset)}
 }
 
 // begun notes the cursor of a client that begins at a place, with a snapshot's rows. Where so

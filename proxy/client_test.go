@@ -233,7 +233,7 @@ func (m message) String() string {
 	}
 	words := []string{m.Headers.Operation, m.id()}
 	if m.Headers.Operation == "update" {
-		for _, name := range []string{"project", "title", "role", "body"} {
+		for _, name := range []string{"project", "title", "role", "body", "edit", "share"} {
 			if v, ok := m.Value[name]; ok {
 				words = append(words, name+"="+textOf(v))
 			}

@@ -258,7 +258,7 @@ func (d *deployment) startRedis() {
 // configure fills in what the options left out.
 func (d *deployment) configure(c proxy.Config) {
 	var err error
-	if c.Shapes == nil {
+	if c.Shapes.Shapes == nil {
 		c.Shapes, err = schema.Parse("shapes.yaml", []byte(shapesYAML))
 		d.check(err)
 	}

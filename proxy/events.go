@@ -82,7 +82,7 @@ func (e *events) openWithPart(ctx context.Context, r *logRead) (*stream, error) 
 
 // openWithResync opens a stream that begins with a resync.
 func (e *events) openWithResync(ctx context.Context, l *logRead) (*stream, error) {
-	r, err := newResync(ctx, e.x, l.d)
+	r, err := e.x.source.resync(ctx, e.x, l.d)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +101,7 @@ func (e *events) openWithResync(ctx context.Context, l *logRead) (*stream, error
 	}
 	s := e.begin()
 	s.resynced = time.Now()
-	if _, err := r.writeAfter(ctx, l.part, s.out.message); err != nil {
+	if _, err := r.body.write(ctx, l.part, r.guard, s.out.message); err != nil {
 		return s, err
 	}
 	if !r.guard.permitted.Equal(permitted) {

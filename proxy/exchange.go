@@ -2,32 +2,31 @@ package proxy
 
 import (
 	"context"
-	"net/http"
 	"time"
 
+	"github.com/gin-gonic/gin"
+
 	"github.com/shapegate/shapegate/authz"
+	"github.com/shapegate/shapegate/proxy/cursor"
 	"github.com/shapegate/shapegate/proxy/electric"
 	"github.com/shapegate/shapegate/proxy/feed"
 )
 
-// exchange is one request for a shape, authorized, with what its answer is made of.
+// exchange is one request, authorized, with what its answer is made of.
 type exchange struct {
-	server    *shapeServer
-	w         http.ResponseWriter
-	req       *request
-	access    *access
-	client    client
-	log       *logSource
-	snapshots snapshots
+	server *server
+	w      gin.ResponseWriter
+	req    *request
+	access *access
+	client client
+	source source
 }
 
-// newExchange brings together what the answer to a request is made of. The caller releases
-// the log.
-func (s *shapeServer) newExchange(w http.ResponseWriter, r *request, who *access, d authz.Decision) *exchange {
-	subject := who.subject.String()
-	log := &logSource{upstream: &s.upstream, shape: r.shape, spec: r.logSpec(d), subject: subject, narrowed: r.narrowed != nil}
-	x := &exchange{server: s, w: w, req: r, access: who, log: log, snapshots: snapshots{place: who.place, log: log}}
-	x.client = client{key: &s.key, req: r, subject: subject}
+// newExchange brings together what the answer to a request is made of. scope is what the
+// client's handles are good for. The caller releases the source.
+func (s *server) newExchange(w gin.ResponseWriter, r *request, who *access, from source, scope cursor.Scope) *exchange {
+	x := &exchange{server: s, w: w, req: r, access: who, source: from}
+	x.client = client{key: &s.key, from: &r.logRequest, scope: scope}
 	return x
 }
 
@@ -48,10 +47,8 @@ func (x *exchange) answer(d authz.Decision) (answer, error) {
 	switch {
 	case r.offset == electric.Now, r.offset == electric.BeforeAll && r.log == electric.LogChangesOnly:
 		return &positionRead{x, d}, nil
-	case r.offset == electric.BeforeAll && r.shape.readsStored():
-		return &storedRead{x}, nil
 	case r.offset == electric.BeforeAll:
-		return &initialRead{x, d}, nil
+		return x.source.firstRead(x, d), nil
 	}
 	if err := x.client.open(); err != nil {
 		return nil, err
@@ -68,7 +65,7 @@ func (x *exchange) answer(d authz.Decision) (answer, error) {
 
 // named returns the grants that the client's cursor names.
 func (x *exchange) named() *namedGrants {
-	return &namedGrants{sub: x.access.sub, client: &x.client, rule: x.req.shape.table.rule()}
+	return &namedGrants{sub: x.access.sub, client: &x.client}
 }
 
 // authorizeLog decides anew, and reports whether the client was served what is permitted
@@ -84,7 +81,7 @@ func (x *exchange) authorizeLog(ctx context.Context) (d authz.Decision, served b
 // readLog reads the messages after a place, and decides when they are there: a grant may be
 // revoked, and the row written, while the read is on its way. The caller closes the part.
 func (x *exchange) readLog(ctx context.Context, after feed.Place) (logRead, error) {
-	p, err := x.log.read(ctx, after)
+	p, err := x.source.read(ctx, after)
 	if err != nil {
 		return logRead{}, err
 	}
@@ -93,18 +90,6 @@ func (x *exchange) readLog(ctx context.Context, after feed.Place) (logRead, erro
 		closing(p)
 	}
 	return logRead{x: x, part: p, d: d, served: served}, err
-}
-
-// join joins the feed's readers who wait for the log to go on after a place. As feed.Join,
-// it returns the part that there is already, or else a waiter.
-func (x *exchange) join(ctx context.Context, after feed.Place, d authz.Decision) (*feed.Waiter, *feed.Part, error) {
-	f, err := x.log.open()
-	if err != nil {
-		return nil, nil, err
-	}
-	interest := feed.Interest{Cohort: x.log.join(f, d)}
-	interest.Newest, interest.Late = x.client.newestStep()
-	return f.Join(ctx, after, interest)
 }
 
 // head is the head of an answer that brings the client to the end of a part. The client

@@ -27,7 +27,7 @@ type gatekeeper struct {
 // serve decides as a request for the shape is decided, and answers with what a client reads
 // it with: an object that Electric's ShapeStream takes as its options.
 func (g *gatekeeper) serve(c *gin.Context) error {
-	who, err := g.shapes.admit(c, credentialsOf)
+	who, err := g.shapes.admit(c.Request, credentialsOf)
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func (g *gatekeeper) serve(c *gin.Context) error {
 	}
 	shape := tokenShape(r)
 	token, err := g.tokens.Sign(shapetoken.Token{
-		Subject: authz.Subject{ObjectRef: who.subject.ObjectRef, Claims: contextClaims(r.shape.def.Authorize.Context, who.subject.Claims)},
+		Subject: authz.Subject{ObjectRef: who.subject.ObjectRef, Claims: contextClaims(r.def.Authorize.Context, who.subject.Claims)},
 		Shape:   shape, Fresh: who.fresh, Session: string(who.creds.referToSession()), Expires: who.creds.Expires(),
 	})
 	if authz.KindOf(err) == authz.Invalid {
@@ -61,7 +61,7 @@ func (g *gatekeeper) serve(c *gin.Context) error {
 
 // authorize reads what the client asks for a token for, and decides whether it may read
 // that.
-func (g *gatekeeper) authorize(c *gin.Context, who *access) (*request, error) {
+func (g *gatekeeper) authorize(c *gin.Context, who *access) (*shapeRequest, error) {
 	q, err := parseQuery(c.Request.URL.RawQuery)
 	if err != nil {
 		return nil, err
@@ -80,7 +80,7 @@ func (g *gatekeeper) authorize(c *gin.Context, who *access) (*request, error) {
 	if strings.TrimSpace(string(body)) != "" {
 		return nil, invalid("body", "the gatekeeper reads no body: params, columns and where belong into the query")
 	}
-	d, err := g.shapes.authorize(c.Request, r, who)
+	d, err := g.shapes.authorize(c.Request, r.def, r.shape.label, r.params, who)
 	if err != nil {
 		return nil, err
 	}
@@ -95,11 +95,11 @@ func (g *gatekeeper) authorize(c *gin.Context, who *access) (*request, error) {
 var gatekeeperKeys = []string{"table", "columns", "where"}
 
 // checkGatekeeperKeys refuses the keys that are no part of a shape.
-func checkGatekeeperKeys(q url.Values, r *request) error {
+func checkGatekeeperKeys(q url.Values, r *shapeRequest) error {
 	other := ""
 	for key := range q {
 		name, _, isNumbered := cutNumber(key)
-		known := isNumbered && name == "params" || slices.Contains(gatekeeperKeys, key) || slices.Contains(r.shape.def.Params, key)
+		known := isNumbered && name == "params" || slices.Contains(gatekeeperKeys, key) || slices.Contains(r.def.Params, key)
 		if !known && (other == "" || key < other) {
 			other = key
 		}

@@ -28,7 +28,7 @@ type Authorizer interface {
 // Config is what a Handler is made of. Shapes, Authorizer, Tokens, Electric and
 // Secret are needed.
 type Config struct {
-	Shapes     []schema.Shape
+	Shapes     schema.File // what shapes.yaml defines
 	Authorizer Authorizer
 	Tokens     TokenVerifier
 	Electric   *electric.Client
@@ -88,9 +88,12 @@ type Config struct {
 // Handler serves shapes and sessions. It is an http.Handler that can be mounted
 // in any server.
 type Handler struct {
-	routes http.Handler
-	feeds  *feed.Feeds
-	drain  context.CancelFunc
+	routes      http.Handler
+	forwardAuth http.Handler
+	shapes      *shapeServer
+	middleware  *middleware
+	feeds       *feed.Feeds
+	drain       context.CancelFunc
 }
 
 // minSecret is the least length of Config.Secret, in bytes.
@@ -98,7 +101,7 @@ const minSecret = 16
 
 func (c *Config) check() error {
 	switch {
-	case len(c.Shapes) == 0:
+	case len(c.Shapes.Shapes) == 0:
 		return errors.New("proxy: no shapes")
 	case c.Authorizer == nil, c.Tokens == nil, c.Electric == nil:
 		return errors.New("proxy: Authorizer, Tokens and Electric are needed")
@@ -129,7 +132,12 @@ func newHandler(cfg *Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	shapes, err := newShapes(cfg.Shapes, newNotes(counts, cfg.Logger))
+	notes := newNotes(counts, cfg.Logger)
+	shapes, err := newShapes(cfg.Shapes.Shapes, notes)
+	if err != nil {
+		return nil, err
+	}
+	collections, err := newCollections(cfg.Shapes.Grants)
 	if err != nil {
 		return nil, err
 	}
@@ -153,13 +161,11 @@ func newHandler(cfg *Config) (*Handler, error) {
 	draining, drain := context.WithCancel(context.Background())
 	auth := &authentication{tokens: cfg.Tokens, sessions: cfg.Sessions, shapes: cfg.ShapeTokens}
 	body := bodies{time: orDefault(cfg.BodyTime, 30*time.Second), draining: draining}
-	server := &shapeServer{
-		shapes:     shapes,
+	core := &server{
 		ready:      cfg.Ready,
 		auth:       auth,
 		limiter:    limits,
 		authorizer: cfg.Authorizer,
-		upstream:   upstream{electric: cfg.Electric, feeds: feeds, literals: newLiterals()},
 		key:        cursor.NewKey(cfg.Secret),
 		bodies:     body,
 		holding: holding{
@@ -171,16 +177,27 @@ func newHandler(cfg *Config) (*Handler, error) {
 		metrics: counts,
 		log:     cfg.Logger,
 	}
+	reads := &shapeServer{
+		server: core, shapes: shapes,
+		upstream:  upstream{electric: cfg.Electric, feeds: feeds, literals: newLiterals()},
+		forwarded: newForwardedLogs(feeds.PerSubject()),
+	}
 	var sessions *sessionServer
 	if cfg.Sessions != nil {
 		sessions = &sessionServer{auth: auth, limiter: limits, bodies: body, cookie: cookie}
 	}
 	var keeper *gatekeeper
 	if cfg.ShapeTokens != nil {
-		keeper = &gatekeeper{shapes: server, tokens: cfg.ShapeTokens, publicURL: cfg.PublicURL}
+		keeper = &gatekeeper{shapes: reads, tokens: cfg.ShapeTokens, publicURL: cfg.PublicURL}
 	}
-	m := &middleware{cors: origins, metrics: counts, shapes: shapes, log: cfg.Logger}
-	return &Handler{routes: m.routes(server, sessions, keeper), feeds: feeds, drain: drain}, nil
+	m := &middleware{cors: origins, metrics: counts, names: make(map[string]bool), log: cfg.Logger}
+	for _, def := range cfg.Shapes.Guarded() {
+		m.names[def.Name] = true
+	}
+	return &Handler{
+		routes: m.routes(reads, &grantsServer{core, collections, notes}, sessions, keeper), forwardAuth: m.forwardAuth(reads),
+		shapes: reads, middleware: m, feeds: feeds, drain: drain,
+	}, nil
 }
 
 func orDefault[T ~int | ~int64](value, def T) T {
@@ -192,6 +209,11 @@ func orDefault[T ~int | ~int64](value, def T) T {
 
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.routes.ServeHTTP(w, r) }
+
+// ForwardAuth serves /v1/authorize, for Caddy, nginx or Traefik in front of Electric: whether
+// a request that they got may be sent to Electric, and as which. Its answers tell of shape
+// definitions what clients are not told, so it is served where clients do not reach it.
+func (h *Handler) ForwardAuth() http.Handler { return h.forwardAuth }
 
 // Drain makes every request that is being held answer now, and every later one
 // answer without waiting. Call it before the server's Shutdown, which waits for

@@ -22,19 +22,19 @@ type initialRead struct {
 
 func (i *initialRead) serve(ctx context.Context) error {
 	x := i.x
-	at, table, err := x.log.position(ctx)
+	at, table, err := x.source.position(ctx)
 	if err != nil {
 		return x.req.explain(err)
 	}
-	var r *rows
-	defer func() { r.Close() }()
+	var r snapshot
+	defer func() { closeSnapshot(r) }()
 	g, err := x.access.settle(ctx, i.d, func(d authz.Decision) (_ authz.Decision, err error) {
-		r.Close()
-		r, err = x.snapshots.open(ctx, &subset.Request{}, d.Grants)
+		closeSnapshot(r)
+		r, err = x.source.open(ctx, &subset.Request{}, d.Grants)
 		return d, err
 	})
 	if err != nil {
-		return x.req.explain(err)
+		return err
 	}
 	fence, err := r.Fence()
 	if err != nil {
@@ -47,7 +47,7 @@ func (i *initialRead) serve(ctx context.Context) error {
 	if err := r.write(ctx, out, g); err != nil {
 		return aborted(err)
 	}
-	_ = out.add(snapshotEnd(r.metadata))
+	_ = out.add(snapshotEnd(r.meta()))
 	_ = out.add(feed.UpToDateMessage(at.Offset.LSN()))
 	return out.end()
 }

@@ -66,7 +66,7 @@ func cutNumber(key string) (name string, number int, ok bool) {
 }
 
 // checkKeys refuses a key that is neither the protocol's nor a param of the shape.
-func checkKeys(q url.Values, def *schema.Shape) error {
+func checkKeys(q url.Values, def *schema.Guarded) error {
 	unknown := ""
 	for key := range q {
 		if _, ok := useOf(key); !ok && !slices.Contains(def.Params, key) && (unknown == "" || key < unknown) {

@@ -59,13 +59,11 @@ func (r *logRead) deliver(ctx context.Context, must bool) (done bool, err error)
 // what this client is sent: no message may be late, and none has to be confirmed.
 func (r *logRead) shared() (*feed.Answer, bool, error) {
 	const most = 1 << 20 // a larger part is written as it is read, and not kept
-	log := r.x.log
 	switch {
-	case !r.part.InMemory(), r.part.Size() > most && !r.part.Woken(), r.x.access.strict, log.feed == nil, r.x.client.mayBeLate(r.part):
+	case !r.part.InMemory(), r.part.Size() > most && !r.part.Woken(), r.x.access.strict, r.x.client.mayBeLate(r.part):
 		return nil, false, nil
 	}
-	answer, err := log.join(log.feed, r.d).Answer(r.part)
-	return answer, err == nil, err
+	return r.x.source.shared(r.part, r.d)
 }
 
 func (r *logRead) deliverShared(a *feed.Answer) error {
@@ -90,11 +88,7 @@ func (r *logRead) deliverShared(a *feed.Answer) error {
 
 // filtered returns the part with the client's filter of it.
 func (r *logRead) filtered(ctx context.Context) (*logPart, error) {
-	filter, err := r.x.named().filter(ctx, r.d, r.part, r.served)
-	if err != nil {
-		return nil, err
-	}
-	return newLogPart(&r.x.snapshots, r.part, filter, guardOf(r.x.access, r.d)), nil
+	return r.x.source.filtered(ctx, r)
 }
 
 // deliverWithoutResync answers a client whose grants have changed with a part of the log
@@ -124,7 +118,7 @@ func (r *logRead) resync(ctx context.Context) error {
 	if !r.part.UpToDate {
 		return r.deliverWithoutResync(ctx)
 	}
-	s, err := newResync(ctx, r.x, r.d)
+	s, err := r.x.source.resync(ctx, r.x, r.d)
 	if err != nil {
 		return err
 	}

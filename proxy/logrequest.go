@@ -149,9 +149,9 @@ func (r *logRequest) checkSubset() error {
 	return nil
 }
 
-// shapeParams reads the values of a shape's params, each of which the client has
+// paramsOf reads the values of a definition's params, each of which the client has
 // to give.
-func shapeParams(def *schema.Shape, q url.Values) (map[string]string, error) {
+func paramsOf(def *schema.Guarded, q url.Values) (map[string]string, error) {
 	if len(def.Params) == 0 {
 		return nil, nil
 	}
@@ -161,7 +161,7 @@ func shapeParams(def *schema.Shape, q url.Values) (map[string]string, error) {
 		v, ok := value(q, name)
 		switch {
 		case !ok || v == "":
-			return nil, invalid(name, "the shape needs a value for this param")
+			return nil, invalid(name, "a value for this param is needed")
 		case len(v) > longest:
 			return nil, invalid(name, "longer than 1024 bytes")
 		}

@@ -108,9 +108,9 @@ func staleHandle(err error) error {
 	return err
 }
 
-// join returns the cohort of the readers with a decision's grants: those whose answers
+// cohortOf returns the cohort of the readers with a decision's grants: those whose answers
 // are the same.
-func (s *logSource) join(f *feed.Feed, d authz.Decision) *feed.Cohort {
+func (s *logSource) cohortOf(f *feed.Feed, d authz.Decision) *feed.Cohort {
 	if s.cohort != nil && s.cohortName == d.Fingerprint {
 		return s.cohort
 	}

@@ -20,7 +20,7 @@ type longPoll struct {
 	upToDate bool // at is the end of the log
 	deadline time.Time
 	until    feed.Until
-	reader   *feed.Waiter // nil: there is something to read at once
+	reader   waiter // nil: there is something to read at once
 }
 
 func newLongPoll(x *exchange) *longPoll {
@@ -64,7 +64,7 @@ func (p *longPoll) begin(ctx context.Context) (done bool, err error) {
 	case !time.Now().Before(p.deadline):
 		return true, p.answerNothing(p.at.Offset.LSN())
 	}
-	reader, part, err := p.x.join(ctx, p.at, d)
+	reader, part, err := p.x.source.join(ctx, p.at, d, &p.x.client)
 	if reader == nil {
 		return p.take(ctx, part, err)
 	}

@@ -58,7 +58,7 @@ func TestADecisionFailsWhereSpiceDBDoes(t *testing.T) {
 // Only a request for a shape counts as one: the key table of another has no meaning.
 func TestErrorsAreCountedForTheShapeThatWasAskedFor(t *testing.T) {
 	gin.SetMode(gin.ReleaseMode)
-	m := &middleware{shapes: map[string]*shape{"documents": {}}}
+	m := &middleware{names: map[string]bool{"documents": true}}
 	for path, want := range map[string]string{
 		"/v1/shapes/documents": "documents", "/v1/shape?table=documents": "documents", "/v1/shapes/documents?table=made-up": "documents",
 		"/v1/shapes/made-up?table=documents": "", "/v1/shape?table=made-up": "", "/v1/shape": "",

@@ -11,7 +11,7 @@ import (
 // narrow reads what the client asks of the log beside the shape's definition: fewer rows
 // and fewer columns. Electric evaluates it: it is part of the log spec, and of what the
 // handle is good for.
-func (r *request) narrow() (err error) {
+func (r *shapeRequest) narrow() (err error) {
 	required := slices.Clone(r.shape.table.rule().Key)
 	for _, f := range r.shape.def.Authorize.Filter {
 		required = append(required, f.Column)
@@ -19,7 +19,7 @@ func (r *request) narrow() (err error) {
 	if key := r.narrowing.key(); key != "" && r.shape.def.Narrowing == schema.NarrowingRefused {
 		return invalid(key, "a log of this shape cannot be narrowed: ask for a subset instead")
 	}
-	r.narrowed, err = subset.ParseNarrowing(r.where, r.whereParams, r.columns, r.shape.table.clientColumns(), required)
+	r.narrowed, err = subset.ParseNarrowing(r.where, r.whereParams, r.columns, r.shape.table.forClients(), required)
 	return err
 }
 
@@ -44,15 +44,15 @@ func narrowSpec(spec *electric.LogSpec, n *subset.Narrowing) *electric.LogSpec {
 	return narrow
 }
 
-// clientColumns are the columns that the client may name in a subset.
-func (r *request) clientColumns() subset.Columns {
-	all := r.shape.table.clientColumns()
+// tableForClient is what the client may name in a subset.
+func (r *shapeRequest) tableForClient() *subset.Table {
+	all := r.shape.table.forClients()
 	if r.narrowed == nil || r.narrowed.Columns == nil {
 		return all
 	}
 	columns := make(subset.Columns, len(r.narrowed.Columns))
 	for _, name := range r.narrowed.Columns {
-		columns[name] = all[name]
+		columns[name] = all.Columns[name]
 	}
-	return columns
+	return &subset.Table{Schema: all.Schema, Name: all.Name, Columns: columns}
 }

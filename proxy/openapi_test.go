@@ -20,11 +20,15 @@ import (
 
 var openAPI = sync.OnceValues(func() (*openapitest.File, error) { return openapitest.Load("openapi.yaml") })
 
-// documented holds every answer that a test gets to openapi.yaml.
+// documented holds every answer that a test gets to openapi.yaml and to CACHING.md.
 func (d *deployment) documented(next http.RoundTripper) *openapitest.Transport {
 	file, err := openAPI()
 	d.check(err)
-	return &openapitest.Transport{File: file, Next: next, Report: func(err error) { d.t.Error("openapi.yaml:", err) }}
+	return &openapitest.Transport{
+		File: file, Next: next,
+		Report: func(err error) { d.t.Error("openapi.yaml:", err) },
+		Note:   d.checkCaching,
+	}
 }
 
 // The methods that a path is said to have are those that it has.
@@ -79,7 +83,10 @@ type answers struct {
 func (a *answers) deploy(t *testing.T, options ...option) *deployment {
 	t.Helper()
 	d := deploy(t, options...)
-	d.client.Transport.(*openapitest.Transport).Note = func(answer string) {
+	transport := d.client.Transport.(*openapitest.Transport)
+	check := transport.Note
+	transport.Note = func(answer string, header http.Header) {
+		check(answer, header)
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		a.given[answer] = true
@@ -107,13 +114,15 @@ func TestEachAnswerOfOpenAPIIsGiven(t *testing.T) {
 	a := &answers{given: make(map[string]bool)}
 	a.ofShapes(t)
 	a.ofSessions(t)
+	a.ofForwardAuth(t)
 	a.ofTheGatekeeper(t)
+	a.ofGrants(t)
 	var missing []string
 	file, err := openAPI()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, answer := range file.Answers(openapitest.Public) {
+	for _, answer := range append(file.Answers(openapitest.Public), file.Answers(openapitest.ForwardAuth)...) {
 		if !a.given[answer] {
 			missing = append(missing, answer)
 		}
@@ -175,6 +184,42 @@ func (a *answers) ofShapes(t *testing.T) {
 
 // oneRequest is all that a subject may send.
 var oneRequest = configured(func(c *proxy.Config) { c.Limits = proxy.Limits{Rate: 0.001, Burst: 1} })
+
+// ofGrants gets each answer about a collection of grants.
+func (a *answers) ofGrants(t *testing.T) {
+	t.Helper()
+	each := func(r reader, collection, query, body string) {
+		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+			r.ask(method, "/v1/grants/"+collection+"?"+query, body)
+		}
+	}
+	d := a.deploy(t, editing)
+	alice := d.as("alice")
+	at := alice.get(actions + "offset=-1").onward()
+	d.anybody().ask(http.MethodOptions, "/v1/grants/actions", "")
+	each(alice, "actions", "offset=-1", "")
+	each(alice, "actions", "subset__where=true", "")
+	each(alice, "actions", sse+at, "")
+	each(alice, "actions", "offset=x", "")
+	each(d.anybody(), "actions", "offset=-1", "")
+	each(d.as("mallory"), "office_actions", "offset=-1", "")
+	each(alice, "nothing", "offset=-1", "")
+	each(alice, "actions", "offset=0_0&handle=x", "")
+	each(alice, "actions", "offset=now", strings.Repeat(" ", 8_000_001))
+	d.close()
+
+	d = a.deploy(t, deciding(broken{}))
+	each(d.as("alice"), "actions", "offset=-1", "")
+	d.close()
+	d = a.deploy(t, oneRequest)
+	d.as("alice").get("/v1/shapes/documents?offset=now")
+	each(d.as("alice"), "actions", "offset=-1", "")
+	d.close()
+	d = a.deploy(t)
+	d.replica(func(c *proxy.Config) { c.Ready = func() bool { return false } })
+	each(d.as("alice"), "actions", "offset=-1", "")
+	d.close()
+}
 
 // ofSessions gets each answer about a session.
 func (a *answers) ofSessions(t *testing.T) {

@@ -48,7 +48,7 @@ func TestLongParamsAndManyIDsAreBounded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		asked, _, err := subset.ParseBody(body, subset.Columns{"id": {Type: "uuid"}})
+		asked, _, err := subset.ParseBody(body, &subset.Table{Columns: subset.Columns{"id": {Type: "uuid"}}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,7 +17,7 @@ type positionRead struct {
 
 func (p *positionRead) serve(ctx context.Context) error {
 	x := p.x
-	at, table, err := x.log.positionNow(ctx)
+	at, table, err := x.source.positionNow(ctx)
 	if err != nil {
 		return x.req.explain(err)
 	}

@@ -25,6 +25,7 @@ const (
 	unanswerable       kind = "permission_unanswerable"
 	notFound           kind = "not_found"
 	methodNotAllowed   kind = "method_not_allowed"
+	needsProxy         kind = "needs_proxy"
 	tooLarge           kind = "too_large"
 	unprocessable      kind = "unprocessable"
 	tooMany            kind = "too_many_requests"
@@ -39,6 +40,7 @@ var statuses = map[kind]int{
 	unauthenticated:    http.StatusUnauthorized,
 	forbidden:          http.StatusForbidden,
 	unanswerable:       http.StatusForbidden,
+	needsProxy:         http.StatusForbidden,
 	notFound:           http.StatusNotFound,
 	methodNotAllowed:   http.StatusMethodNotAllowed,
 	tooLarge:           http.StatusRequestEntityTooLarge,
@@ -78,6 +80,16 @@ func (p *problem) body() map[string]string {
 		b["field"] = p.field
 	}
 	return b
+}
+
+// setHeader sets the headers that belong to the problem.
+func (p *problem) setHeader(head http.Header) {
+	switch p.kind {
+	case unauthenticated:
+		head.Set("WWW-Authenticate", `Bearer realm="shapegate"`)
+	case unavailable, tooMany:
+		head.Set("Retry-After", p.retryHeader())
+	}
 }
 
 func invalid(field, message string) *problem {

@@ -8,12 +8,22 @@ import (
 	"github.com/shapegate/shapegate/schema"
 )
 
-// question returns the question to ask for one reader of the shape, whose request came from
-// an IP address; empty: it is not known.
-func (s *shape) question(subject authz.Subject, params map[string]string, ip string) (authz.Question, error) {
-	a := &s.def.Authorize
+// labelOf spells which ids are compared with which columns. Equal grants under another rule
+// mean other rows, so it is part of what a handle names.
+func labelOf(def *schema.Guarded) string {
+	label := def.Name
+	for _, f := range def.Authorize.Filter {
+		label += fmt.Sprintf("\n%q#%q->%q", f.Resource, f.Permission, f.Column)
+	}
+	return label
+}
+
+// question returns the question to ask for one reader of a definition with a label, whose
+// request came from an IP address; empty: it is not known.
+func question(def *schema.Guarded, label string, subject authz.Subject, params map[string]string, ip string) (authz.Question, error) {
+	a := &def.Authorize
 	q := authz.Question{Subject: subject, Context: caveatContext(a.Context, subject, ip), Clock: clock(a.Context)}
-	q.Rule.Label = s.label
+	q.Rule.Label = label
 	var err error
 	if q.Rule.Gate, err = requirement(a.Gate, params); err != nil {
 		return q, err

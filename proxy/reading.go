@@ -26,21 +26,31 @@ type Reading struct {
 // NewReading returns what is asked for a subject whose request comes from an IP address;
 // empty: it is not known. Errors are Invalid.
 func NewReading(def *schema.Shape, subject authz.Subject, params map[string]string, ip string) (*Reading, error) {
-	r := &Reading{shape: newShape(def, nil)}
-	q := make(url.Values, len(params))
+	r := &Reading{shape: newShape(def, nil), params: params}
+	var err error
+	r.Question, err = NewQuestion(&def.Guarded, subject, params, ip)
+	return r, err
+}
+
+// NewQuestion returns the question that a handler asks for a subject whose request comes
+// from an IP address; empty: it is not known. It is for tools, as Reading is. Errors are
+// Invalid.
+func NewQuestion(def *schema.Guarded, subject authz.Subject, params map[string]string, ip string) (authz.Question, error) {
+	values := make(url.Values, len(params))
 	for name, v := range params {
-		if q.Set(name, v); !slices.Contains(def.Params, name) {
-			return nil, asInvalid(invalid(name, "not a param of the shape"))
+		if values.Set(name, v); !slices.Contains(def.Params, name) {
+			return authz.Question{}, asInvalid(invalid(name, "not a param of "+def.Name))
 		}
 	}
-	var err error
-	if r.params, err = shapeParams(def, q); err == nil {
-		r.Question, err = r.shape.question(subject, r.params, ip)
+	params, err := paramsOf(def, values)
+	if err != nil {
+		return authz.Question{}, asInvalid(err)
 	}
+	q, err := question(def, labelOf(def), subject, params, ip)
 	if err == nil {
-		err = r.Question.Validate()
+		err = q.Validate()
 	}
-	return r, asInvalid(err)
+	return q, asInvalid(err)
 }
 
 // asInvalid gives the refusal of a param the form of an error for tools.

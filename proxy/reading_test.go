@@ -29,7 +29,7 @@ shapes:
 		t.Fatal(err)
 	}
 	subject := authz.Subject{ObjectRef: authz.ObjectRef{Type: "user", ID: "bob"}, Claims: map[string]any{"clearance": 2.0}}
-	return NewReading(&shapes[0], subject, params, ip)
+	return NewReading(&shapes.Shapes[0], subject, params, ip)
 }
 
 // A tool asks what the handler would ask.
@@ -71,9 +71,9 @@ func TestReading(t *testing.T) {
 
 func TestReadingWithOtherParams(t *testing.T) {
 	for want, params := range map[string]map[string]string{
-		"of: the shape needs a value": nil,
-		"of: not the id":              {"of": "a b"},
-		"off: not a param":            {"of": "a", "off": "b"},
+		"of: a value for this param is needed": nil,
+		"of: not the id":                       {"of": "a b"},
+		"off: not a param":                     {"of": "a", "off": "b"},
 	} {
 		if _, err := readingOf(t, params, ""); authz.KindOf(err) != authz.Invalid || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)

@@ -6,50 +6,44 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/proxy/cursor"
 	"github.com/shapegate/shapegate/proxy/electric"
 	"github.com/shapegate/shapegate/proxy/subset"
+	"github.com/shapegate/shapegate/schema"
 )
 
-// request is what a client asks of a shape, parsed.
+// request is what a client asks of a definition, parsed.
 type request struct {
-	shape *shape
+	def *schema.Guarded
 	logRequest
-	params map[string]string // the shape's
+	params map[string]string // the definition's
 	gzip   bool              // the client takes it
-
-	// What can be parsed once the table is known:
-	narrowed *subset.Narrowing // nil: the whole shape
-	subset   *subset.Request   // nil: a read of the log
+	subset *subset.Request   // nil: a read of the log
 }
 
-// parseRequest reads what a client asks of a shape: everything but the body, and what can
-// only be understood once the table is known.
-func parseRequest(from *http.Request, q url.Values, s *shape) (*request, error) {
-	r := &request{shape: s, gzip: acceptsGzip(from.Header)}
-	var err error
+// parseRequest reads what a client asks of a definition: everything but the subset.
+func parseRequest(from *http.Request, q url.Values, def *schema.Guarded) (r request, err error) {
+	r = request{def: def, gzip: acceptsGzip(from.Header)}
 	if r.logRequest, err = parseLogRequest(q); err != nil {
-		return nil, err
+		return r, err
 	}
 	if r.sse && from.Method == http.MethodHead {
-		return nil, invalid("live_sse", "an answer to HEAD has no stream")
+		return r, invalid("live_sse", "an answer to HEAD has no stream")
 	}
-	if r.params, err = shapeParams(s.def, q); err != nil {
-		return nil, err
+	if r.params, err = paramsOf(def, q); err != nil {
+		return r, err
 	}
-	return r, checkKeys(q, s.def)
+	return r, checkKeys(q, def)
 }
 
 // parseSubset reads what subset the client asks for, if it asks for one: in its body, or
-// in its query.
-func (r *request) parseSubset(body []byte, query url.Values) error {
-	columns := r.clientColumns()
-	inBody, isInBody, err := subset.ParseBody(body, columns)
+// in its query. table is what it may name.
+func (r *request) parseSubset(body []byte, query url.Values, table *subset.Table) error {
+	inBody, isInBody, err := subset.ParseBody(body, table)
 	if err != nil {
 		return err
 	}
-	inQuery, isInQuery, err := subset.ParseQuery(query, columns)
+	inQuery, isInQuery, err := subset.ParseQuery(query, table)
 	switch {
 	case err != nil:
 		return err
@@ -65,22 +59,14 @@ func (r *request) parseSubset(body []byte, query url.Values) error {
 
 // scope is what a subject's handles are good for.
 func (r *request) scope(subject string) cursor.Scope {
-	s := cursor.Scope{Shape: r.shape.def.Name, Subject: subject}
-	for _, name := range r.shape.def.Params {
+	s := cursor.Scope{Shape: r.def.Name, Subject: subject}
+	for _, name := range r.def.Params {
 		s.Params = append(s.Params, r.params[name])
-	}
-	if r.narrowed != nil {
-		s.Params = append(s.Params, r.narrowed.Key())
 	}
 	return s
 }
 
-// logSpec returns the log that a reader with a decision's grants reads.
-func (r *request) logSpec(d authz.Decision) *electric.LogSpec {
-	return narrowSpec(r.shape.logSpec(r.params, d.Grants.IsEverything(), r.replica), r.narrowed)
-}
-
-// explain makes a 400 of a value that Electric refused. Where a shape has params, their
+// explain makes a 400 of a value that Electric refused. Where a definition has params, their
 // values are all that can be wrong with a request that was otherwise built here.
 func (r *request) explain(err error) error {
 	switch {
@@ -91,9 +77,9 @@ func (r *request) explain(err error) error {
 			kind: badRequest, field: "where", cause: err,
 			message: "Electric does not take this: a value may not be of its column's type",
 		}
-	case len(r.shape.def.Params) > 0:
+	case len(r.def.Params) > 0:
 		return &problem{
-			kind: badRequest, field: strings.Join(r.shape.def.Params, ","), cause: err,
+			kind: badRequest, field: strings.Join(r.def.Params, ","), cause: err,
 			message: "not a value that the shape's table can be asked for",
 		}
 	}
@@ -104,7 +90,7 @@ func (r *request) explain(err error) error {
 // known to be good, so what Electric refuses is the client's: most often a value that its
 // column's type cannot hold.
 func (r *request) explainSubset(err error) error {
-	if errors.Is(err, electric.ErrRefused) && !isMisconfigured(err) && (r.subset.Where != nil || r.subset.OrderBy != nil) {
+	if errors.Is(err, electric.ErrRefused) && !isMisconfigured(err) && r.subset != nil && (r.subset.Where != nil || r.subset.OrderBy != nil) {
 		return &problem{
 			kind: badRequest, field: "where", cause: err,
 			message: "Electric does not take this: a value may not be of its column's type, or a function may be one that Electric does not have",

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -16,8 +17,8 @@ import (
 
 // routes builds the handler of all requests. There are no paths of sessions where sessions
 // is nil, and none of the gatekeeper where that is.
-func (m *middleware) routes(shapes *shapeServer, sessions *sessionServer, keeper *gatekeeper) http.Handler {
-	e := m.router(shapes, sessions, keeper)
+func (m *middleware) routes(shapes *shapeServer, grants *grantsServer, sessions *sessionServer, keeper *gatekeeper) http.Handler {
+	e := m.router(shapes, grants, sessions, keeper)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// The router sees the one reading of the path, or a path that nothing is at:
 		// it would clean another, and route it.
@@ -30,18 +31,22 @@ func (m *middleware) routes(shapes *shapeServer, sessions *sessionServer, keeper
 	})
 }
 
-// tablePath is where the query names the shape.
-const tablePath = "/v1/shape"
+// tablePath is where the query names the shape, and shapesPath what its name is behind.
+const (
+	tablePath  = "/v1/shape"
+	shapesPath = "/v1/shapes/"
+)
 
 // router is the one place where paths stand. openapi.yaml describes each.
-func (m *middleware) router(shapes *shapeServer, sessions *sessionServer, keeper *gatekeeper) *gin.Engine {
+func (m *middleware) router(shapes *shapeServer, grants *grantsServer, sessions *sessionServer, keeper *gatekeeper) *gin.Engine {
 	e := m.newEngine()
 	named := m.answer(func(c *gin.Context) error { return shapes.serve(c, c.Param("name")) })
 	byTable := m.answer(func(c *gin.Context) error { return shapes.serve(c, c.Query("table")) })
 	// The server leaves the body out of an answer to HEAD.
 	reads := []string{http.MethodGet, http.MethodHead, http.MethodPost}
-	e.Match(reads, "/v1/shapes/:name", named)
+	e.Match(reads, shapesPath+":name", named)
 	e.Match(reads, tablePath, byTable)
+	e.Match(reads, grantsPath+":name", m.answer(func(c *gin.Context) error { return grants.serve(c, c.Param("name")) }))
 	if sessions != nil {
 		e.POST("/v1/session", m.answer(sessions.create))
 		e.Match([]string{http.MethodGet, http.MethodHead}, "/v1/session", m.answer(sessions.show))
@@ -92,7 +97,7 @@ func nowhere(c *gin.Context) error {
 	p := &problem{kind: notFound, message: "no such path"}
 	switch path := c.Request.URL.Path; {
 	case path == "/":
-		p.message = "shapegate has no page: shapes are at /v1/shapes/<name>, and /readyz and /metrics at its admin address"
+		p.message = "shapegate has no page: shapes are at /v1/shapes/<name>, collections of grants at /v1/grants/<name>, and /readyz and /metrics at its admin address"
 	case strings.HasPrefix(path, gatekeeperPath) && !strings.Contains(path[len(gatekeeperPath):], "/"):
 		p.message = "the gatekeeper is not configured: its operator sets SHAPEGATE_GATEKEEPER_KEY_FILE"
 	}
@@ -103,7 +108,7 @@ func nowhere(c *gin.Context) error {
 type middleware struct {
 	cors    *cors.Cors
 	metrics *metrics
-	shapes  map[string]*shape // by the names that may stand in the log
+	names   map[string]bool // of definitions: those that may stand in the log
 	log     *slog.Logger
 }
 
@@ -112,12 +117,16 @@ func (m *middleware) common(c *gin.Context) {
 	if c.Request.Header.Get("Origin") != "" { // else it is no request of CORS
 		m.cors.HandlerFunc(c.Writer, c.Request)
 	}
-	head := c.Writer.Header()
+	neverCached(c.Writer.Header())
+	// A deadline that an earlier answer on this connection left behind.
+	_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Time{})
+}
+
+// neverCached sets the headers that keep an answer out of every shared cache.
+func neverCached(head http.Header) {
 	head.Set("Cache-Control", "private, no-store")
 	head.Set("Vary", "Authorization, Cookie, Origin, Accept-Encoding")
 	head.Set("X-Content-Type-Options", "nosniff")
-	// A deadline that an earlier answer on this connection left behind.
-	_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Time{})
 }
 
 // observe counts and logs the request, once it is answered.
@@ -184,10 +193,7 @@ func (m *middleware) fail(c *gin.Context, err error) {
 		// be out, and a body that just ends would pass for the whole answer.
 		panic(http.ErrAbortHandler)
 	}
-	p := problemOf(err)
-	shape := m.shapeOf(c)
-	m.logProblem(c, shape, p, err)
-	m.metrics.errors.WithLabelValues(shape, string(p.kind)).Inc()
+	p := m.count(c.Request.Context(), c.FullPath(), m.shapeOf(c), err)
 	if c.Writer.Written() {
 		panic(http.ErrAbortHandler)
 	}
@@ -195,12 +201,7 @@ func (m *middleware) fail(c *gin.Context, err error) {
 	for _, name := range []string{"Content-Encoding", "Content-Length", "Electric-Handle", "Electric-Offset", "Electric-Schema", "Electric-Cursor", "Electric-Up-To-Date", "Electric-Has-Data", "Electric-Snapshot"} {
 		head.Del(name)
 	}
-	switch p.kind {
-	case unauthenticated:
-		head.Set("WWW-Authenticate", `Bearer realm="shapegate"`)
-	case unavailable, tooMany:
-		head.Set("Retry-After", p.retryHeader())
-	}
+	p.setHeader(head)
 	bodyOf(c).abandon()
 	c.AbortWithStatusJSON(p.status(), p.body())
 }
@@ -212,18 +213,22 @@ func (m *middleware) shapeOf(c *gin.Context) string {
 	if c.FullPath() == tablePath {
 		name = c.Query("table")
 	}
-	if m.shapes[name] == nil {
+	if !m.names[name] {
 		return ""
 	}
 	return name
 }
 
-func (m *middleware) logProblem(c *gin.Context, shape string, p *problem, err error) {
+// count counts and logs a request that could not be served, and returns its problem.
+func (m *middleware) count(ctx context.Context, route, shape string, err error) *problem {
+	p := problemOf(err)
 	level := slog.LevelDebug
 	if p.status() >= http.StatusInternalServerError || errors.Is(err, errAborted) {
 		level = slog.LevelError
 	}
-	m.log.LogAttrs(c.Request.Context(), level, "request failed",
-		slog.String("route", c.FullPath()), slog.String("shape", shape), slog.String("kind", string(p.kind)),
+	m.log.LogAttrs(ctx, level, "request failed",
+		slog.String("route", route), slog.String("shape", shape), slog.String("kind", string(p.kind)),
 		slog.String("field", p.field), slog.Any("cause", err))
+	m.metrics.errors.WithLabelValues(shape, string(p.kind)).Inc()
+	return p
 }

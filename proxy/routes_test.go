@@ -23,7 +23,7 @@ func openAPI(t *testing.T) *openapitest.File {
 
 func TestOpenAPIHasEachRouteAndNoOther(t *testing.T) {
 	var served []string
-	for _, r := range (&middleware{}).router(nil, &sessionServer{}, &gatekeeper{}).Routes() {
+	for _, r := range (&middleware{}).router(nil, nil, &sessionServer{}, &gatekeeper{}).Routes() {
 		served = append(served, r.Method+" "+strings.ReplaceAll(r.Path, ":name", "{name}"))
 	}
 	slices.Sort(served)

@@ -76,10 +76,14 @@ func TestTheExamplesOfROUTESAreAsOpenAPISays(t *testing.T) {
 	shown := []string{"/metrics"} // Prometheus' format
 	for _, e := range examples(t) {
 		at := openapitest.Admin
+		// What the page says once, for every answer.
 		if strings.HasPrefix(e.url, "/v1/") || strings.HasPrefix(e.url, "/.well-known/") {
-			at = openapitest.Public
-			// What the page says once, for every answer.
+			if at = openapitest.Public; strings.HasPrefix(e.url, "/v1/authorize") {
+				at = openapitest.ForwardAuth
+			}
 			e.header.Set("X-Content-Type-Options", "nosniff")
+		} else {
+			e.header.Set("Cache-Control", "no-store")
 		}
 		if strings.HasPrefix(e.url, "/v1/") {
 			e.header.Set("Cache-Control", "private, no-store")
@@ -88,7 +92,7 @@ func TestTheExamplesOfROUTESAreAsOpenAPISays(t *testing.T) {
 		transport := &openapitest.Transport{
 			File: file, At: at, Next: e,
 			Report: func(err error) { t.Errorf("%s %s: %v", e.method, e.url, err) },
-			Note:   func(answer string) { shown = append(shown, strings.Fields(answer)[1]) },
+			Note:   func(answer string, _ http.Header) { shown = append(shown, strings.Fields(answer)[1]) },
 		}
 		req, err := http.NewRequestWithContext(t.Context(), e.method, "http://example"+e.url, strings.NewReader(e.sent))
 		if err != nil {
@@ -104,8 +108,10 @@ func TestTheExamplesOfROUTESAreAsOpenAPISays(t *testing.T) {
 		}
 	}
 	var paths []string
-	for _, operation := range append(file.Operations(openapitest.Public), file.Operations(openapitest.Admin)...) {
-		paths = append(paths, strings.Fields(operation)[1])
+	for _, at := range []openapitest.Address{openapitest.Public, openapitest.Admin, openapitest.ForwardAuth} {
+		for _, operation := range file.Operations(at) {
+			paths = append(paths, strings.Fields(operation)[1])
+		}
 	}
 	for _, list := range []*[]string{&paths, &shown} {
 		slices.Sort(*list)

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/proxy/feed"
 )
 
 // rows reads the snapshots of a plan one after the other, row by row. Its memory is that
@@ -46,6 +47,12 @@ func (r *rows) Fence() (electric.Fence, error) {
 }
 
 var errNoFence = &electric.ProtocolError{Reason: "a snapshot does not say, before its rows, which transactions it has seen"}
+
+func (r *rows) begin() (feed.Place, *electric.Schema) {
+	return feed.Place{Handle: r.first.Handle, Offset: r.first.Offset}, r.first.Schema
+}
+
+func (r *rows) meta() *electric.Metadata { return r.metadata }
 
 // Next returns the next row, or io.EOF after the last one of the last snapshot.
 func (r *rows) Next() (*electric.Message, error) {

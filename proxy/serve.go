@@ -2,35 +2,23 @@ package proxy
 
 import (
 	"context"
-	"errors"
-	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/shapegate/shapegate/authz"
-	"github.com/shapegate/shapegate/proxy/cursor"
 	"github.com/shapegate/shapegate/proxy/electric"
 	"github.com/shapegate/shapegate/proxy/feed"
 )
 
 // shapeServer answers requests for shapes.
 type shapeServer struct {
-	shapes     map[string]*shape
-	ready      func() bool // nil: shapes may always be served
-	auth       *authentication
-	limiter    *limiter
-	authorizer Authorizer
-	upstream   upstream
-	key        cursor.Key
-	bodies     bodies
-	holding    holding
-	metrics    *metrics
-	log        *slog.Logger
+	*server
+	shapes    map[string]*shape
+	upstream  upstream
+	forwarded *forwardedLogs
 }
 
 // upstream is Electric, and what is kept of and for it.
@@ -40,19 +28,12 @@ type upstream struct {
 	literals *literals
 }
 
-// holding says how long requests are held.
-type holding struct {
-	longPoll, stream, keepAlive time.Duration
-
-	draining context.Context //nolint:containedctx // ends with Handler.Drain
-}
-
 // serve answers a request for the shape of a name. While one is held, as thousands are,
 // this stack is there for each of them: so what is done before is done in calls that have
 // returned.
 func (s *shapeServer) serve(c *gin.Context, name string) error {
 	s.giveWay(c.Request)
-	who, err := s.admit(c, readerCredentialsOf)
+	who, err := s.admit(c.Request, readerCredentialsOf)
 	if err != nil {
 		return err
 	}
@@ -61,17 +42,8 @@ func (s *shapeServer) serve(c *gin.Context, name string) error {
 	if x == nil {
 		return err
 	}
-	defer x.log.release()
-	if err == nil && x.req.live {
-		err = s.hold(c.Request.Context(), x, a)
-	} else if err == nil {
-		err = a.serve(c.Request.Context())
-	}
-	if errors.Is(err, errStaleHandle) && !c.Writer.Written() {
-		writeMustRefetch(c.Writer, x.client.another())
-		return nil
-	}
-	return err
+	defer x.source.release()
+	return s.respond(c.Request.Context(), x, a, err)
 }
 
 // giveWay delays a live request while readers that a message has just woken are answered.
@@ -83,34 +55,9 @@ func (s *shapeServer) giveWay(r *http.Request) {
 	}
 }
 
-// admit authenticates a request by the credentials that find finds, and admits it within its
-// subject's limits. Without valid credentials, the answer does not say which shapes there
-// are. The caller releases the access.
-func (s *shapeServer) admit(c *gin.Context, find func(*http.Request) (credentials, error)) (*access, error) {
-	if s.ready != nil && !s.ready() {
-		return nil, &problem{kind: unavailable, message: "starting"}
-	}
-	creds, err := find(c.Request)
-	if err != nil {
-		return nil, err
-	}
-	who, err := s.auth.identify(c.Request.Context(), &creds)
-	if err != nil {
-		return nil, err
-	}
-	place, err := s.limiter.admit(c.Request.Context(), who.subject.String())
-	if err != nil {
-		return nil, err
-	}
-	return &access{
-		auth: s.auth, creds: creds, subject: who.subject, place: place, decisions: &s.metrics.decisions,
-		fresh: who.fresh, only: who.only,
-	}, nil
-}
-
 // begin parses and authorizes a request, and finds what is read for it and which answer it
-// gets. Where it returns an exchange, the caller releases the exchange's log, whatever the
-// error.
+// gets. Where it returns an exchange, the caller releases the exchange's source, whatever
+// the error.
 func (s *shapeServer) begin(c *gin.Context, name string, who *access) (*exchange, answer, error) {
 	ctx := c.Request.Context()
 	q, err := parseQuery(c.Request.URL.RawQuery)
@@ -125,7 +72,7 @@ func (s *shapeServer) begin(c *gin.Context, name string, who *access) (*exchange
 	if err != nil {
 		return nil, nil, err
 	}
-	d, err := s.authorize(c.Request, r, who)
+	d, err := s.authorize(c.Request, r.def, r.shape.label, r.params, who)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -138,17 +85,17 @@ func (s *shapeServer) begin(c *gin.Context, name string, who *access) (*exchange
 	if err := who.checkNarrowing(r); err != nil {
 		return nil, nil, err
 	}
-	if err := r.parseSubset(body, q); err != nil {
+	if err := r.parseSubset(body, q, r.tableForClient()); err != nil {
 		return nil, nil, err
 	}
-	x := s.newExchange(c.Writer, r, who, d)
+	x := s.newExchange(c.Writer, &r.request, who, s.newSource(r, who, d), r.scope(who.subject.String()))
 	a, err := x.answer(d)
 	return x, a, err
 }
 
 // parse reads everything of a request but its body, and what can only be understood once
 // the table is known.
-func (s *shapeServer) parse(from *http.Request, q url.Values, name string, who *access) (*request, error) {
+func (s *shapeServer) parse(from *http.Request, q url.Values, name string, who *access) (*shapeRequest, error) {
 	if err := who.checkName(name); err != nil {
 		return nil, err
 	}
@@ -156,40 +103,20 @@ func (s *shapeServer) parse(from *http.Request, q url.Values, name string, who *
 	if !ok {
 		return nil, &problem{kind: notFound, message: "no such shape", field: "table"}
 	}
-	who.strict = shape.isStrict()
-	fresh, err := freshness(from)
+	if err := who.want(from, &shape.def.Guarded); err != nil {
+		return nil, err
+	}
+	who.confirms = true
+	r, err := parseRequest(from, q, &shape.def.Guarded)
 	if err != nil {
 		return nil, err
 	}
-	if fresh != "" {
-		who.fresh = fresh
-	}
-	r, err := parseRequest(from, q, shape)
-	if err != nil {
-		return nil, err
-	}
-	return r, who.checkParams(r)
-}
-
-// authorize subscribes to what the subject may see, and decides for the first time.
-func (s *shapeServer) authorize(from *http.Request, r *request, who *access) (authz.Decision, error) {
-	ip, _, err := net.SplitHostPort(from.RemoteAddr)
-	if err != nil {
-		ip = ""
-	}
-	q, err := r.shape.question(who.subject, r.params, ip)
-	if err != nil {
-		return authz.Decision{}, err
-	}
-	if who.sub, err = s.authorizer.Subscribe(q); err != nil {
-		return authz.Decision{}, err
-	}
-	return who.decide(from.Context())
+	return &shapeRequest{request: r, shape: shape}, who.checkParams(&r)
 }
 
 // learn asks Electric what the shape's table looks like, if that is not known yet, and
 // checks that the shape fits it.
-func (s *shapeServer) learn(ctx context.Context, r *request, d authz.Decision) error {
+func (s *shapeServer) learn(ctx context.Context, r *shapeRequest, d authz.Decision) error {
 	t := &r.shape.table
 	if !t.isKnown() {
 		resp, err := s.upstream.electric.ReadLog(ctx, r.logSpec(d), electric.LogRequest{Offset: electric.Now})
@@ -202,15 +129,4 @@ func (s *shapeServer) learn(ctx context.Context, r *request, d authz.Decision) e
 		}
 	}
 	return t.checkFilterTypes()
-}
-
-// hold answers a request that waits, unless too many do.
-func (s *shapeServer) hold(ctx context.Context, x *exchange, a answer) error {
-	if err := x.access.place.hold(); err != nil {
-		return err
-	}
-	gauge := s.metrics.held.WithLabelValues(x.req.shape.def.Name)
-	gauge.Inc()
-	defer gauge.Dec()
-	return a.serve(ctx)
 }

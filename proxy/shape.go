@@ -18,9 +18,7 @@ type shape struct {
 	table table
 	notes *notes
 
-	// label spells which ids are compared with which columns. Equal grants under
-	// another rule mean other rows, so it is part of what a handle names.
-	label string
+	label string // see labelOf
 
 	// feedColumns are the columns by which readers of the table are granted rows, this
 	// shape's and others'. filterColumns says which of them each filter has.
@@ -46,11 +44,7 @@ func newShapes(defs []schema.Shape, n *notes) (map[string]*shape, error) {
 }
 
 func newShape(def *schema.Shape, n *notes) *shape {
-	s := &shape{def: def, table: table{def: def}, notes: n, label: def.Name}
-	for _, f := range def.Authorize.Filter {
-		s.label += fmt.Sprintf("\n%q#%q->%q", f.Resource, f.Permission, f.Column)
-	}
-	return s
+	return &shape{def: def, table: table{def: def}, notes: n, label: labelOf(&def.Guarded)}
 }
 
 // shareColumns gives shapes of one table the same columns, so that they can share a feed.
@@ -71,10 +65,6 @@ func shareColumns(shapes map[string]*shape) {
 		}
 	}
 }
-
-// isStrict reports whether nothing may be sent that SpiceDB was not asked about
-// since it was written.
-func (s *shape) isStrict() bool { return s.def.Consistency == schema.Strict }
 
 // readsStored reports whether first reads are answered with Electric's stored log.
 func (s *shape) readsStored() bool { return s.def.FirstRead == schema.Stored }

@@ -18,8 +18,8 @@ type ShapeTokens interface {
 }
 
 // tokenShape is what a request reads, as a shape token has it. The request is narrowed.
-func tokenShape(r *request) shapetoken.Shape {
-	s := shapetoken.Shape{Name: r.shape.def.Name, Params: r.params}
+func tokenShape(r *shapeRequest) shapetoken.Shape {
+	s := shapetoken.Shape{Name: r.def.Name, Params: r.params}
 	if r.narrowed != nil {
 		s.Columns = r.narrowed.Columns
 		s.Where, s.WhereParams = r.narrowed.SQL(1)
@@ -41,10 +41,10 @@ func (a *access) checkName(name string) error {
 
 // checkParams refuses a request with other values of the definition's params.
 func (a *access) checkParams(r *request) error {
-	if a.only == nil || a.only.IsOf(r.shape.def.Name, r.params) {
+	if a.only == nil || a.only.IsOf(r.def.Name, r.params) {
 		return nil
 	}
-	for _, name := range r.shape.def.Params {
+	for _, name := range r.def.Params {
 		if r.params[name] != a.only.Params[name] {
 			return anotherShape(name)
 		}
@@ -53,7 +53,7 @@ func (a *access) checkParams(r *request) error {
 }
 
 // checkNarrowing refuses a request for other columns, or with another where.
-func (a *access) checkNarrowing(r *request) error {
+func (a *access) checkNarrowing(r *shapeRequest) error {
 	if a.only == nil {
 		return nil
 	}

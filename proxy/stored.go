@@ -13,7 +13,7 @@ import (
 type storedRead struct{ x *exchange }
 
 func (s *storedRead) serve(ctx context.Context) error {
-	p, err := s.x.log.read(ctx, feed.Place{Offset: electric.BeforeAll})
+	p, err := s.x.source.read(ctx, feed.Place{Offset: electric.BeforeAll})
 	if err != nil {
 		return s.x.req.explain(err)
 	}

@@ -21,8 +21,8 @@ type stream struct {
 
 	until  time.Time // the stream ends
 	timer  *time.Timer
-	wakes  feed.Until   // what ends a wait besides the log
-	reader *feed.Waiter // nil: there was something to read at once
+	wakes  feed.Until // what ends a wait besides the log
+	reader waiter     // nil: there was something to read at once
 }
 
 // errStreamOver and errGrantsChanged say that the stream has to end, and nothing is wrong.
@@ -50,7 +50,7 @@ func (s *stream) begin(ctx context.Context) error {
 		return errStreamOver
 	}
 	s.timer.Reset(max(0, min(left, time.Until(s.out.last.Add(s.x.server.holding.keepAlive)))))
-	reader, part, err := s.x.join(ctx, s.at, d)
+	reader, part, err := s.x.source.join(ctx, s.at, d, &s.x.client)
 	if reader == nil {
 		return s.take(ctx, part, err)
 	}
@@ -160,7 +160,7 @@ func (s *stream) end(ctx context.Context, err error) error {
 		}
 	}
 	if err != nil {
-		s.x.server.log.Debug("event stream ended", "shape", s.x.req.shape.def.Name, "cause", err)
+		s.x.server.log.Debug("event stream ended", "shape", s.x.req.def.Name, "cause", err)
 	}
 	return nil
 }

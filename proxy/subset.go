@@ -29,25 +29,23 @@ type subsetRead struct {
 
 func (s *subsetRead) serve(ctx context.Context) error {
 	x := s.x
-	if err := s.countLog(); err != nil {
-		return err
-	}
 	if err := s.recall(ctx); err != nil {
 		return err
 	}
-	var r *rows
-	defer func() { r.Close() }()
+	var r snapshot
+	defer func() { closeSnapshot(r) }()
 	g, err := x.access.settle(ctx, s.d, func(d authz.Decision) (_ authz.Decision, err error) {
 		d.Grants = s.mayBring(d)
-		r.Close()
-		r, err = x.snapshots.open(ctx, x.req.subset, d.Grants)
+		closeSnapshot(r)
+		r, err = x.source.open(ctx, x.req.subset, d.Grants)
 		return d, err
 	})
 	if err != nil {
-		return x.req.explainSubset(err)
+		return err
 	}
-	head := shapeHeaders{schema: r.first.Schema, snapshot: true}
-	if head.handle, head.offset, err = s.place(r, g); err != nil {
+	at, table := r.begin()
+	head := shapeHeaders{schema: table, snapshot: true}
+	if head.handle, head.offset, err = s.place(r, at, g); err != nil {
 		return err
 	}
 	head.write(x.w.Header())
@@ -57,17 +55,6 @@ func (s *subsetRead) serve(ctx context.Context) error {
 		return aborted(err)
 	}
 	return nil
-}
-
-// countLog counts a log that values of the client's name among those of its subject, as
-// a read of the log does. Electric makes a shape for each, for a subset as well, and
-// keeps it.
-func (s *subsetRead) countLog() error {
-	if s.x.req.narrowed == nil && len(s.x.req.params) == 0 {
-		return nil
-	}
-	_, err := s.x.log.open()
-	return err
 }
 
 // continues reports whether the request comes with a handle.
@@ -99,9 +86,9 @@ func (s *subsetRead) mayBring(d authz.Decision) authz.Grants {
 }
 
 // place returns the handle and the offset of the answer: where the client's log goes on.
-func (s *subsetRead) place(r *rows, g *guard) (handle string, at electric.Offset, err error) {
+func (s *subsetRead) place(r snapshot, from feed.Place, g *guard) (handle string, at electric.Offset, err error) {
 	if !s.continues() {
-		return s.begin(r, g)
+		return s.begin(r, from, g)
 	}
 	handle, err = s.handle(g)
 	return handle, s.x.req.offset, err
@@ -109,16 +96,15 @@ func (s *subsetRead) place(r *rows, g *guard) (handle string, at electric.Offset
 
 // begin is place for a client that came without a handle: a first read at the snapshot's
 // position.
-func (s *subsetRead) begin(r *rows, g *guard) (handle string, at electric.Offset, err error) {
+func (s *subsetRead) begin(r snapshot, from feed.Place, g *guard) (handle string, at electric.Offset, err error) {
 	fence, err := r.Fence()
 	if err != nil {
 		return "", at, err
 	}
-	at = r.first.Offset
-	if err := s.x.client.begun(feed.Place{Handle: r.first.Handle, Offset: at}, g, fence); err != nil {
+	if err := s.x.client.begun(from, g, fence); err != nil {
 		return "", at, err
 	}
-	return s.x.client.sealed(), at, nil
+	return s.x.client.sealed(), from.Offset, nil
 }
 
 // handle returns the handle for a client that has one: the same, most often. Where ids are
@@ -143,7 +129,7 @@ func (s *subsetRead) handle(g *guard) (string, error) {
 }
 
 // write writes the answer's object. Its rows may be many; they are written as they are read.
-func (s *subsetRead) write(ctx context.Context, rows *rows, g *guard) error {
+func (s *subsetRead) write(ctx context.Context, rows snapshot, g *guard) error {
 	b := borrowWriter(s.x.w)
 	_, _ = io.WriteString(b, `{"data":`)
 	out := newArrayWriter(b)
@@ -152,7 +138,7 @@ func (s *subsetRead) write(ctx context.Context, rows *rows, g *guard) error {
 	}
 	out.close()
 	_, _ = io.WriteString(b, `,"metadata":`)
-	_, _ = b.Write(rows.metadata.Raw)
+	_, _ = b.Write(rows.meta().Raw)
 	_ = b.WriteByte('}')
 	return finish(b)
 }

@@ -15,9 +15,9 @@ type table struct {
 	def  *schema.Shape
 	seen atomic.Pointer[electric.Schema] // nil until Electric was first asked
 
-	// rules and columns are made once for each thing that was seen.
-	rules   atomic.Pointer[tableRule]
-	columns atomic.Pointer[namedColumns]
+	// rules and named are made once for each thing that was seen.
+	rules atomic.Pointer[tableRule]
+	named atomic.Pointer[namedTable]
 }
 
 // tableRule is a rule for the rows of a table as it was.
@@ -26,10 +26,10 @@ type tableRule struct {
 	rule  rowfilter.Rule
 }
 
-// namedColumns are columns as they are in one table.
-type namedColumns struct {
-	table   *electric.Schema
-	columns subset.Columns
+// namedTable is what clients may name of a table as it was.
+type namedTable struct {
+	table *electric.Schema
+	named subset.Table
 }
 
 // learn keeps what an answer said of the table.
@@ -82,12 +82,12 @@ func (t *table) rule() *rowfilter.Rule {
 	return &made.rule
 }
 
-// clientColumns are the columns that a client may name in a subset: those of the shape,
-// with the types that the table has. The table must be known.
-func (t *table) clientColumns() subset.Columns {
+// forClients is what a client may name in a subset: the columns of the shape, with the types
+// that the table has. The table must be known.
+func (t *table) forClients() *subset.Table {
 	seen := t.seen.Load()
-	if made := t.columns.Load(); made != nil && made.table == seen {
-		return made.columns
+	if made := t.named.Load(); made != nil && made.table == seen {
+		return &made.named
 	}
 	columns := make(subset.Columns, len(t.def.Columns))
 	for _, name := range t.def.Columns {
@@ -95,6 +95,7 @@ func (t *table) clientColumns() subset.Columns {
 			columns[name] = subset.Column{Type: c.Type, Dims: c.Dims}
 		}
 	}
-	t.columns.Store(&namedColumns{seen, columns})
-	return columns
+	made := &namedTable{seen, subset.Table{Schema: t.def.Table.Schema, Name: t.def.Table.Name, Columns: columns}}
+	t.named.Store(made)
+	return &made.named
 }

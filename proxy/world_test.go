@@ -39,7 +39,11 @@ definition group {
 
 definition document {
 	relation viewer: user | user with cleared | group#member
+	relation editor: user | user with cleared | group#member
+	relation owner: user
 	permission view = viewer
+	permission edit = editor + owner
+	permission share = owner
 }
 
 definition task {
@@ -143,6 +147,33 @@ shapes:
       context:
         clearance: claims.clearance
         address: request.ip
+
+grants:
+  actions:                  # two permissions on one definition
+    resource: document
+    permissions: [edit, share]
+    column_type: uuid
+  office_actions:           # behind a gate
+    resource: document
+    permissions: [edit]
+    gate: {resource: "workspace:main", permission: sync}
+  cleared_actions:          # a caveat
+    resource: document
+    permissions: [edit, share]
+    context: {clearance: claims.clearance, address: request.ip}
+  vault_actions:            # without a moment's delay
+    resource: document
+    permissions: [edit, share]
+    consistency: strict
+  room_actions:             # scoped by a param
+    resource: document
+    permissions: [edit]
+    params: {room: {}}
+    gate: {resource: "room:$room", permission: view}
+  seats:                    # another id
+    resource: room
+    permissions: [view]
+    column_type: integer
 `
 
 // hush is in columns and tables that no shape has: it must be in no answer.

@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -10,15 +9,34 @@ import (
 // Permission is a permission, or a relation, of a definition of a SpiceDB schema.
 type Permission struct{ Definition, Name string }
 
-// ContextPermissions returns the permissions of the shapes that have a caveat
-// context, each once, sorted: those that ValidateContext has to know about.
-func ContextPermissions(shapes []Shape) []Permission {
+// contextual is a shape or a collection of grants that gives context to caveats.
+type contextual struct {
+	origin  *positions
+	what    string // for people
+	key     string // where its context stands
+	context map[string]ContextValue
+	uses    []use
+}
+
+func (f File) contextual() []contextual {
+	var all []contextual
+	for i := range f.Shapes {
+		s := &f.Shapes[i]
+		all = append(all, contextual{s.origin, "the shape", "shapes." + s.Name + ".authorize.context", s.Authorize.Context, s.uses()})
+	}
+	for i := range f.Grants {
+		g := &f.Grants[i]
+		all = append(all, contextual{g.origin, "the collection", "grants." + g.Name + ".context", g.Authorize.Context, g.uses()})
+	}
+	return slices.DeleteFunc(all, func(c contextual) bool { return len(c.context) == 0 })
+}
+
+// ContextPermissions returns the permissions of what has a caveat context, each once,
+// sorted: those that ValidateContext has to know about.
+func (f File) ContextPermissions() []Permission {
 	seen := make(map[Permission]bool)
-	for _, shape := range shapes {
-		if len(shape.Authorize.Context) == 0 {
-			continue
-		}
-		for _, use := range uses([]Shape{shape}) {
+	for _, c := range f.contextual() {
+		for _, use := range c.uses {
 			seen[Permission{use.definition, use.permission}] = true
 		}
 	}
@@ -28,47 +46,33 @@ func ContextPermissions(shapes []Shape) []Permission {
 }
 
 // ValidateContext reports, as one error that joins an *Error for each, the keys of a
-// shape's caveat context that no caveat behind any of its permissions has a
-// parameter for: what they were meant for is not there when SpiceDB needs it, and
-// the answer is a denial.
+// caveat context that no caveat behind any of the permissions has a parameter for: what
+// they were meant for is not there when SpiceDB needs it, and the answer is a denial.
 //
 // parameters are the names of the parameters of the caveats that a permission may
 // come to, for each of ContextPermissions.
-func ValidateContext(shapes []Shape, parameters map[Permission][]string) error {
+func (f File) ValidateContext(parameters map[Permission][]string) error {
 	var errs []*Error
-	for _, shape := range shapes {
+	for _, c := range f.contextual() {
 		known := make(map[string]bool)
-		for _, use := range uses([]Shape{shape}) {
+		for _, use := range c.uses {
 			for _, name := range parameters[Permission{use.definition, use.permission}] {
 				known[name] = true
 			}
 		}
-		for _, key := range slices.Sorted(maps.Keys(shape.Authorize.Context)) {
+		for _, key := range slices.Sorted(maps.Keys(c.context)) {
 			if !known[key] {
-				errs = append(errs, unknownContextKey(shape, key, slices.Sorted(maps.Keys(known))))
+				errs = append(errs, c.unknown(key, slices.Sorted(maps.Keys(known))))
 			}
 		}
 	}
 	return join(errs)
 }
 
-func unknownContextKey(shape Shape, key string, known []string) *Error {
-	e := &Error{Key: "shapes." + shape.Name + ".authorize.context." + key}
-	switch {
-	case len(known) == 0:
-		e.Message = "no permission of the shape comes to a caveat; leave the key out"
-	default:
-		e.Message = fmt.Sprintf("no caveat of the shape's permissions has the parameter %q%s; name one that a caveat has, or leave it out", key, didYouMean(key, known))
+func (c *contextual) unknown(key string, known []string) *Error {
+	at := c.key + "." + key
+	if len(known) == 0 {
+		return errorf(c.origin, at, "no permission of %s comes to a caveat; leave the key out", c.what)
 	}
-	shape.locate(e)
-	return e
-}
-
-// locate fills in where the key of an error stands in the file.
-func (s Shape) locate(e *Error) {
-	if s.origin == nil {
-		return
-	}
-	at := s.origin.at[e.Key]
-	e.File, e.Line, e.Column = s.origin.file, at.line, at.column
+	return errorf(c.origin, at, "no caveat of %s's permissions has the parameter %q%s; name one that a caveat has, or leave it out", c.what, key, didYouMean(key, known))
 }

@@ -10,7 +10,7 @@ import (
 )
 
 func TestContextPermissions(t *testing.T) {
-	got := schema.ContextPermissions(parse(t, valid))
+	got := parse(t, valid).ContextPermissions()
 	want := []schema.Permission{{"document", "view"}, {"project", "view"}, {"workspace", "admin"}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -27,17 +27,17 @@ func TestValidateContext(t *testing.T) {
 		{"workspace", "sync"}:  {"departement"}, // of another shape
 	}
 	const want = `shapes.yaml:12:17: shapes.documents.authorize.context.departement: no caveat of the shape's permissions has the parameter "departement", did you mean "department"?; name one that a caveat has, or leave it out`
-	err := schema.ValidateContext(shapes, parameters)
+	err := shapes.ValidateContext(parameters)
 	if err == nil || len(list(err)) != 1 {
 		t.Fatalf("got %v", err)
 	}
 	if got := err.Error(); !strings.HasPrefix(got, "shapes.yaml:12:") || got[strings.Index(got, " "):] != want[strings.Index(want, " "):] {
 		t.Errorf("\n got %s\nwant %s", got, want)
 	}
-	if err := schema.ValidateContext(parse(t, valid), parameters); err != nil {
+	if err := parse(t, valid).ValidateContext(parameters); err != nil {
 		t.Error(err)
 	}
-	err = schema.ValidateContext(parse(t, valid), nil)
+	err = parse(t, valid).ValidateContext(nil)
 	if err == nil || len(list(err)) != 5 || !strings.Contains(err.Error(), "no permission of the shape comes to a caveat") {
 		t.Errorf("without caveats: %v", err)
 	}

@@ -35,6 +35,17 @@ func (e *Error) Error() string {
 	return text.String()
 }
 
+// errorf returns an error about a key, with its place in the file that it was read from.
+// Without one (nil) there is no place.
+func errorf(origin *positions, key, format string, args ...any) *Error {
+	e := &Error{Key: key, Message: fmt.Sprintf(format, args...)}
+	if origin != nil {
+		at := origin.at[key]
+		e.File, e.Line, e.Column = origin.file, at.line, at.column
+	}
+	return e
+}
+
 // join returns errs as one error, in the order of the file, or nil.
 func join(errs []*Error) error {
 	slices.SortStableFunc(errs, func(a, b *Error) int {

@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// Find returns the shape of a name. The error says which there are, and in which file.
-func Find(shapes []Shape, name string) (*Shape, error) {
-	names := make([]string, len(shapes))
+// Shape returns the shape of a name. The error says which there are, and in which file.
+func (f File) Shape(name string) (*Shape, error) {
+	names := make([]string, len(f.Shapes))
 	file := ""
-	for i := range shapes {
-		if names[i] = shapes[i].Name; names[i] == name {
-			return &shapes[i], nil
+	for i := range f.Shapes {
+		if names[i] = f.Shapes[i].Name; names[i] == name {
+			return &f.Shapes[i], nil
 		}
-		if origin := shapes[i].origin; origin != nil && origin.file != "" {
+		if origin := f.Shapes[i].origin; origin != nil && origin.file != "" {
 			file = " in " + origin.file
 		}
 	}

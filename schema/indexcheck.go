@@ -13,13 +13,9 @@ func (s Shape) IndexHints(indexed []string) []*Error {
 		if slices.Contains(indexed, f.Column) {
 			continue
 		}
-		e := &Error{
-			Key: fmt.Sprintf("shapes.%s.authorize.filter[%d].column", s.Name, i),
-			Message: fmt.Sprintf("no index begins with the column %q, so that Postgres reads all of the table for each read of rows by their ids: CREATE INDEX ON %s (%s)",
-				f.Column, s.Table, QuoteIdentifier(f.Column)),
-		}
-		s.locate(e)
-		hints = append(hints, e)
+		hints = append(hints, errorf(s.origin, fmt.Sprintf("shapes.%s.authorize.filter[%d].column", s.Name, i),
+			"no index begins with the column %q, so that Postgres reads all of the table for each read of rows by their ids: CREATE INDEX ON %s (%s)",
+			f.Column, s.Table, QuoteIdentifier(f.Column)))
 	}
 	return hints
 }

@@ -95,6 +95,13 @@ var (
 		return columns
 	}()
 
+	permissionRules = func() rules {
+		permissions := listOf(matching(relationName))
+		permissions["uniqueItems"] = true
+		permissions["maxItems"] = MostPermissions
+		return permissions
+	}()
+
 	paramRules = namedRules(
 		rules{"pattern": paramName.String(), "not": rules{"anyOf": []rules{{"enum": protocolParams}, {"pattern": "^" + subsetPrefix}}}},
 		rules{"type": "object", "maxProperties": 0},

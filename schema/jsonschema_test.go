@@ -59,7 +59,7 @@ var compiled = sync.OnceValues(func() (*jsonschema.Schema, error) {
 
 // beyondStructure are errors that only the parser can tell.
 var beyondStructure = regexp.MustCompile(strings.Join([]string{
-	`is a duplicate`,
+	`is a duplicate`, `is the name of a shape, too`,
 	`anchor or alias`, `anchors, aliases`, `a tag, which`,
 	`a second document`,
 	`not among the columns of the shape`,
@@ -73,7 +73,7 @@ var beyondStructure = regexp.MustCompile(strings.Join([]string{
 // parseText is schema.Parse, by which all tests of the parser also test the JSON Schema: it
 // refuses nothing that the parser accepts, and accepts nothing that is wrong in its
 // structure.
-func parseText(t *testing.T, file string, data []byte) ([]schema.Shape, error) {
+func parseText(t *testing.T, file string, data []byte) (schema.File, error) {
 	t.Helper()
 	shapes, err := schema.Parse(file, data)
 	isYAML, refused := checkWithSchema(t, data)

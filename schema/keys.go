@@ -30,6 +30,18 @@ var (
 var fileKeys = keys{
 	{"shapes", true, "The shapes, by name. Each is served at /v1/shapes/<name>. A name has lower-case letters, digits, _ and -.",
 		namedRules(matching(shapeName), shapeKeys.rules(storedNeedsAGateAlone)).nonEmpty()},
+	{"grants", false, "Collections of permissions, by name. Each is served at /v1/grants/<name>: a row for each object on which the person holds any of the permissions. No shape has the same name.",
+		namedRules(matching(shapeName), grantsKeys.rules(nil)).nonEmpty()},
+}
+
+var grantsKeys = keys{
+	{"resource", true, "The definition in SpiceDB's schema, as in document.", matching(definitionName)},
+	{"permissions", true, "The permissions of the definition: one boolean column each. 16 at most.", permissionRules},
+	{"column_type", false, "The type of the column id: that of the table's key which it is joined with. Ids that are no value of the type are left out.", oneOf(columnTypes)},
+	{"params", false, "Names that a client must give a value for in the query, each with {}, as for a shape. The gate's resource speaks of it as $project.", paramRules},
+	{"gate", false, "A permission on one object. Who does not hold it is answered 403.", requirementKeys.rules(nil)},
+	{"context", false, "Values for the parameters of caveats, as for a shape.", namedRules(matching(caveatParam), contextRules)},
+	{"consistency", false, "bounded (default): from what SpiceDB's watch keeps current. strict: SpiceDB is asked at full consistency for each answer.", oneOf(consistencies)},
 }
 
 var shapeKeys = keys{

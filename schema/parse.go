@@ -12,35 +12,57 @@ import (
 // escaping, and of metrics.
 var shapeName = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,62}$`)
 
-// Load reads the shape definitions of the file at path. See Parse.
-func Load(path string) ([]Shape, error) {
+// File is what a file of shape definitions defines.
+type File struct {
+	Shapes []Shape  // by name
+	Grants []Grants // by name
+}
+
+// Guarded returns what the shapes and the collections of grants have in common.
+func (f File) Guarded() []*Guarded {
+	all := make([]*Guarded, 0, len(f.Shapes)+len(f.Grants))
+	for i := range f.Shapes {
+		all = append(all, &f.Shapes[i].Guarded)
+	}
+	for i := range f.Grants {
+		all = append(all, &f.Grants[i].Guarded)
+	}
+	return all
+}
+
+// Load reads the definitions of the file at path. See Parse.
+func Load(path string) (File, error) {
 	data, err := os.ReadFile(path) //nolint:gosec // the operator names the file
 	if err != nil {
-		return nil, fmt.Errorf("read shape definitions: %w", err)
+		return File{}, fmt.Errorf("read shape definitions: %w", err)
 	}
 	return Parse(path, data)
 }
 
-// Parse reads shape definitions in YAML and returns them sorted by name.
+// Parse reads definitions in YAML.
 //
-// filename is used in errors only. If anything is wrong there are no shapes, and
+// filename is used in errors only. If anything is wrong there are no definitions, and
 // the error joins an *Error for each thing that is, in the order of the file.
-func Parse(filename string, data []byte) ([]Shape, error) {
+func Parse(filename string, data []byte) (File, error) {
 	d, root, ok := openDocument(filename, data)
 	if !ok {
-		return nil, join(d.errs)
+		return File{}, join(d.errs)
 	}
-	var shapes []Shape
+	var f File
 	if top, ok := d.fields(root, position{1, 1}, fileKeys); ok {
 		if list, ok := top["shapes"]; ok {
-			shapes = readShapes(d, list.value)
+			f.Shapes = readShapes(d, list.value)
+		}
+		if list, ok := top["grants"]; ok {
+			f.Grants = readAllGrants(d, list.value, f.Shapes)
 		}
 	}
 	if len(d.errs) > 0 {
-		return nil, join(d.errs)
+		return File{}, join(d.errs)
 	}
-	slices.SortFunc(shapes, func(a, b Shape) int { return cmp.Compare(a.Name, b.Name) })
-	return shapes, nil
+	slices.SortFunc(f.Shapes, func(a, b Shape) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(f.Grants, func(a, b Grants) int { return cmp.Compare(a.Name, b.Name) })
+	return f, nil
 }
 
 func readShapes(d *document, v value) []Shape {
@@ -56,7 +78,7 @@ func readShapes(d *document, v value) []Shape {
 }
 
 func readShape(d *document, e entry) Shape {
-	shape := Shape{Name: e.name, origin: &d.positions}
+	shape := Shape{Guarded: Guarded{Name: e.name, origin: &d.positions}}
 	if !shapeName.MatchString(e.name) {
 		d.fail(e.key, e.at, "is no name for a shape: it must match %s", shapeName)
 	}

@@ -42,33 +42,37 @@ func TestParse(t *testing.T) {
 	}
 	want := []schema.Shape{
 		{
-			Name:      "all",
-			Table:     schema.Table{Schema: "public", Name: "Rec Caps"},
-			Columns:   []string{"Id"},
-			Authorize: schema.Authorize{Gate: &schema.Requirement{Resource: schema.Resource{Type: "workspace", ID: "main"}, Permission: "sync"}},
+			Guarded: schema.Guarded{
+				Name:      "all",
+				Authorize: schema.Authorize{Gate: &schema.Requirement{Resource: schema.Resource{Type: "workspace", ID: "main"}, Permission: "sync"}},
+			},
+			Table:   schema.Table{Schema: "public", Name: "Rec Caps"},
+			Columns: []string{"Id"},
 		},
 		{
-			Name:    "documents",
+			Guarded: schema.Guarded{
+				Name:   "documents",
+				Params: []string{"project"},
+				Authorize: schema.Authorize{
+					Gate:         &schema.Requirement{Resource: schema.Resource{Type: "project", Param: "project"}, Permission: "view"},
+					Unrestricted: &schema.Requirement{Resource: schema.Resource{Type: "workspace", ID: "main"}, Permission: "admin"},
+					Filter:       []schema.Filter{{Resource: "document", Permission: "view", Column: "id"}},
+					Context: map[string]schema.ContextValue{
+						"department": {Source: schema.Claim, Path: []string{"department", "name"}},
+						"ip":         {Source: schema.RequestIP},
+						"now":        {Source: schema.RequestTime},
+						"region":     {Source: schema.Literal, Value: "eu"},
+						"limits":     {Source: schema.Literal, Value: []any{int64(1), 2.5, map[string]any{"a": nil}}},
+					},
+				},
+				Consistency: schema.Strict,
+			},
 			Table:   schema.Table{Schema: "app", Name: "documents"},
 			Columns: []string{"id", "project_id", "title"},
-			Params:  []string{"project"},
 			Where:   &schema.Where{SQL: "(project_id = $1 OR shared) AND true", Params: []string{"project"}},
-			Authorize: schema.Authorize{
-				Gate:         &schema.Requirement{Resource: schema.Resource{Type: "project", Param: "project"}, Permission: "view"},
-				Unrestricted: &schema.Requirement{Resource: schema.Resource{Type: "workspace", ID: "main"}, Permission: "admin"},
-				Filter:       []schema.Filter{{Resource: "document", Permission: "view", Column: "id"}},
-				Context: map[string]schema.ContextValue{
-					"department": {Source: schema.Claim, Path: []string{"department", "name"}},
-					"ip":         {Source: schema.RequestIP},
-					"now":        {Source: schema.RequestTime},
-					"region":     {Source: schema.Literal, Value: "eu"},
-					"limits":     {Source: schema.Literal, Value: []any{int64(1), 2.5, map[string]any{"a": nil}}},
-				},
-			},
-			Consistency: schema.Strict,
 		},
 	}
-	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(schema.Shape{})); diff != "" {
+	if diff := cmp.Diff(want, got.Shapes, cmpopts.IgnoreUnexported(schema.Guarded{})); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -169,8 +173,8 @@ func TestParseErrors(t *testing.T) {
 		}
 		shapes, err := parseText(t, "shapes.yaml", []byte(strings.Replace(valid, test.old, test.new, 1)))
 		errs := list(err)
-		if len(errs) != 1 || shapes != nil {
-			t.Errorf("%q: got %d shapes and %d errors, want one error: %v", test.new, len(shapes), len(errs), err)
+		if len(errs) != 1 || shapes.Shapes != nil {
+			t.Errorf("%q: got %d shapes and %d errors, want one error: %v", test.new, len(shapes.Shapes), len(errs), err)
 			continue
 		}
 		var typed *schema.Error
@@ -263,18 +267,19 @@ func TestParseTable(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(valid))
+	f.Add([]byte(validGrants))
 	f.Add([]byte(schema.Example))
 	f.Add([]byte("shapes: {a: &x {table: *x, <<: *x}}"))
 	f.Add([]byte("? [a, b]\n: |\n  text\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		shapes, err := schema.Parse("fuzz.yaml", data)
-		if err == nil && len(shapes) == 0 {
+		if err == nil && len(shapes.Shapes) == 0 {
 			t.Fatal("neither shapes nor an error")
 		}
 		if _, refused := checkWithSchema(t, data); refused != nil && err == nil {
 			t.Fatalf("the JSON Schema refuses what the parser accepts: %v", refused)
 		}
-		for _, shape := range shapes {
+		for _, shape := range shapes.Shapes {
 			if shape.Authorize.Gate == nil && len(shape.Authorize.Filter) == 0 {
 				t.Fatalf("shape %q is public by accident", shape.Name)
 			}
@@ -309,8 +314,8 @@ func TestFirstRead(t *testing.T) {
 		switch {
 		case test.err == "" && err != nil:
 			t.Errorf("%s: %v", test.shape, err)
-		case test.err == "" && shapes[0].FirstRead != test.want:
-			t.Errorf("%s: got %d, want %d", test.shape, shapes[0].FirstRead, test.want)
+		case test.err == "" && shapes.Shapes[0].FirstRead != test.want:
+			t.Errorf("%s: got %d, want %d", test.shape, shapes.Shapes[0].FirstRead, test.want)
 		case test.err != "" && (err == nil || !strings.Contains(err.Error(), test.err)):
 			t.Errorf("%s: got %v, want %s", test.shape, err, test.err)
 		}
@@ -335,8 +340,8 @@ func TestNarrowing(t *testing.T) {
 		switch {
 		case test.err == "" && err != nil:
 			t.Errorf("%s: %v", test.line, err)
-		case test.err == "" && shapes[0].Narrowing != test.want:
-			t.Errorf("%s: got %d, want %d", test.line, shapes[0].Narrowing, test.want)
+		case test.err == "" && shapes.Shapes[0].Narrowing != test.want:
+			t.Errorf("%s: got %d, want %d", test.line, shapes.Shapes[0].Narrowing, test.want)
 		case test.err != "" && (err == nil || !strings.Contains(err.Error(), test.err)):
 			t.Errorf("%s: got %v, want %s", test.line, err, test.err)
 		}

@@ -1,25 +1,32 @@
 package schema
 
-// Shape is one shape definition, parsed and checked for itself.
-type Shape struct {
-	Name    string   // the last part of its URL: /v1/shapes/<name>
-	Table   Table    // the Postgres table
-	Columns []string // what clients receive and may query, in the file's order
+// Guarded is what a shape and a collection of grants have in common: a name, and who may
+// read.
+type Guarded struct {
+	Name string // the last part of its URL: /v1/shapes/<name> or /v1/grants/<name>
 
 	// Params are the names that a client must give a value for, sorted.
 	Params []string
 
+	Authorize   Authorize
+	Consistency Consistency
+
+	// origin is where it was read from, for the errors of Validate; nil if it was not
+	// parsed.
+	origin *positions
+}
+
+// Shape is one shape definition, parsed and checked for itself.
+type Shape struct {
+	Guarded
+	Table   Table    // the Postgres table
+	Columns []string // what clients receive and may query, in the file's order
+
 	// Where is the static restriction, or nil.
 	Where *Where
 
-	Authorize   Authorize
-	Consistency Consistency
-	FirstRead   FirstRead
-	Narrowing   Narrowing
-
-	// origin is where the shape was read from, for the errors of Validate; nil
-	// for a Shape that was not parsed.
-	origin *positions
+	FirstRead FirstRead
+	Narrowing Narrowing
 }
 
 // Table is a Postgres table, its names as they stand in the catalog (not folded,

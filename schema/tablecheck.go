@@ -47,8 +47,7 @@ func (f Finding) At() string {
 }
 
 func (s Shape) finding(key, column, reason, remedy string) Finding {
-	e := &Error{Key: "shapes." + s.Name + "." + key, Message: reason + "; " + remedy}
-	s.locate(e)
+	e := errorf(s.origin, "shapes."+s.Name+"."+key, "%s; %s", reason, remedy)
 	return Finding{Shape: s.Name, Column: column, Reason: reason, Remedy: remedy, at: e}
 }
 

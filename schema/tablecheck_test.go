@@ -19,7 +19,7 @@ func documentsTable() *schema.TableDescription {
 
 func documents(t *testing.T) schema.Shape {
 	t.Helper()
-	for _, shape := range parse(t, valid) {
+	for _, shape := range parse(t, valid).Shapes {
 		if shape.Name == "documents" {
 			return shape
 		}

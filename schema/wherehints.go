@@ -36,8 +36,7 @@ func WhereHints(shapes []Shape) []*Error {
 				strings.Join(shape.Where.Params, ", $"), shape.Where.Params[0])
 		}
 		if hint != "" {
-			e := &Error{Key: "shapes." + shape.Name + ".where", Message: hint}
-			shape.locate(e)
+			e := errorf(shape.origin, "shapes."+shape.Name+".where", "%s", hint)
 			hints = append(hints, e)
 		}
 	}

@@ -42,7 +42,7 @@ func TestWhereHints(t *testing.T) {
 			params = "    params: {project: {}}\n"
 		}
 		shapes := parse(t, "shapes:\n  s:\n    table: documents\n    columns: [id]\n"+params+"    where: \""+where+"\"\n    authorize:\n      gate: {resource: \"project:x\", permission: view}\n")
-		hints := schema.WhereHints(shapes)
+		hints := schema.WhereHints(shapes.Shapes)
 		switch {
 		case want == "" && len(hints) > 0:
 			t.Errorf("%s: %v", where, hints)

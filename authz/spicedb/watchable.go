@@ -24,13 +24,16 @@ func (c *Client) WatchRefusal(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	trial, cancel := context.WithTimeout(ctx, refusalTime)
+	// A timer, and no deadline: a deadline is sent to SpiceDB, which may end the stream by it
+	// first.
+	trial, cancel := context.WithCancel(ctx)
 	defer cancel()
+	defer time.AfterFunc(refusalTime, cancel).Stop()
 	err = c.watchFrom(trial, at, func(authz.WatchEvent) { cancel() })
 	switch code := status.Code(err); {
 	case code == codes.FailedPrecondition, code == codes.Unimplemented:
 		return status.Convert(err).Message(), nil
-	case (code == codes.Canceled || code == codes.DeadlineExceeded) && ctx.Err() == nil:
+	case trial.Err() != nil && ctx.Err() == nil:
 		return "", nil // it went on until it was ended here
 	default:
 		return "", c.failed(ctx, op, err)

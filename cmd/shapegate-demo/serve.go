@@ -82,7 +82,7 @@ func listen(ctx context.Context, l net.Listener, app *demoapp.App) error {
 	return server.Shutdown(bounded)
 }
 
-func loadShapes(file string) ([]schema.Shape, error) {
+func loadShapes(file string) (schema.File, error) {
 	if file == "" {
 		return schema.Parse("shapes.yaml", []byte(demo.Shapes))
 	}

@@ -17,10 +17,10 @@ const mostRead = 5
 func (g guide) firstSteps() {
 	person := g.everybody()[0].Subject
 	fmt.Fprintf(g.out, "\n# What %s may see.\n", person)
-	for _, shape := range g.shapes[:min(len(g.shapes), mostRead)] {
+	for _, shape := range g.shapes.Shapes[:min(len(g.shapes.Shapes), mostRead)] {
 		fmt.Fprint(g.out, g.assignments(&shape), g.read(g.address(&shape)+"offset=-1", shellName(person)), "\n")
 	}
-	first := g.address(&g.shapes[0])
+	first := g.address(&g.shapes.Shapes[0])
 	if relationship := g.relationshipOf(person); relationship != "" {
 		fmt.Fprintf(g.out, "\n# Take a relationship away, look, and write it again.\n"+
 			"curl -s -X DELETE -d %[1]s %[2]s/relationships\n%[3]s\ncurl -s -d %[1]s %[2]s/relationships\n",
@@ -32,7 +32,7 @@ func (g guide) firstSteps() {
 	g.streamAndSession(first, shellName(person))
 	if g.table != nil {
 		fmt.Fprintf(g.out, "\n# Look at the stand-in's rows; INSERT, UPDATE and DELETE change them.\ncurl -s -d %s %s/sql\n",
-			quote("SELECT * FROM "+g.shapes[0].Table.String()+" LIMIT 5"), g.controls())
+			quote("SELECT * FROM "+g.shapes.Shapes[0].Table.String()+" LIMIT 5"), g.controls())
 	}
 }
 

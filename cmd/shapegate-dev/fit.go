@@ -21,7 +21,7 @@ func (w *world) checkFit(ctx context.Context) error {
 		if err != nil {
 			return errors.New(spicedb.Explain(err))
 		}
-		err = schema.Validate(w.shapes, definitions)
+		err = w.shapes.Validate(definitions)
 		if err != nil && w.files.schema != "" && w.files.shapes == "" {
 			return fmt.Errorf("--schema needs --relationships and --shapes: the demo's shapes ask for definitions that %s does not have", w.files.schema)
 		}
@@ -32,7 +32,7 @@ func (w *world) checkFit(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		err = gateway.CheckTables(ctx, client, w.shapes)
+		err = gateway.CheckTables(ctx, client, w.shapes.Shapes)
 		misfits = append(misfits, err, w.tablesHint(err))
 	}
 	return errors.Join(misfits...)

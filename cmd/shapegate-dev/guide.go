@@ -93,8 +93,14 @@ func (g guide) print(took time.Duration) {
 		fmt.Fprintf(g.out, "\nhint: SpiceDB's schema has no heartbeat, so that a watch which falls silent is noticed late.\nAdd this to it:\n\n%s\n", spicedb.HeartbeatSchema)
 	}
 	fmt.Fprint(g.out, "\nShapes:")
-	for _, s := range g.shapes {
+	for _, s := range g.shapes.Shapes {
 		fmt.Fprintf(g.out, " %s", s.Name)
+	}
+	if len(g.shapes.Grants) > 0 {
+		fmt.Fprint(g.out, "\nGrants:")
+	}
+	for _, c := range g.shapes.Grants {
+		fmt.Fprintf(g.out, " %s", c.Name)
 	}
 	fmt.Fprintf(g.out, "\n\nFor the shapegate command, in another terminal:\n\n%s\n", g.exports())
 	fmt.Fprint(g.out, "\nTokens for a day:\n\n")

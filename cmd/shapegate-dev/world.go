@@ -30,7 +30,7 @@ import (
 // only named; those that are embedded run here.
 type world struct {
 	options
-	shapes  []schema.Shape
+	shapes  schema.File
 	secret  []byte // of tokens and handles
 	keys    string // the gatekeeper's, a PEM file
 	started []part
@@ -81,7 +81,7 @@ func newWorld(ctx context.Context, o options) (_ *world, err error) {
 	return w, nil
 }
 
-func loadShapes(path string) ([]schema.Shape, error) {
+func loadShapes(path string) (schema.File, error) {
 	if path == "" {
 		return schema.Parse("shapes.yaml", []byte(demo.Shapes))
 	}

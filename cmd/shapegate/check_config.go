@@ -46,7 +46,7 @@ are served.`,
 			if err := checkAll(r, s, shapes, offline, args); err != nil {
 				return err
 			}
-			return r.end(len(shapes))
+			return r.end(shapes)
 		},
 	}
 	cmd.Flags().BoolVar(&offline, "offline", false, "ask neither SpiceDB nor Electric, Postgres or Redis")
@@ -54,8 +54,8 @@ are served.`,
 }
 
 // checkAll checks the shapes against all that they name. Its error is of the settings.
-func checkAll(r *report, s *settings, shapes []schema.Shape, offline bool, args []string) error {
-	for _, hint := range schema.WhereHints(shapes) {
+func checkAll(r *report, s *settings, shapes schema.File, offline bool, args []string) error {
+	for _, hint := range schema.WhereHints(shapes.Shapes) {
 		r.hint(hint.Error())
 	}
 	checkKeys(r, s.Gateway.Gatekeeper.KeyFile)
@@ -71,8 +71,8 @@ func checkAll(r *report, s *settings, shapes []schema.Shape, offline bool, args 
 	if err != nil {
 		return err
 	}
-	checkTables(r, s.electricConfig(), shapes)
-	checkIndexes(r, s.DatabaseURL, shapes)
+	checkTables(r, s.electricConfig(), shapes.Shapes)
+	checkIndexes(r, s.DatabaseURL, shapes.Shapes)
 	checkRedis(r, s.redisConfig())
 	return nil
 }
@@ -88,7 +88,7 @@ func checkKeys(r *report, file string) {
 }
 
 // checkPermissions compares the shapes with SpiceDB's schema, and looks at SpiceDB itself.
-func checkPermissions(r *report, client *spicedb.Client, shapes []schema.Shape) {
+func checkPermissions(r *report, client *spicedb.Client, shapes schema.File) {
 	err := compareShapes(r, client, shapes)
 	if authz.KindOf(err) == authz.Unavailable {
 		err = fmt.Errorf("the permissions could not be checked (--offline leaves them out): %w", err)
@@ -102,26 +102,26 @@ func checkPermissions(r *report, client *spicedb.Client, shapes []schema.Shape) 
 }
 
 // compareShapes compares the shapes with SpiceDB's schema.
-func compareShapes(r *report, client *spicedb.Client, shapes []schema.Shape) error {
+func compareShapes(r *report, client *spicedb.Client, shapes schema.File) error {
 	ctx := r.cmd.Context()
 	definitions, err := gateway.ReadDefinitions(ctx, client)
 	if err != nil {
 		return err
 	}
-	if err := schema.Validate(shapes, definitions); err != nil {
+	if err := shapes.Validate(definitions); err != nil {
 		r.wrong(err)
 		return nil
 	}
 	parameters := make(map[schema.Permission][]string)
-	for _, p := range schema.ContextPermissions(shapes) {
+	for _, p := range shapes.ContextPermissions() {
 		if parameters[p], err = client.CaveatParameters(ctx, p.Definition, p.Name); err != nil {
 			return err
 		}
 	}
-	if err := schema.ValidateContext(shapes, parameters); err != nil {
+	if err := shapes.ValidateContext(parameters); err != nil {
 		r.wrong(err)
 	}
-	for _, hint := range schema.Hints(shapes, definitions) {
+	for _, hint := range shapes.Hints(definitions) {
 		r.hint(hint.Error())
 	}
 	return nil

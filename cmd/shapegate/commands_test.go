@@ -202,7 +202,7 @@ func TestCheckConfig(t *testing.T) {
 		expect(t, 1, "", `authorize.context.clearence: no caveat of the shape's permissions has the parameter "clearence", did you mean "clearance"?`)
 	shapegate(t, with(env, "SHAPEGATE_SHAPES", write(t, "relation.yaml", relation)), "", "check-config").expect(t, 0, "ok: 5 shapes", "hint: ")
 	shapegate(t, nil, "", "check-config", "--offline", "--shapes", write(t, "wrong.yaml", wrong)).
-		expect(t, 0, "ok: 5 shapes\nnot checked: the permissions (SpiceDB's schema), the tables and columns (Electric)\n", "")
+		expect(t, 0, "ok: 5 shapes, 1 collection of grants\nnot checked: the permissions (SpiceDB's schema), the tables and columns (Electric)\n", "")
 	shapegate(t, nil, "", "check-config", "--offline", "--shapes", write(t, "bad.yaml", "shapes: {A: {}, b: 1}")).
 		expect(t, 1, "", "bad.yaml:1:10: shapes.A: ")
 	shapegate(t, nil, "", "check-config", "--offline", "--shapes", "none.yaml").expect(t, 1, "", "none.yaml")
@@ -273,7 +273,7 @@ func TestCheckConfigAgainstElectric(t *testing.T) {
 	shapegate(t, with(env, "ELECTRIC_URL", "http://"+freePort(t)), "", "check-config", "--shapes", "../../schema/shapes.yaml").
 		expect(t, 2, "", "ELECTRIC_URL")
 	shapegate(t, with(env, "ELECTRIC_URL", ""), "", "check-config", "--shapes", "../../schema/shapes.yaml").
-		expect(t, 0, "ok: 5 shapes\nnot checked: the tables and columns (ELECTRIC_URL is not set), the indexes (DATABASE_URL is not set)\n", "")
+		expect(t, 0, "ok: 5 shapes, 1 collection of grants\nnot checked: the tables and columns (ELECTRIC_URL is not set), the indexes (DATABASE_URL is not set)\n", "")
 }
 
 // An operator's mistake is answered with the setting to put right.

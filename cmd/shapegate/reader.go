@@ -34,7 +34,7 @@ func bindReader(cmd *cobra.Command) *readerFlags {
 // question is what a command that speaks of one reader needs.
 type question struct {
 	who     gateway.Reader
-	shapes  []schema.Shape
+	shapes  schema.File
 	spicedb *spicedb.Client
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/shapegate/shapegate/cmd/internal/plural"
+	"github.com/shapegate/shapegate/schema"
 )
 
 // report is what check-config finds out, one part after the other: a part that fails does
@@ -36,9 +37,13 @@ func (r *report) failed(err error) { r.failures = append(r.failures, err) }
 func (r *report) leftOut(part string) { r.unchecked = append(r.unchecked, part) }
 
 // end prints the outcome. What is wrong comes before what could not be found out.
-func (r *report) end(shapes int) error {
+func (r *report) end(shapes schema.File) error {
 	if !r.isWrong && len(r.failures) == 0 {
-		r.cmd.Println("ok:", plural.Count(shapes, "shape"))
+		what := plural.Count(len(shapes.Shapes), "shape")
+		if n := len(shapes.Grants); n > 0 {
+			what += ", " + plural.Count(n, "collection") + " of grants"
+		}
+		r.cmd.Println("ok:", what)
 	}
 	if len(r.unchecked) > 0 {
 		r.cmd.Println("not checked:", strings.Join(r.unchecked, ", "))

@@ -42,7 +42,7 @@ them. Shape definitions that are wrong by themselves end it.`,
 	}
 }
 
-func serve(ctx context.Context, s *settings, shapes []schema.Shape, log *slog.Logger) (err error) {
+func serve(ctx context.Context, s *settings, shapes schema.File, log *slog.Logger) (err error) {
 	stopTracing, err := startTracing(ctx)
 	if err != nil {
 		return &exitError{exitNoAnswer, fmt.Errorf("tracing: %w", err)}
@@ -64,13 +64,24 @@ func serve(ctx context.Context, s *settings, shapes []schema.Shape, log *slog.Lo
 	}
 	defer closeListener(admin)
 
+	forwardAuth, err := listenIfSet(ctx, "SHAPEGATE_FORWARD_AUTH_LISTEN", s.ForwardAuth)
+	if err != nil {
+		return &exitError{exitNoAnswer, err}
+	}
+	defer closeListener(forwardAuth)
+	extAuthz, err := listenIfSet(ctx, "SHAPEGATE_EXT_AUTHZ_LISTEN", s.ExtAuthz)
+	if err != nil {
+		return &exitError{exitNoAnswer, err}
+	}
+	defer closeListener(extAuthz)
+
 	g, err := gateway.New(s.gatewayConfig(shapes, log))
 	if err != nil {
 		return &exitError{exitNoAnswer, err}
 	}
-	log.Info("serving", "listen", public.Addr().String(), "admin", admin.Addr().String(), "shapes", len(shapes), "sessions", s.RedisURL != "",
-		"gatekeeper", s.Gateway.Gatekeeper.KeyFile != "")
-	return server.Run(ctx, g, server.Config{Public: public, Admin: admin, TLS: secure, Logger: log})
+	log.Info("serving", "listen", public.Addr().String(), "admin", admin.Addr().String(), "shapes", len(shapes.Shapes), "grants", len(shapes.Grants), "sessions", s.RedisURL != "",
+		"forward_auth", addressOf(forwardAuth), "ext_authz", addressOf(extAuthz), "gatekeeper", s.Gateway.Gatekeeper.KeyFile != "")
+	return server.Run(ctx, g, server.Config{Public: public, Admin: admin, ForwardAuth: forwardAuth, ExtAuthz: extAuthz, TLS: secure, Logger: log})
 }
 
 // tlsConfig returns the certificate to serve with, or nil if there is to be none.
@@ -85,5 +96,25 @@ func tlsConfig(certFile, keyFile string) (*tls.Config, error) {
 	return &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}, nil
 }
 
-// closeListener closes a listener that a server may have closed before.
-func closeListener(l net.Listener) { _ = l.Close() }
+// listenIfSet listens at the address of a setting; the listener is nil if there is none.
+func listenIfSet(ctx context.Context, setting, address string) (net.Listener, error) {
+	if address == "" {
+		return nil, nil //nolint:nilnil // not wanted
+	}
+	return server.Listen(ctx, spell([]string{setting}), address)
+}
+
+// addressOf is where a listener listens; empty if there is none.
+func addressOf(l net.Listener) string {
+	if l == nil {
+		return ""
+	}
+	return l.Addr().String()
+}
+
+// closeListener closes a listener, if there is one, that a server may have closed before.
+func closeListener(l net.Listener) {
+	if l != nil {
+		_ = l.Close()
+	}
+}

@@ -32,6 +32,8 @@ import (
 type settings struct {
 	Listen      string
 	AdminListen string
+	ForwardAuth string // address; empty: none
+	ExtAuthz    string // the same
 	ShapesFile  string
 	TLSCertFile string
 	TLSKeyFile  string
@@ -107,6 +109,8 @@ func (s *settings) variables() []variable {
 	return []variable{
 		{name: "SHAPEGATE_LISTEN", def: ":8080", usage: "address to serve clients on", parse: address(&s.Listen)},
 		{name: "SHAPEGATE_ADMIN_LISTEN", def: "127.0.0.1:9090", usage: "address to serve /metrics, /healthz, /readyz and /explain on, without credentials", parse: address(&s.AdminListen)},
+		{name: "SHAPEGATE_FORWARD_AUTH_LISTEN", usage: "address to serve /v1/authorize on, for Caddy, nginx or Traefik in front of Electric; clients must not reach it; without it there is none", parse: address(&s.ForwardAuth)},
+		{name: "SHAPEGATE_EXT_AUTHZ_LISTEN", usage: "address to answer Envoy's ext_authz on, over gRPC; clients must not reach it; without it there is none", parse: address(&s.ExtAuthz)},
 		{name: "SHAPEGATE_SHAPES", def: "schema/shapes.yaml", usage: "file of shape definitions", parse: text(&s.ShapesFile)},
 		{name: "SHAPEGATE_LOG_LEVEL", def: "info", usage: "what is logged: debug, info, warn or error; debug also says of each request that was refused why", parse: level(&s.LogLevel)},
 		{name: "SHAPEGATE_SECRET", secret: true, usage: "key for the handles that clients hold, at least 32 bytes, the same for all replicas; without it SHAPEGATE_JWT_SECRET is used, and without either a random one, with which clients begin anew after a restart", parse: key(&s.Secret)},
@@ -157,7 +161,7 @@ func (s *settings) variables() []variable {
 }
 
 // gatewayConfig is the gateway that the settings describe.
-func (s *settings) gatewayConfig(shapes []schema.Shape, log *slog.Logger) gateway.Config {
+func (s *settings) gatewayConfig(shapes schema.File, log *slog.Logger) gateway.Config {
 	g := s.Gateway
 	g.Shapes, g.Logger = shapes, log
 	g.SpiceDB = s.spicedbConfig()

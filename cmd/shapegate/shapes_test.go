@@ -21,7 +21,7 @@ func TestShapes(t *testing.T) {
 
 	var all []explain.Access
 	got = shapegate(t, env, "", "shapes", "--subject", "user:alice", "--param", "project=comet", "--json")
-	if err := json.Unmarshal([]byte(got.stdout), &all); err != nil || got.code != 0 || len(all) != 5 || all[1].Rows != explain.EveryRow {
+	if err := json.Unmarshal([]byte(got.stdout), &all); err != nil || got.code != 0 || len(all) != 6 || all[5].Shape != "document_actions" || all[1].Rows != explain.EveryRow {
 		t.Errorf("%d %v %+v", got.code, err, all)
 	}
 	shapegate(t, env, "", "shapes", "--subject", "bob").expect(t, 2, "", "shapegate: subject: say who, as in user:bob\n")

@@ -9,7 +9,7 @@ import (
 )
 
 // loadShapes is schema.Load. The error of a file that is not there names the setting.
-func loadShapes(path string) ([]schema.Shape, error) {
+func loadShapes(path string) (schema.File, error) {
 	shapes, err := schema.Load(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("SHAPEGATE_SHAPES (--shapes) names no file that is there: %w", err)

@@ -26,7 +26,7 @@ import (
 
 // Config says what the app works with. All but Logger are needed.
 type Config struct {
-	Shapes   []schema.Shape
+	Shapes   schema.File
 	SpiceDB  *spicedb.Client
 	Electric electric.Config
 	RedisURL string // where shapegate keeps sessions

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,6 +23,8 @@ import (
 type control struct {
 	url   string
 	redis redisServers
+
+	postgres atomic.Pointer[string] // the URL of an empty database
 
 	mu     sync.Mutex
 	worlds map[string]*world
@@ -37,6 +40,7 @@ func newControl(t *testing.T) *control {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /worlds", answer(c.open))
 	mux.HandleFunc("DELETE /worlds/{world}", answer(c.close))
+	mux.HandleFunc("POST /worlds/{world}/postgres", answer(c.inPostgres))
 	for pattern, f := range map[string]func(*world, *http.Request) (any, error){
 		"POST /worlds/{world}/changes":        (*world).change,
 		"POST /worlds/{world}/restart":        (*world).restart,

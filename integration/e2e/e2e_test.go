@@ -20,6 +20,9 @@ import (
 // needsRedis are the scripts that want a real Redis server.
 var needsRedis = map[string]bool{"deployed.test.mjs": true}
 
+// needsPostgres are the scripts that want a real Postgres.
+var needsPostgres = map[string]bool{"builders.test.mjs": true}
+
 // TestClients runs each script as a test of its own. Every test of a script has a
 // world to itself, so scripts run side by side.
 func TestClients(t *testing.T) {
@@ -36,6 +39,9 @@ func TestClients(t *testing.T) {
 			t.Parallel()
 			if needsRedis[script] {
 				c.needRedis(t)
+			}
+			if needsPostgres[script] {
+				c.startPostgres(t)
 			}
 			runScript(t, script, environment)
 		})

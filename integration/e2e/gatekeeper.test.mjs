@@ -2,16 +2,15 @@
 // credentials, got anew when it has ended, and good for nothing once the permission is gone.
 
 import assert from 'node:assert/strict'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { pathToFileURL } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 import { FetchError, Shape, ShapeStream } from '@electric-sql/client'
+import { compile } from './lib/compile.mjs'
 import { forEach } from './lib/each.mjs'
 import { everyKind, neverBeganAnew } from './lib/readers.mjs'
 import { Recorder } from './lib/recorder.mjs'
-import { compile } from './lib/typescript.mjs'
 import { eventually } from './lib/wait.mjs'
 import { doc, inProject, insertDoc, newWorld, tokens } from './lib/world.mjs'
 
@@ -113,14 +112,12 @@ test('the loop of the guide brings nothing while the permission is away, and goe
 async function snippet(t, world) {
   const page = await readFile(join(import.meta.dirname, '../../proxy/GATEKEEPER.md'), 'utf8')
   const [, source] = /```ts\n(.*?)```/s.exec(page)
-  const folder = await mkdtemp(join(import.meta.dirname, '.snippet-'))
-  t.after(() => rm(folder, { recursive: true }))
   assert.ok(source.includes('https://sync.example.com/'))
-  await writeFile(join(folder, 'snippet.ts'), source.replace('https://sync.example.com', world.url))
-  await writeFile(join(folder, 'auth.d.ts'), 'export declare function getToken(): Promise<string>\n')
-  await writeFile(join(folder, 'auth.js'), `export const getToken = async () => '${tokens.bob}'\n`)
-  compile([join(folder, 'snippet.ts')])
-  return import(pathToFileURL(join(folder, 'snippet.js')).href)
+  const folder = await compile(t, {
+    'snippet.ts': source.replace('https://sync.example.com', world.url),
+    'auth.ts': `export const getToken = async () => '${tokens.bob}'\n`,
+  })
+  return import(`${folder}/snippet.js`)
 }
 
 test('the snippet of the page goes on from token to token, and ends with the permission', async (t) => {

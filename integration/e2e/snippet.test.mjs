@@ -1,13 +1,12 @@
 // README's snippet: it is this one, it compiles, and it does what README says.
 
 import assert from 'node:assert/strict'
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { pathToFileURL } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 import { createLiveQueryCollection } from '@tanstack/db'
-import { compile as compileFiles } from './lib/typescript.mjs'
+import { compile } from './lib/compile.mjs'
 import { eventually } from './lib/wait.mjs'
 import { doc, newWorld, tokens } from './lib/world.mjs'
 
@@ -15,15 +14,10 @@ const here = import.meta.dirname
 const source = await readFile(join(here, 'snippet.ts'), 'utf8')
 const readme = await readFile(join(here, '../../README.md'), 'utf8')
 
-/** Compiles the snippet under strict TypeScript, and returns its module's address. */
-async function compile(t) {
-  const folder = await mkdtemp(join(here, '.snippet-'))
-  t.after(() => rm(folder, { recursive: true }))
-  await cp(join(here, 'snippet.ts'), join(folder, 'snippet.ts'))
-  await writeFile(join(folder, 'auth.d.ts'), 'export declare function getToken(): Promise<string>\n')
-  await writeFile(join(folder, 'auth.js'), 'export const getToken = () => globalThis.getToken()\n')
-  compileFiles([join(folder, 'snippet.ts')])
-  return pathToFileURL(join(folder, 'snippet.js')).href
+/** Compiles the snippet, and returns its module's address. */
+async function compileSnippet(t) {
+  const auth = 'export const getToken = (): Promise<string> => (globalThis as any).getToken()\n'
+  return `${await compile(t, { 'snippet.ts': source, 'auth.ts': auth })}/snippet.js`
 }
 
 test('README quotes the snippet', () => {
@@ -41,7 +35,7 @@ test('README names the versions that are tested, and @tanstack/db is the one tha
 
 test('who loses the gate keeps no row, and gets the rows again with the gate', async (t) => {
   const world = await newWorld(t)
-  const module = await compile(t)
+  const module = await compileSnippet(t)
   globalThis.getToken = async () => tokens.bob
   const { fetch, setTimeout } = globalThis
   t.after(() => Object.assign(globalThis, { fetch, setTimeout }))

@@ -30,7 +30,7 @@ func (r row) text(column string) string {
 // check is a question to SpiceDB: may the person do this with that?
 type check struct{ resource, permission string }
 
-// rule is a shape of schema/shapes.yaml, said a second time: by row, as one would
+// rule is a shape of schema/shapes.yaml or of tasks.yaml, said a second time: by row, as one would
 // check it by hand, where the proxy works with sets of ids.
 type rule struct {
 	table   string
@@ -68,6 +68,11 @@ var rules = map[string]rule{
 		columns: []string{"id", "project_id", "title", "updated_at"},
 		where:   func(r row, _ string) bool { return r.text("archived") == "false" },
 		each:    func(r row) check { return check{"project:" + r.text("project_id"), "view_all"} },
+	},
+	"tasks": {
+		table:   "tasks",
+		columns: []string{"id", "document_id", "title", "note", "done", "points", "big", "cost", "ratio", "due", "starts", "updated_at", "tags"},
+		each:    func(r row) check { return check{"document:" + r.text("document_id"), "view"} },
 	},
 	"salaries": {
 		table:   "salaries",

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/x509"
+	_ "embed"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -46,6 +47,14 @@ const (
 	// be noticed soon.
 	heartbeat = 200 * time.Millisecond
 	staleness = 2 * time.Second
+)
+
+// A table and its shape beside the demo's, with a column of each type that queries compare.
+var (
+	//go:embed tasks.sql
+	tasksSQL string
+	//go:embed tasks.yaml
+	tasksShapes []byte
 )
 
 const (
@@ -131,7 +140,7 @@ func (w *world) startElectric() error {
 	w.tables = electrictest.New(electrictest.Options{
 		Secret: electricSecret, LongPollTimeout: longPoll, KeepAlive: keepAlive, SSETimeout: stream,
 	})
-	if _, err := w.tables.Exec(demo.SQL); err != nil {
+	if _, err := w.tables.Exec(demo.SQL + tasksSQL); err != nil {
 		return err
 	}
 	upstream := w.serve(w.tables)
@@ -180,6 +189,10 @@ func (w *world) newHandler() (*proxy.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	tasks, err := schema.Parse("tasks.yaml", tasksShapes)
+	if err != nil {
+		return nil, err
+	}
 	verifier, err := identity.New(context.Background(), identity.Config{Secret: []byte(jwtSecret)})
 	if err != nil {
 		return nil, err
@@ -191,7 +204,7 @@ func (w *world) newHandler() (*proxy.Handler, error) {
 		return nil, err
 	}
 	return proxy.New(proxy.Config{
-		Shapes:          shapes,
+		Shapes:          schema.File{Shapes: append(shapes.Shapes, tasks.Shapes...)},
 		Authorizer:      w.cache,
 		Tokens:          verifier,
 		Electric:        w.electric,

@@ -77,7 +77,16 @@ func (c operation) anyOrAll(op string) (*expr, error) {
 	if isComparison {
 		matches = func(x, y datum) bool { return holds(compareDatums(k, x, y)) }
 	}
-	return strict2(typeBool, loc, left, right, func(x, y datum) datum {
+	return computed(typeBool, loc, []*expr{left, right}, func(cells []cell) datum {
+		x, y := left.get(cells), right.get(cells)
+		switch {
+		case y.null:
+			return sqlNull
+		case len(y.list) == 0: // even for NULL
+			return boolDatum(all)
+		case x.null:
+			return sqlNull
+		}
 		unknown := false
 		for _, d := range y.list {
 			switch {
@@ -96,6 +105,9 @@ func (c operation) anyOrAll(op string) (*expr, error) {
 
 // membership is left = ANY(list), or left <> ALL(list) where negated.
 func membership(loc int32, t typ, left *expr, list []datum, negated bool) *expr {
+	if len(list) == 0 { // even for NULL
+		return constExpr(typeBool, loc, boolDatum(negated))
+	}
 	k := t.kind()
 	unknown := false
 	var ints map[int64]struct{}

@@ -53,7 +53,7 @@ func (f *File) unmatched(status, want int, response, what string) (*answer, erro
 	if status != want || ref == nil {
 		return nil, fmt.Errorf("%s is not in the file, and was answered %d", what, status)
 	}
-	return &answer{file: f, name: what, response: ref.Value, pointer: pointerOf("", "#", "components", "responses", response)}, nil
+	return &answer{file: f, name: fmt.Sprint(what, " ", status), response: ref.Value, pointer: pointerOf("", "#", "components", "responses", response)}, nil
 }
 
 // item finds the path item of a path. One slash at its end is no part of a path.

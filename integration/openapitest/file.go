@@ -69,18 +69,23 @@ func (f *File) schema(pointer string) (*jsonschema.Schema, error) {
 // Address says which of a server's addresses a path is at.
 type Address int
 
-// The addresses: Public is that of the file's servers, Admin that of paths which have
-// servers of their own.
+// The addresses: Public is that of the file's servers. Paths at Admin and ForwardAuth have
+// servers of their own, whose description names the setting.
 const (
 	Public Address = iota
 	Admin
+	ForwardAuth
 )
 
 func addressOf(item *openapi3.PathItem) Address {
-	if len(item.Servers) > 0 {
+	switch {
+	case len(item.Servers) == 0:
+		return Public
+	case strings.Contains(item.Servers[0].Description, "SHAPEGATE_FORWARD_AUTH_LISTEN"):
+		return ForwardAuth
+	default:
 		return Admin
 	}
-	return Public
 }
 
 // Operations lists the operations at an address, as "GET /v1/shape".

@@ -18,8 +18,10 @@ type Transport struct {
 	File   *File
 	At     Address
 	Next   http.RoundTripper
-	Report func(error)  // takes what the file does not allow
-	Note   func(string) // takes the name of each answer, as File.Answers has it; nil: nobody
+	Report func(error) // takes what the file does not allow
+
+	// Note takes the name of each answer, as File.Answers has it, and its headers; nil: nobody.
+	Note func(answer string, header http.Header)
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -45,7 +47,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	report(errors.Join(all...))
 	if t.Note != nil {
-		t.Note(noted(a, r.Method, media))
+		t.Note(noted(a, r.Method, media), resp.Header)
 	}
 	if media != "" && r.Method != http.MethodHead {
 		resp.Body = &body{ReadCloser: resp.Body, report: report, take: a.taker(media, resp.Header)}

@@ -109,9 +109,13 @@ type Step struct {
 }
 
 // FirstRead returns the cursor of a client that was given a snapshot of all rows that a
-// decision permits. The log is read from base on, which is not after the snapshot.
+// decision permits. The log is read from base on, which is not after the snapshot. The zero
+// fence says that no message of the log is older than the rows.
 func FirstRead(upstream string, base electric.Offset, d authz.Decision, fence electric.Fence) Cursor {
 	c := Now(upstream, base, d)
+	if fence.XMax() == 0 {
+		return c
+	}
 	c.Steps = []Step{{Fresh: true, Fence: fence, At: d.At.Time}}
 	return c
 }

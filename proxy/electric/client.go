@@ -21,6 +21,9 @@ type Client struct {
 	anew     *http.Client // uses each connection once
 }
 
+// path is where Electric answers requests for shapes.
+const path = "/v1/shape"
+
 // Config says where Electric is.
 type Config struct {
 	URL    string // the service's base: http://electric:3000
@@ -60,7 +63,7 @@ func NewClient(cfg Config) (*Client, error) {
 		anew = t
 	}
 	return &Client{
-		endpoint: base.JoinPath("v1", "shape"),
+		endpoint: base.JoinPath(path),
 		health:   base.JoinPath("v1", "health").String(),
 		secret:   cfg.Secret,
 		http:     newHTTPClient(transport),

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -27,10 +28,9 @@ type LogResponse struct {
 	*MessageReader
 }
 
-// ReadLog reads the log of feed after an offset. The caller must Close the response.
-// Errors are those of ReadSubset, and ErrMustRefetch.
-func (c *Client) ReadLog(ctx context.Context, feed *LogSpec, r LogRequest) (*LogResponse, error) {
-	q := feed.query()
+// query returns the query of a request for a part of a log, but for the secret.
+func (r LogRequest) query(log *LogSpec) url.Values {
+	q := log.query()
 	q.Set("offset", r.Offset.String())
 	if r.Handle != "" {
 		q.Set("handle", r.Handle)
@@ -41,6 +41,17 @@ func (c *Client) ReadLog(ctx context.Context, feed *LogSpec, r LogRequest) (*Log
 			q.Set("cursor", r.Cursor)
 		}
 	}
+	return q
+}
+
+// URI returns the path and the query of a request for a part of a log, as they stand in its
+// request line, but for the secret: for a gateway that sends the request itself.
+func (r LogRequest) URI(log *LogSpec) string { return path + "?" + r.query(log).Encode() }
+
+// ReadLog reads the log of feed after an offset. The caller must Close the response.
+// Errors are those of ReadSubset, and ErrMustRefetch.
+func (c *Client) ReadLog(ctx context.Context, feed *LogSpec, r LogRequest) (*LogResponse, error) {
+	q := r.query(feed)
 	ctx, guard := guardHeaders(ctx, !r.Live)
 	resp, err := c.do(ctx, http.MethodGet, q, nil)
 	if err != nil {

@@ -93,6 +93,9 @@ func New(cfg Config) (*Feeds, error) {
 	return f, nil
 }
 
+// PerSubject returns how many feeds may be started for one subject.
+func (f *Feeds) PerSubject() int { return f.cfg.PerSubject }
+
 // Close ends all feeds and waits for their goroutines.
 func (f *Feeds) Close() {
 	f.mu.Lock()

@@ -13,30 +13,31 @@ import (
 	"github.com/shapegate/shapegate/schema"
 )
 
-// Shapes says what a reader may sync: of each shape whether the gate holds, and how many ids
-// its filters reach. A shape with a param that has no value is not asked about. Electric is
-// not asked.
+// Shapes says what a reader may sync: of each shape, and then of each collection of grants,
+// whether the gate holds, and how many ids its filters reach. One with a param that has no
+// value is not asked about. Electric is not asked.
 //
 // Errors are Invalid where the question cannot be asked; else those of the client of
 // SpiceDB. That SpiceDB cannot evaluate a permission is an answer.
 func (x *Explainer) Shapes(ctx context.Context, who Reader) ([]explain.Access, error) {
+	defs := x.shapes.Guarded()
 	for name := range who.Params {
-		if !slices.ContainsFunc(x.shapes, func(s schema.Shape) bool { return slices.Contains(s.Params, name) }) {
+		if !slices.ContainsFunc(defs, func(d *schema.Guarded) bool { return slices.Contains(d.Params, name) }) {
 			return nil, invalid("param: no shape has the param %s", name)
 		}
 	}
-	all := make([]explain.Access, len(x.shapes))
-	for i := range x.shapes {
+	all := make([]explain.Access, len(defs))
+	for i, def := range defs {
 		var err error
-		if all[i], err = x.access(ctx, who, &x.shapes[i]); err != nil {
+		if all[i], err = x.access(ctx, who, def); err != nil {
 			return nil, err
 		}
 	}
 	return all, nil
 }
 
-// access says what a reader may sync of one shape.
-func (x *Explainer) access(ctx context.Context, who Reader, def *schema.Shape) (explain.Access, error) {
+// access says what a reader may sync of one definition.
+func (x *Explainer) access(ctx context.Context, who Reader, def *schema.Guarded) (explain.Access, error) {
 	a := explain.Access{Shape: def.Name, Rows: explain.UnknownRows, Needs: []string{}, Filters: []explain.AccessByIDs{}}
 	params := make(map[string]string) // the shape's own
 	for _, name := range def.Params {
@@ -50,12 +51,12 @@ func (x *Explainer) access(ctx context.Context, who Reader, def *schema.Shape) (
 		a.Note()
 		return a, nil
 	}
-	reading, err := proxy.NewReading(def, who.Subject, params, who.IP)
+	question, err := proxy.NewQuestion(def, who.Subject, params, who.IP)
 	if err != nil {
 		return a, err
 	}
 	s := surveyor{
-		spicedb: x.spicedb, reading: reading, context: contextNow(&reading.Question), access: &a,
+		spicedb: x.spicedb, question: &question, context: contextNow(&question), access: &a,
 		lacking: make(map[string]struct{}), missing: make(map[string]bool),
 	}
 	err = s.decide(ctx, def)
@@ -71,21 +72,21 @@ func (x *Explainer) access(ctx context.Context, who Reader, def *schema.Shape) (
 	return a, err
 }
 
-// surveyor finds out what a reader may sync of one shape.
+// surveyor finds out what a reader may sync of one definition.
 type surveyor struct {
-	spicedb *spicedb.Client
-	reading *proxy.Reading
-	context map[string]any
-	access  *explain.Access
-	asked   string // the permission of the last question, as document#view
+	spicedb  *spicedb.Client
+	question *authz.Question
+	context  map[string]any
+	access   *explain.Access
+	asked    string // the permission of the last question, as document#view
 
 	lacking map[string]struct{} // ids that depend on context which is missing
 	missing map[string]bool     // the parameters of caveats that they depend on
 }
 
 // decide decides as the proxy does, and keeps the numbers and the times.
-func (s *surveyor) decide(ctx context.Context, def *schema.Shape) error {
-	rule := &s.reading.Question.Rule
+func (s *surveyor) decide(ctx context.Context, def *schema.Guarded) error {
+	rule := &s.question.Rule
 	if rule.Gate != nil {
 		s.access.Gate = rule.Gate.Resource.String() + "#" + rule.Gate.Permission
 		held, err := s.holds(ctx, rule.Gate)
@@ -122,7 +123,7 @@ func (s *surveyor) decide(ctx context.Context, def *schema.Shape) error {
 
 func (s *surveyor) holds(ctx context.Context, r *authz.Requirement) (bool, error) {
 	s.asked = r.Resource.String() + "#" + r.Permission
-	return s.spicedb.CheckPermission(ctx, s.reading.Question.Subject, r.Resource, r.Permission, s.context)
+	return s.spicedb.CheckPermission(ctx, s.question.Subject, r.Resource, r.Permission, s.context)
 }
 
 // lookup counts the ids of a filter.
@@ -132,7 +133,7 @@ func (s *surveyor) lookup(ctx context.Context, f authz.Filter, column string) er
 	s.asked = f.ResourceType + "#" + f.Permission
 	began := time.Now()
 	_, err := s.spicedb.LookupConditional(ctx, authz.Lookup{
-		Subject: s.reading.Question.Subject.ObjectRef, ResourceType: f.ResourceType, Permission: f.Permission, Context: s.context,
+		Subject: s.question.Subject.ObjectRef, ResourceType: f.ResourceType, Permission: f.Permission, Context: s.context,
 	}, func(id string, missing []string) {
 		if missing != nil {
 			lacking[id] = missing

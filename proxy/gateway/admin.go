@@ -10,7 +10,7 @@ import (
 )
 
 // Admin serves operators: /metrics, /healthz, /readyz and /explain. It asks for no
-// credentials.
+// credentials. Each answer is of the moment, and no cache may keep it.
 func (g *Gateway) Admin() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(g.registry, promhttp.HandlerOpts{}))
@@ -19,7 +19,10 @@ func (g *Gateway) Admin() http.Handler {
 	})
 	mux.HandleFunc("GET /readyz", g.serveReady)
 	mux.Handle("GET /explain", newExplainRoute(g.explainer))
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		mux.ServeHTTP(w, r)
+	})
 }
 
 func (g *Gateway) serveReady(w http.ResponseWriter, r *http.Request) {

@@ -34,6 +34,9 @@
 // gatekeeper /v1/gatekeeper and /.well-known/jwks.json.
 // [Gateway.Admin] is for operators: /metrics, /healthz, /readyz, and
 // /explain?subject=user:bob&shape=documents&id=d1, which says why a row is seen or not.
+// [Gateway.ForwardAuth] is for Caddy, nginx or Traefik that send requests to Electric
+// themselves, and ask here whether they may. It tells of shape definitions what clients are
+// not told. [Gateway.ExtAuthz] is the same for Envoy.
 // Admin asks for no credentials, and says which tables there are and who may see what:
 // serve it on an address that clients cannot reach.
 //

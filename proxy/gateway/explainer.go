@@ -20,13 +20,13 @@ import (
 // Explainer says why somebody sees a row or does not, and what somebody may sync. It asks
 // SpiceDB and Electric anew each time, and uses nothing that a gateway keeps.
 type Explainer struct {
-	shapes   []schema.Shape
+	shapes   schema.File
 	spicedb  *spicedb.Client
 	electric *electric.Client
 }
 
 // NewExplainer returns an explainer of some shapes.
-func NewExplainer(shapes []schema.Shape, s *spicedb.Client, e *electric.Client) *Explainer {
+func NewExplainer(shapes schema.File, s *spicedb.Client, e *electric.Client) *Explainer {
 	return &Explainer{shapes: shapes, spicedb: s, electric: e}
 }
 
@@ -43,7 +43,7 @@ type Reader struct {
 // Errors are Invalid where the question cannot be asked; else those of the clients of
 // SpiceDB and of Electric. That SpiceDB cannot evaluate a permission is an explanation.
 func (x *Explainer) Explain(ctx context.Context, who Reader, shape string, id []string) (*explain.Explanation, error) {
-	def, err := schema.Find(x.shapes, shape)
+	def, err := x.shapes.Shape(shape)
 	if err != nil {
 		return nil, invalid("%w", err)
 	}
@@ -60,7 +60,7 @@ func (x *Explainer) Explain(ctx context.Context, who Reader, shape string, id []
 	e := &explain.Explanation{
 		Question: explain.Question{
 			Subject: who.Subject.String(), Shape: def.Name, ID: found.id,
-			Params: maps.Clone(who.Params), Context: contextSources(def),
+			Params: maps.Clone(who.Params), Context: contextSources(&def.Guarded),
 		},
 		Filters: []explain.Filter{},
 		Row:     explain.Row{Exists: found.exists, MeetsWhere: found.meetsWhere, Where: whereText(def)},
@@ -97,7 +97,7 @@ func invalid(format string, args ...any) error {
 }
 
 // contextSources says for each parameter of a caveat where the shape takes it from.
-func contextSources(def *schema.Shape) map[string]string {
+func contextSources(def *schema.Guarded) map[string]string {
 	sources := make(map[string]string, len(def.Authorize.Context))
 	for name, v := range def.Authorize.Context {
 		switch v.Source {

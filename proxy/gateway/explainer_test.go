@@ -40,6 +40,11 @@ INSERT INTO notes VALUES ('n', 1, NULL), ('n', 2, 'atlas'), ('n', 3, 'a@b');
 )
 
 // demoSchema is the demo's schema, with documents for everybody.
+// withShapes is the demo's file of shapes with further shapes.
+func withShapes(more string) string {
+	return strings.Replace(demo.Shapes, "\nshapes:\n", "\nshapes:\n"+strings.TrimPrefix(more, "\n"), 1)
+}
+
 func demoSchema(t *testing.T) string {
 	t.Helper()
 	zed := strings.Replace(demo.Schema, "relation viewer: user | user with cleared | group#member", "relation viewer: user | user:* | user with cleared | group#member", 1)
@@ -74,7 +79,7 @@ func startDemo(t *testing.T) *demoWorld {
 	}
 	upstream := httptest.NewServer(w.tables)
 	t.Cleanup(upstream.Close)
-	shapes, err := schema.Parse("shapes.yaml", []byte(demo.Shapes+moreShapes))
+	shapes, err := schema.Parse("shapes.yaml", []byte(withShapes(moreShapes)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,8 +203,8 @@ func TestWhatCannotBeExplained(t *testing.T) {
 		{"user:bob", "document", doc("1"), nil, `there is no shape "document" in shapes.yaml: there are documents, notes, project_documents, project_feed, projects, salaries, did you mean "documents"?`},
 		{"user:bob", "documents", nil, nil, "the primary key of public.documents is (id): give an id for each"},
 		{"user:bob", "notes", []string{"n"}, nil, "is (id, part): give an id for each of its columns, in this order"},
-		{"user:bob", "project_documents", doc("1"), nil, "project: the shape needs a value for this param"},
-		{"user:bob", "documents", doc("1"), []string{"project=atlas"}, "project: not a param of the shape"},
+		{"user:bob", "project_documents", doc("1"), nil, "project: a value for this param is needed"},
+		{"user:bob", "documents", doc("1"), []string{"project=atlas"}, "project: not a param of documents"},
 	} {
 		_, err := w.explainer.Explain(t.Context(), reader(t, test.subject, nil, test.params), test.shape, test.id)
 		if !gateway.IsInvalid(err) || !strings.Contains(err.Error(), test.want) {

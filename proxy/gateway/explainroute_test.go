@@ -15,7 +15,7 @@ import (
 
 func startDemoGateway(t *testing.T) *running {
 	t.Helper()
-	r := world{zed: demoSchema(t), sql: demo.SQL + moreSQL, shapes: demo.Shapes + moreShapes}.start(t)
+	r := world{zed: demoSchema(t), sql: demo.SQL + moreSQL, shapes: withShapes(moreShapes)}.start(t)
 	if err := r.engine.Touch(t.Context(), demoRelationships()...); err != nil {
 		t.Fatal(err)
 	}

@@ -12,8 +12,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/redis/go-redis/v9"
+	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
 
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/authz/grantcache"
@@ -22,13 +24,14 @@ import (
 	"github.com/shapegate/shapegate/authz/spicedb"
 	"github.com/shapegate/shapegate/proxy"
 	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/proxy/extauthz"
 	"github.com/shapegate/shapegate/schema"
 )
 
 // Config says what to build. Shapes, SpiceDB, Electric, Identity and Secret are
 // needed.
 type Config struct {
-	Shapes   []schema.Shape
+	Shapes   schema.File     // what shapes.yaml defines
 	SpiceDB  spicedb.Config  // its Registerer and Logger are the gateway's
 	Electric electric.Config // its Transport may be a stand-in
 	Identity identity.Config // its Logger, if nil, is the gateway's
@@ -163,8 +166,22 @@ func (g *Gateway) newSessions(cfg Config) (proxy.Sessions, error) {
 }
 
 // Handler serves clients. It can be mounted in any server.
-func (g *Gateway) Handler() http.Handler {
-	return otelhttp.NewHandler(g.proxy, "shapegate",
+func (g *Gateway) Handler() http.Handler { return traced(g.proxy, "shapegate") }
+
+// ForwardAuth serves servers in front of Electric, which ask whether a request that they got
+// may be sent there: see integration/forwardauth. Clients must not reach it.
+func (g *Gateway) ForwardAuth() http.Handler {
+	return traced(g.proxy.ForwardAuth(), "shapegate.authorize")
+}
+
+// ExtAuthz returns a gRPC server that answers Envoy's filter ext_authz as ForwardAuth answers
+// other servers. The caller serves and stops it. Clients must not reach it.
+func (g *Gateway) ExtAuthz() *grpc.Server {
+	return extauthz.NewServer(g.proxy, grpc.StatsHandler(otelgrpc.NewServerHandler(otelgrpc.WithPublicEndpoint())))
+}
+
+func traced(h http.Handler, name string) http.Handler {
+	return otelhttp.NewHandler(h, name,
 		// Clients are the public: a trace that they name is linked, and not continued.
 		otelhttp.WithPublicEndpointFn(func(*http.Request) bool { return true }))
 }

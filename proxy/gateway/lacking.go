@@ -14,7 +14,7 @@ import (
 // lackNotes says which values of caveat context are missing, and how to give them. Ids that
 // depend on such a value are left out: it says how many. A gate that rests on a caveat may
 // not hold for want of one.
-func (s *surveyor) lackNotes(ctx context.Context, def *schema.Shape) ([]string, error) {
+func (s *surveyor) lackNotes(ctx context.Context, def *schema.Guarded) ([]string, error) {
 	switch {
 	case s.access.Rows == explain.SomeRows && len(s.lacking) > 0:
 		left := fmt.Sprintf("%d ids are left out", len(s.lacking))
@@ -32,7 +32,7 @@ func (s *surveyor) lackNotes(ctx context.Context, def *schema.Shape) ([]string, 
 		if len(absent) == 0 {
 			return nil, nil
 		}
-		gate := s.reading.Question.Rule.Gate
+		gate := s.question.Rule.Gate
 		used, err := s.spicedb.CaveatParameters(ctx, gate.Resource.Type, gate.Permission)
 		if err != nil {
 			return nil, err
@@ -46,7 +46,7 @@ func (s *surveyor) lackNotes(ctx context.Context, def *schema.Shape) ([]string, 
 }
 
 // remedies says how to give values to parameters of caveats.
-func remedies(def *schema.Shape, parameters []string) string {
+func remedies(def *schema.Guarded, parameters []string) string {
 	all := make([]string, len(parameters))
 	for i, name := range parameters {
 		v, known := def.Authorize.Context[name]
@@ -59,7 +59,7 @@ func remedies(def *schema.Shape, parameters []string) string {
 		case known && v.Source == schema.RequestIP:
 			all[i] = "give the address of the request (--ip …)"
 		default:
-			all[i] = fmt.Sprintf("the shape's authorize.context gives no %s that the caveat can take", name)
+			all[i] = fmt.Sprintf("the context of %s gives no %s that the caveat can take", def.Name, name)
 		}
 	}
 	return strings.Join(all, "; ")

@@ -29,7 +29,12 @@ func (r *running) client(t *testing.T, url string) *http.Client {
 	if strings.HasPrefix(url, r.admin) {
 		at = openapitest.Admin
 	}
-	note := func(answer string) { r.given.Store(answer, true) }
+	note := func(answer string, header http.Header) {
+		r.given.Store(answer, true)
+		if at == openapitest.Admin {
+			checkCaching(t, answer, header)
+		}
+	}
 	report := func(err error) { t.Error("openapi.yaml:", err) }
 	return &http.Client{Transport: &openapitest.Transport{File: file, At: at, Next: http.DefaultTransport, Report: report, Note: note}}
 }

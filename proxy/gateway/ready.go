@@ -26,7 +26,7 @@ import (
 // once counts for the life of the process.
 type readiness struct {
 	log      *slog.Logger
-	shapes   []schema.Shape
+	shapes   schema.File
 	spicedb  *spicedb.Client
 	electric *electric.Client
 	old      *oldSpiceDB
@@ -38,7 +38,7 @@ type readiness struct {
 	failure [2]error // of the last check of each kind
 }
 
-func newReadiness(log *slog.Logger, shapes []schema.Shape, s *spicedb.Client, e *electric.Client) *readiness {
+func newReadiness(log *slog.Logger, shapes schema.File, s *spicedb.Client, e *electric.Client) *readiness {
 	return &readiness{
 		log: log, shapes: shapes, spicedb: s, electric: e, old: &oldSpiceDB{log: log, ask: s.ServerVersion},
 		failure: [2]error{errUnchecked, errUnchecked},
@@ -63,7 +63,7 @@ func (r *readiness) run(ctx context.Context) {
 	both.Go(func() { r.until(ctx, 1, &r.fitted, tablesTime, r.checkTables) })
 	both.Wait()
 	if ctx.Err() == nil {
-		r.log.Info("ready", "shapes", len(r.shapes))
+		r.log.Info("ready", "shapes", len(r.shapes.Shapes), "grants", len(r.shapes.Grants))
 	}
 }
 
@@ -118,12 +118,12 @@ func (r *readiness) checkSchema(ctx context.Context) error {
 		return err
 	}
 	r.old.check(ctx)
-	return schema.Validate(r.shapes, definitions)
+	return r.shapes.Validate(definitions)
 }
 
 // checkTables compares the shapes with Electric's tables.
 func (r *readiness) checkTables(ctx context.Context) error {
-	return CheckTables(ctx, r.electric, r.shapes)
+	return CheckTables(ctx, r.electric, r.shapes.Shapes)
 }
 
 // check returns nil if requests can be served now, or joined errors.

@@ -35,6 +35,10 @@ func TestShapes(t *testing.T) {
 			"project_documents": {Rows: explain.NoRows, Gate: "project:borealis#view_all", Filters: []explain.AccessByIDs{}},
 		}},
 		"carol": {"user:carol", nil, nil, map[string]explain.Access{
+			"document_actions": {
+				Rows: explain.SomeRows, Gate: "workspace:main#sync",
+				Filters: append(ids("document#edit", "edit", 8), ids("document#share", "share", 8)...),
+			},
 			"documents": {Rows: explain.EveryRow, Gate: "workspace:main#sync", Unrestricted: "workspace:main#administer", Filters: []explain.AccessByIDs{}},
 		}},
 	} {
@@ -43,7 +47,7 @@ func TestShapes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(all) != 6 {
+			if len(all) != 7 {
 				t.Errorf("%d shapes", len(all))
 			}
 			for _, a := range all {

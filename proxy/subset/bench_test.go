@@ -24,7 +24,7 @@ func BenchmarkParseBody(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, ok, err := subset.ParseBody(body, columns); err != nil || !ok {
+				if _, ok, err := subset.ParseBody(body, table); err != nil || !ok {
 					b.Fatal(err)
 				}
 			}

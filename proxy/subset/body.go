@@ -16,7 +16,7 @@ import (
 // its value is null.
 //
 // Errors are of type *Error.
-func ParseBody(body []byte, columns Columns) (*Request, bool, error) {
+func ParseBody(body []byte, table *Table) (*Request, bool, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil, false, nil
 	}
@@ -24,7 +24,7 @@ func ParseBody(body []byte, columns Columns) (*Request, bool, error) {
 	if err != nil || !asked {
 		return nil, false, err
 	}
-	r, err := f.request(columns)
+	r, err := f.request(table)
 	return r, err == nil, err
 }
 

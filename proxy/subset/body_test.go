@@ -15,7 +15,7 @@ func TestBodiesThatAskForNoSubset(t *testing.T) {
 		`{"table":"secrets","columns":["a"],"queryable_columns":"a","offset_":"-1","log":"full","secret":"s","api_secret":"s","replica":"full","handle":"h","live":true}`,
 		`{"Where":"true","subset__where":"true","":1}`,
 	} {
-		if r, ok, err := subset.ParseBody([]byte(body), columns); r != nil || ok || err != nil {
+		if r, ok, err := subset.ParseBody([]byte(body), table); r != nil || ok || err != nil {
 			t.Errorf("%s: got %v, %v, %v", body, r, ok, err)
 		}
 	}
@@ -45,7 +45,7 @@ func TestBodiesThatAskForASubset(t *testing.T) {
 		{`{"where":"\u0074rue","table":"secrets","secret":{"a":[1]}}`, want{"TRUE", "", none, none}},
 		{`{"where":"title = $1","params":{"1":"\u00fc"},"where_expr":[[[]]]}`, want{`("title" = $1)`, "", none, none}},
 	} {
-		r, ok, err := subset.ParseBody([]byte(test.body), columns)
+		r, ok, err := subset.ParseBody([]byte(test.body), table)
 		if err != nil || !ok {
 			t.Errorf("%s: %v, %v", test.body, ok, err)
 			continue
@@ -70,7 +70,7 @@ func TestBodiesThatAskForASubset(t *testing.T) {
 }
 
 func TestNumbersKeepTheirText(t *testing.T) {
-	r, _, err := subset.ParseBody([]byte(`{"where":"price > $1 AND big = $2 AND amount < $3","params":{"1":1.50e1,"2":9007199254740993,"3":-0.10}}`), columns)
+	r, _, err := subset.ParseBody([]byte(`{"where":"price > $1 AND big = $2 AND amount < $3","params":{"1":1.50e1,"2":9007199254740993,"3":-0.10}}`), table)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func TestBodiesAreRefused(t *testing.T) {
 		{`{"where":"nope = 1"}`, "where", `unknown column "nope"`},
 		{`{"order_by":"nope"}`, "order_by", `unknown column "nope"`},
 	} {
-		r, ok, err := subset.ParseBody([]byte(test.body), columns)
+		r, ok, err := subset.ParseBody([]byte(test.body), table)
 		if r != nil || ok || err == nil {
 			t.Errorf("%.80s: got %v, %v", test.body, r, ok)
 			continue
@@ -154,7 +154,7 @@ func TestQueries(t *testing.T) {
 		"table": {"x"}, "subset__where": {`"id" = ANY($1)`}, "subset__params": {`{"1": "{` + id1 + `}"}`},
 		"subset__limit": {"5"}, "subset__offset": {"2"}, "subset__order_by": {`"title"`},
 		"subset__where_expr": {"{"}, "subset__other": {"a", "b"},
-	}, columns)
+	}, table)
 	if err != nil || !ok {
 		t.Fatal(ok, err)
 	}
@@ -172,11 +172,11 @@ func TestQueries(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r, ok, err := subset.ParseQuery(values, columns); r != nil || ok || err != nil {
+		if r, ok, err := subset.ParseQuery(values, table); r != nil || ok || err != nil {
 			t.Errorf("%s: got %v, %v, %v", q, r, ok, err)
 		}
 	}
-	if r, ok, err := subset.ParseQuery(url.Values{"subset__where": {""}}, columns); r == nil || !ok || err != nil {
+	if r, ok, err := subset.ParseQuery(url.Values{"subset__where": {""}}, table); r == nil || !ok || err != nil {
 		t.Errorf("an empty where: got %v, %v, %v", r, ok, err)
 	}
 }
@@ -192,7 +192,7 @@ func TestParamsOfQueries(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, ok, err := subset.ParseQuery(values, columns)
+		r, ok, err := subset.ParseQuery(values, table)
 		if err != nil || !ok {
 			t.Fatal(query, ok, err)
 		}
@@ -200,7 +200,7 @@ func TestParamsOfQueries(t *testing.T) {
 			t.Errorf("%s: params %v", query, got)
 		}
 	}
-	if r, ok, err := subset.ParseQuery(url.Values{"subset__params[1]": {"a"}}, columns); r == nil || !ok || err != nil {
+	if r, ok, err := subset.ParseQuery(url.Values{"subset__params[1]": {"a"}}, table); r == nil || !ok || err != nil {
 		t.Errorf("params alone: got %v, %v, %v", r, ok, err)
 	}
 }
@@ -233,7 +233,7 @@ func TestQueriesAreRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, _, err = subset.ParseQuery(values, columns)
+		_, _, err = subset.ParseQuery(values, table)
 		if test.field == "" {
 			if err != nil {
 				t.Errorf("%s: %v", test.query, err)
@@ -246,16 +246,17 @@ func TestQueriesAreRefused(t *testing.T) {
 
 func TestOrderBy(t *testing.T) {
 	for order, want := range map[string]string{
-		`title`:                             `"title"`,
-		`"title"`:                           `"title"`,
-		`title asc, "dueBy" desc`:           `"title", "dueBy" DESC`,
-		`points asc nulls first, "id"`:      `"points" NULLS FIRST, "id"`,
-		`"we""ird" DESC NULLS LAST,title`:   `"we""ird" DESC NULLS LAST, "title"`,
-		`(title)`:                           `"title"`,
-		`NAME`:                              `"name"`,
-		strings.Repeat("id,", 31) + `title`: strings.Repeat(`"id", `, 31) + `"title"`,
+		`title`:                              `"title"`,
+		`"title"`:                            `"title"`,
+		`title asc, "dueBy" desc`:            `"title", "dueBy" DESC`,
+		`points asc nulls first, "id"`:       `"points" NULLS FIRST, "id"`,
+		`"we""ird" DESC NULLS LAST,title`:    `"we""ird" DESC NULLS LAST, "title"`,
+		`(title)`:                            `"title"`,
+		`NAME`:                               `"name"`,
+		`"Docs"."title" desc, app."Docs".id`: `"title" DESC, "id"`,
+		strings.Repeat("id,", 31) + `title`:  strings.Repeat(`"id", `, 31) + `"title"`,
 	} {
-		r, _, err := subset.ParseBody(bodyOf(t, map[string]any{"order_by": order}), columns)
+		r, _, err := subset.ParseBody(bodyOf(t, map[string]any{"order_by": order}), table)
 		if err != nil {
 			t.Errorf("%s: %v", order, err)
 			continue
@@ -273,6 +274,8 @@ func TestOrderBy(t *testing.T) {
 		{`"Title"`, `unknown column "Title"`},
 		{`"` + strings.Repeat("\x0e", 100) + `"`, `unknown column "` + strings.Repeat("?", 63) + `"`},
 		{`documents.title`, notColumns},
+		{`"Docs".nope`, `unknown column "nope"`},
+		{`"Docs".*`, notColumns},
 		{`1`, notColumns},
 		{`'title'`, notColumns},
 		{`$1`, notColumns},
@@ -291,7 +294,7 @@ func TestOrderBy(t *testing.T) {
 		{strings.Repeat("(", 1000) + "title" + strings.Repeat(")", 1000), "is nested too deep"},
 		{strings.Repeat("id,", 32) + `title`, "has more than 32 columns"},
 	} {
-		_, _, err := subset.ParseBody(bodyOf(t, map[string]any{"order_by": test.order}), columns)
+		_, _, err := subset.ParseBody(bodyOf(t, map[string]any{"order_by": test.order}), table)
 		if test.message == "" {
 			if err != nil {
 				t.Errorf("%s: %v", test.order, err)

@@ -59,7 +59,7 @@ func TestOneTextWithOtherParamsAndColumns(t *testing.T) {
 		{"mood", "x", `("a"::text = $1)`},
 		{"int4", "99999999999", `(("a" IS NULL) AND NULL::bool)`},
 	} {
-		w, err := parseWhere(where, map[int]string{1: test.value}, Columns{"a": {Type: test.typ}})
+		w, err := parseWhere(where, map[int]string{1: test.value}, &Table{Columns: Columns{"a": {Type: test.typ}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -68,10 +68,10 @@ func TestOneTextWithOtherParamsAndColumns(t *testing.T) {
 		}
 	}
 	var refused *Error
-	if _, err := parseWhere(where, nil, Columns{"a": {Type: "text"}}); !errors.As(err, &refused) {
+	if _, err := parseWhere(where, nil, &Table{Columns: Columns{"a": {Type: "text"}}}); !errors.As(err, &refused) {
 		t.Errorf("without a value: %v", err)
 	}
-	if _, err := parseWhere(where, map[int]string{1: "x"}, Columns{"b": {Type: "text"}}); !errors.As(err, &refused) {
+	if _, err := parseWhere(where, map[int]string{1: "x"}, &Table{Columns: Columns{"b": {Type: "text"}}}); !errors.As(err, &refused) {
 		t.Errorf("without the column: %v", err)
 	}
 }
@@ -84,7 +84,7 @@ func TestOneTextAtTheSameTime(t *testing.T) {
 			for j := range 20 {
 				value := fmt.Sprint(i, j)
 				w, err := parseWhere(`(a = $1 OR b = ANY(ARRAY[$1, 'x'])) IS NOT NULL`, map[int]string{1: value},
-					Columns{"a": {Type: "text"}, "b": {Type: "text"}})
+					&Table{Columns: Columns{"a": {Type: "text"}, "b": {Type: "text"}}})
 				if err != nil || len(w.params) != 1 || w.params[0] != value {
 					t.Errorf("%v, %v", w, err)
 				}

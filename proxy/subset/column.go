@@ -1,8 +1,34 @@
 package subset
 
+import pg "github.com/pganalyze/pg_query_go/v6"
+
 // Columns are the columns that a client may name, by their names as they stand in
 // the catalog.
 type Columns map[string]Column
+
+// Table is the one table that a client's SQL is about.
+type Table struct {
+	Schema, Name string
+	Columns      Columns
+}
+
+// nameOf returns the name of the column that a reference is to. It may stand alone, behind
+// its table, and behind its table and that one's schema: query builders write it so. found is
+// false where n is no reference to a column of this table.
+func (t *Table) nameOf(n *pg.Node) (name string, found bool) {
+	fields := n.GetColumnRef().GetFields()
+	own := [...]string{t.Schema, t.Name}
+	last := len(fields) - 1
+	if last < 0 || last > len(own) || fields[last].GetString_() == nil { // documents.* has a star
+		return "", false
+	}
+	for i, name := range own[len(own)-last:] {
+		if field := fields[i].GetString_(); field == nil || field.Sval != name {
+			return "", false
+		}
+	}
+	return fields[last].GetString_().Sval, true
+}
 
 // Column is what Electric's electric-schema header says of a column (recording
 // 06).

@@ -80,7 +80,7 @@ func printedOf(t *testing.T, c compiledCase) printedCase {
 	if c.Limit != nil {
 		members["limit"] = *c.Limit
 	}
-	r, ok, err := subset.ParseBody(bodyOf(t, members), columns)
+	r, ok, err := subset.ParseBody(bodyOf(t, members), table)
 	if err != nil || !ok {
 		t.Fatalf("%s: %v", c.Name, err)
 	}

@@ -6,7 +6,7 @@
 // The text that a client sends is never forwarded. A where is read with Postgres'
 // own grammar, turned into a small tree of this package by an allow-list that
 // denies by default, and printed again from that tree: every operator in
-// parentheses, every column quoted, every constant quoted, the parameters
+// parentheses, every column quoted and without its table, every constant quoted, the parameters
 // numbered anew and without gaps (Electric refuses gaps). An order_by is treated
 // the same way. Whatever else a body holds is dropped: keys of a POST body would
 // override those of the URL (recording 08).

@@ -26,19 +26,19 @@ type Narrowing struct {
 const maxNarrowing = 4000
 
 // ParseNarrowing reads the keys where, params[1], params[2], … and columns of the
-// query of a log read. params holds the values by their numbers. columns are those
+// query of a log read. params holds the values by their numbers. table has the columns
 // of the shape, and required the ones that no client can do without: those of the
 // primary key, which Electric demands, and those of filters.
 //
 // It is nil if nothing is asked for that the shape does not give anyway. Errors are
 // of type *Error; their fields are the keys.
-func ParseNarrowing(where string, params map[string]string, list string, columns Columns, required []string) (*Narrowing, error) {
+func ParseNarrowing(where string, params map[string]string, list string, table *Table, required []string) (*Narrowing, error) {
 	n := &Narrowing{}
 	var err error
-	if n.Columns, err = narrowColumns(text(list), columns, required); err != nil {
+	if n.Columns, err = narrowColumns(text(list), table.Columns, required); err != nil {
 		return nil, err
 	}
-	if n.where, err = narrowRows(text(where), params, columns); err != nil {
+	if n.where, err = narrowRows(text(where), params, table); err != nil {
 		return nil, keyed(err)
 	}
 	if n.Columns == nil && n.where == nil {
@@ -66,7 +66,7 @@ func narrowColumns(list string, columns Columns, required []string) ([]string, e
 	return names, nil
 }
 
-func narrowRows(where string, params map[string]string, columns Columns) (*Where, error) {
+func narrowRows(where string, params map[string]string, table *Table) (*Where, error) {
 	if where == "" {
 		if len(params) > 0 {
 			return nil, refuse("params", "belong to a where, and there is none")
@@ -84,11 +84,11 @@ func narrowRows(where string, params map[string]string, columns Columns) (*Where
 		}
 		values[n] = value
 	}
-	w, err := parseWhere(where, values, columns)
+	w, err := parseWhere(where, values, table)
 	if err != nil {
 		return nil, err
 	}
-	if err := evaluable(w.root, columns); err != nil {
+	if err := evaluable(w.root, table.Columns); err != nil {
 		return nil, err
 	}
 	if err := staysWhole(w.root); err != nil {

@@ -10,7 +10,7 @@ import (
 )
 
 func narrow(where string, p map[string]string, list string) (*subset.Narrowing, error) {
-	return subset.ParseNarrowing(where, p, list, columns, []string{"id", "owner"})
+	return subset.ParseNarrowing(where, p, list, table, []string{"id", "owner"})
 }
 
 // What a client asks of a log is printed for a main where, its parameters behind

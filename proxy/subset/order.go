@@ -34,7 +34,7 @@ func (o *OrderBy) SQL() string {
 // maxSortKeys is far more than an index has columns.
 const maxSortKeys = 32
 
-func parseOrderBy(sql string, columns Columns) (*OrderBy, error) {
+func parseOrderBy(sql string, table *Table) (*OrderBy, error) {
 	if err := checkTokens("order_by", sql, maxOrderBy); err != nil {
 		return nil, err
 	}
@@ -47,19 +47,19 @@ func parseOrderBy(sql string, columns Columns) (*OrderBy, error) {
 	}
 	o := &OrderBy{keys: make([]sortKey, len(sort))}
 	for i, n := range sort {
-		if o.keys[i], err = sortKeyOf(n.GetSortBy(), columns); err != nil {
+		if o.keys[i], err = sortKeyOf(n.GetSortBy(), table); err != nil {
 			return nil, err
 		}
 	}
 	return o, nil
 }
 
-func sortKeyOf(by *pg.SortBy, columns Columns) (sortKey, error) {
-	name, ok := columnName(by.GetNode())
+func sortKeyOf(by *pg.SortBy, table *Table) (sortKey, error) {
+	name, ok := table.nameOf(by.GetNode())
 	if !ok {
 		return sortKey{}, refuse("order_by", "is not a list of columns")
 	}
-	if _, known := columns[name]; !known {
+	if _, known := table.Columns[name]; !known {
 		return sortKey{}, refusef("order_by", "unknown column %s", shown(name))
 	}
 	k := sortKey{column: name}

@@ -64,12 +64,3 @@ func parseSort(sql string) ([]*pg.Node, error) {
 	}
 	return sort, nil
 }
-
-// columnName returns the name of a reference to a column of the table at hand.
-func columnName(n *pg.Node) (string, bool) {
-	ref := n.GetColumnRef()
-	if ref == nil || len(ref.Fields) != 1 || ref.Fields[0].GetString_() == nil {
-		return "", false
-	}
-	return ref.Fields[0].GetString_().Sval, true
-}

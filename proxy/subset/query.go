@@ -23,7 +23,7 @@ var queryKeys = []struct{ key, field string }{
 // (subset__params) or one by one (subset__params[1]). It is false, without an
 // error, if there is none that is known. Everything else in the query is for
 // others to judge. Errors are of type *Error.
-func ParseQuery(q url.Values, columns Columns) (*Request, bool, error) {
+func ParseQuery(q url.Values, table *Table) (*Request, bool, error) {
 	asked := false
 	for _, k := range queryKeys {
 		switch len(q[k.key]) {
@@ -60,7 +60,7 @@ func ParseQuery(q url.Values, columns Columns) (*Request, bool, error) {
 			return nil, false, err
 		}
 	}
-	r, err := f.request(columns)
+	r, err := f.request(table)
 	return r, err == nil, err
 }
 

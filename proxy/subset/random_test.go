@@ -28,7 +28,7 @@ func (a *author) constant(value string) string {
 }
 
 func (a *author) text(depth int) string {
-	column := a.pick("title", `"owner"`, `"we""ird"`)
+	column := a.pick("title", `"owner"`, `"we""ird"`, `"Docs"."title"`, `app."Docs".owner`)
 	if depth == 0 {
 		return column
 	}

@@ -7,6 +7,7 @@ import (
 )
 
 const (
+	ownTable   = "a column must stand alone, or behind the shape's own table"
 	notOne     = "is not one SQL expression"
 	otherKind  = "holds a string of another kind than '…'"
 	addends    = "+ and - are only allowed for columns of type int2, int4, int8, float4 and float8 and for numbers"
@@ -53,8 +54,17 @@ func TestWhereIsRefused(t *testing.T) {
 		// Columns.
 		{`secret = 'a'`, nil, "where", `unknown column "secret"`},
 		{`Title = 'a' AND "Title" = 'a'`, nil, "where", `unknown column "Title"`},
-		{`documents.title = 'a'`, nil, "where", "a column must be named without its table"},
-		{`documents.* IS NULL`, nil, "where", "a column must be named without its table"},
+		{`documents.title = 'a'`, nil, "where", ownTable},
+		{`docs.title = 'a'`, nil, "where", ownTable},
+		{`"Docs".app.title = 'a'`, nil, "where", ownTable},
+		{`app.title = 'a'`, nil, "where", ownTable},
+		{`public."Docs".title = 'a'`, nil, "where", ownTable},
+		{`db.app."Docs".title = 'a'`, nil, "where", ownTable},
+		{`title."Docs" = 'a'`, nil, "where", ownTable},
+		{`"Docs".* IS NULL`, nil, "where", ownTable},
+		{`"Docs" IS NULL`, nil, "where", `unknown column "Docs"`},
+		{`"Docs".secret = 'a'`, nil, "where", `unknown column "secret"`},
+		{`("Docs").title = 'a'`, nil, "where", `unknown column "Docs"`},
 		{`ctid = '(0,1)'`, nil, "where", `unknown column "ctid"`},
 		{`"` + strings.Repeat("x", 100) + `" = 1`, nil, "where", `unknown column "` + strings.Repeat("x", 63) + `"`},
 

@@ -40,19 +40,19 @@ type fields struct {
 	limit, offset  *int64
 }
 
-func (f *fields) request(columns Columns) (*Request, error) {
+func (f *fields) request(table *Table) (*Request, error) {
 	if f.orderBy == "" && (f.limit != nil || f.offset != nil) {
 		return nil, refuse("order_by", "is required where limit or offset is given")
 	}
 	r := &Request{Limit: f.limit, Offset: f.offset}
 	var err error
 	if f.where != "" {
-		if r.Where, err = parseWhere(f.where, f.params, columns); err != nil {
+		if r.Where, err = parseWhere(f.where, f.params, table); err != nil {
 			return nil, err
 		}
 	}
 	if f.orderBy != "" {
-		if r.OrderBy, err = parseOrderBy(f.orderBy, columns); err != nil {
+		if r.OrderBy, err = parseOrderBy(f.orderBy, table); err != nil {
 			return nil, err
 		}
 	}

@@ -127,7 +127,7 @@ func TestRowsThatAreSelected(t *testing.T) {
 // selected returns the numbers of the rows that a where selects, in order.
 func selected(t *testing.T, url, where string, p params) string {
 	t.Helper()
-	r, _, err := subset.ParseBody(bodyOf(t, map[string]any{"where": where, "params": p}), rowColumns)
+	r, _, err := subset.ParseBody(bodyOf(t, map[string]any{"where": where, "params": p}), &subset.Table{Columns: rowColumns})
 	if err != nil {
 		t.Fatalf("%s: %v", where, err)
 	}

@@ -10,9 +10,9 @@ import (
 // of the parser's tree: columns, parameters and constants, each alone, under a cast or
 // with a subscript.
 type scope struct {
-	columns Columns
-	values  map[int]string // of the parameters, as the client numbers them
-	used    int            // bytes of values, each counted whenever it is referred to
+	table  *Table
+	values map[int]string // of the parameters, as the client numbers them
+	used   int            // bytes of values, each counted whenever it is referred to
 }
 
 // maxUsed bounds the work that references to long values can make: each is
@@ -56,11 +56,11 @@ func describe(n *pg.Node) string {
 }
 
 func (s *scope) column(n *pg.Node) (operand, error) {
-	name, ok := columnName(n)
+	name, ok := s.table.nameOf(n)
 	if !ok {
-		return operand{}, refuseWhere("a column must be named without its table")
+		return operand{}, refuseWhere("a column must stand alone, or behind the shape's own table")
 	}
-	c, ok := s.columns[name]
+	c, ok := s.table.Columns[name]
 	if !ok {
 		return operand{}, refusef("where", "unknown column %s", shown(name))
 	}
@@ -73,8 +73,8 @@ func (s *scope) isArrayColumn(n *pg.Node) bool {
 	if t := n.GetTypeCast(); t != nil {
 		n = t.Arg
 	}
-	name, ok := columnName(n)
-	return ok && s.columns[name].Dims > 0
+	name, ok := s.table.nameOf(n)
+	return ok && s.table.Columns[name].Dims > 0
 }
 
 func (s *scope) param(ref *pg.ParamRef) (operand, error) {

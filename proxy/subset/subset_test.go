@@ -20,6 +20,9 @@ var columns = subset.Columns{
 	"metas": {Type: "jsonb", Dims: 1}, "codes": {Type: "varchar", Dims: 1}, "totals": {Type: "int8", Dims: 1}, "moods": {Type: "mood", Dims: 1}, `we"ird`: {Type: "text"}, "name": {Type: "text"}, "Über": {Type: "text"},
 }
 
+// table has a name that needs quotes.
+var table = &subset.Table{Schema: "app", Name: "Docs", Columns: columns}
+
 type params map[string]any
 
 // values makes params of values: the first is $1.
@@ -42,7 +45,7 @@ func bodyOf(t testing.TB, members map[string]any) []byte {
 
 func parseWhere(t testing.TB, where string, p params) (*subset.Request, error) {
 	t.Helper()
-	r, ok, err := subset.ParseBody(bodyOf(t, map[string]any{"where": where, "params": p}), columns)
+	r, ok, err := subset.ParseBody(bodyOf(t, map[string]any{"where": where, "params": p}), table)
 	if err == nil && (!ok || r.Where == nil) {
 		t.Fatalf("%s: no where was read", where)
 	}

@@ -21,12 +21,12 @@ func (w *Where) SQL(shift int) string {
 	return sql
 }
 
-func parseWhere(sql string, params map[int]string, columns Columns) (*Where, error) {
+func parseWhere(sql string, params map[int]string, table *Table) (*Where, error) {
 	s, err := statements.parse(sql)
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{scope{columns: columns, values: params}}
+	r := &reader{scope{table: table, values: params}}
 	w := &Where{}
 	if w.root, err = r.condition(s.tree); err != nil {
 		return nil, err

@@ -26,6 +26,14 @@ func TestWhereIsPrintedAgain(t *testing.T) {
 		{`"Über" = 'ü'`, nil, `("Über" = 'ü')`, nil},
 		{"title\n\t=   'a'", nil, `("title" = 'a')`, nil},
 
+		// Columns, as query builders write them.
+		{`"Docs"."title" = 'a'`, nil, `("title" = 'a')`, nil},
+		{`"app"."Docs"."title" = 'a'`, nil, `("title" = 'a')`, nil},
+		{`"Docs".TITLE = owner`, nil, `("title" = "owner")`, nil},
+		{`"Docs"."tags"[1] = ANY("Docs"."codes")`, nil, `("tags"[1] = ANY("codes"))`, nil},
+		{`"Docs"."small" + 1 > 3`, nil, `(("small"::int8 + '1'::int8) > '3')`, nil},
+		{`"Docs"."points"::text LIKE '1%'`, nil, `("points"::text LIKE '1%')`, nil},
+
 		// Constants.
 		{`title = 'it''s'`, nil, `("title" = 'it''s')`, nil},
 		{`title = 'back\slash'`, nil, `("title" = 'back\slash')`, nil},

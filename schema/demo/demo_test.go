@@ -67,7 +67,7 @@ func TestShapesFitTheTables(t *testing.T) {
 		t.Fatal(err)
 	}
 	tables := columnsOf(t)
-	for _, shape := range shapes {
+	for _, shape := range shapes.Shapes {
 		for _, column := range shape.Columns {
 			if !slices.Contains(tables[shape.Table.Name], column) {
 				t.Errorf("shape %s: the table %s has no column %s", shape.Name, shape.Table.Name, column)
@@ -113,10 +113,10 @@ func TestShapesFitTheSchema(t *testing.T) {
 	for _, d := range found {
 		definitions = append(definitions, schema.Definition(d))
 	}
-	if err := schema.Validate(shapes, definitions); err != nil {
+	if err := shapes.Validate(definitions); err != nil {
 		t.Error(err)
 	}
-	if hints := schema.Hints(shapes, definitions); len(hints) > 0 {
+	if hints := shapes.Hints(definitions); len(hints) > 0 {
 		t.Errorf("the demo should need no hints: %v", hints)
 	}
 }

@@ -109,18 +109,18 @@ func checkParses(t interface {
 		if err == nil {
 			t.Fatalf("there are shapes:\n%s", d.Text)
 		}
-	} else if err != nil || len(shapes) != len(d.Shapes) {
-		t.Fatalf("%d shapes of %v: %v\n%s", len(shapes), d.Shapes, err, d.Text)
+	} else if err != nil || len(shapes.Shapes) != len(d.Shapes) {
+		t.Fatalf("%d shapes of %v: %v\n%s", len(shapes.Shapes), d.Shapes, err, d.Text)
 	}
-	for _, shape := range shapes {
+	for _, shape := range shapes.Shapes {
 		if len(shape.Authorize.Filter) != 1 || shape.Authorize.Gate != nil {
 			t.Fatalf("%s: %+v", shape.Name, shape.Authorize)
 		}
 	}
-	if err := schema.Validate(shapes, s.Definitions); err != nil {
+	if err := shapes.Validate(s.Definitions); err != nil {
 		t.Fatalf("%v", err)
 	}
-	if err := schema.ValidateContext(shapes, s.Parameters); err != nil {
+	if err := shapes.ValidateContext(s.Parameters); err != nil {
 		t.Fatalf("%v", err)
 	}
 

@@ -76,7 +76,7 @@ func TestADraftIsGoodWhateverThingsAreCalled(t *testing.T) {
 		}
 		checkParses(t, s, d)
 		shapes, _ := schema.Parse("draft.yaml", []byte(d.Text))
-		for _, shape := range shapes {
+		for _, shape := range shapes.Shapes {
 			active++
 			checkFits(t, s, shape)
 		}

@@ -1,5 +1,5 @@
-// Package server runs a gateway behind two listeners, one for clients and one for
-// operators, and ends both in order.
+// Package server runs a gateway behind its listeners, one for clients, one for operators and,
+// if wanted, some for servers in front of Electric, and ends all in order.
 package server
 
 import (
@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
 
 	"github.com/shapegate/shapegate/proxy/gateway"
 )
@@ -21,6 +22,12 @@ type Config struct {
 	Public net.Listener // for clients
 	Admin  net.Listener // for operators
 	TLS    *tls.Config  // for Public, with HTTP/2; nil: plain text
+
+	// ForwardAuth is for servers in front of Electric that ask over HTTP; nil: there are none.
+	ForwardAuth net.Listener
+
+	// ExtAuthz is for Envoy, which asks over gRPC; nil: there is none.
+	ExtAuthz net.Listener
 
 	// Handler serves clients; nil: the gateway's own does.
 	Handler http.Handler
@@ -60,7 +67,7 @@ func Run(ctx context.Context, g *gateway.Gateway, cfg Config) error {
 	if cfg.Handler == nil {
 		cfg.Handler = g.Handler()
 	}
-	public, admin := newServer(cfg.Handler), newServer(g.Admin())
+	public, admin, forwardAuth := newServer(cfg.Handler), newServer(g.Admin()), newServer(g.ForwardAuth())
 	public.TLSConfig = cfg.TLS
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error {
@@ -70,10 +77,16 @@ func Run(ctx context.Context, g *gateway.Gateway, cfg Config) error {
 		return public.Serve(cfg.Public)
 	})
 	group.Go(func() error { return admin.Serve(cfg.Admin) })
+	if cfg.ForwardAuth != nil {
+		group.Go(func() error { return forwardAuth.Serve(cfg.ForwardAuth) })
+	}
+	if cfg.ExtAuthz != nil {
+		group.Go(func() error { return serveGRPC(running, g.ExtAuthz(), cfg.ExtAuthz, cfg.Grace) })
+	}
 	group.Go(func() error { return g.Run(running) })
 	group.Go(func() error {
 		<-running.Done()
-		if err := shutdown(context.WithoutCancel(ctx), cfg.Grace, public, admin); err != nil {
+		if err := shutdown(context.WithoutCancel(ctx), cfg.Grace, public, admin, forwardAuth); err != nil {
 			cfg.Logger.Warn("requests that did not end in time were cut", "after", cfg.Grace, "cause", err)
 		}
 		return nil
@@ -97,6 +110,23 @@ func newServer(h http.Handler) *http.Server {
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    maxHeader,
 	}
+}
+
+// serveGRPC serves until ctx ends. It then lets calls end within grace, and cuts those that do
+// not.
+func serveGRPC(ctx context.Context, s *grpc.Server, l net.Listener, grace time.Duration) error {
+	stopped := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(stopped)
+		cut := time.AfterFunc(grace, s.Stop)
+		defer cut.Stop()
+		s.GracefulStop()
+	})
+	err := s.Serve(l)
+	if !stop() {
+		<-stopped
+	}
+	return err
 }
 
 // shutdown lets requests end within grace, and cuts those that do not.

@@ -10,6 +10,10 @@ import (
 	"testing"
 	"time"
 
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
 	"github.com/shapegate/shapegate/authz/identity"
 	"github.com/shapegate/shapegate/authz/spicedb"
 	"github.com/shapegate/shapegate/cmd/internal/server"
@@ -77,6 +81,40 @@ func TestOperatorsAndClientsHaveAnAddressEach(t *testing.T) {
 		if resp.StatusCode != want {
 			t.Errorf("%s: %d", url, resp.StatusCode)
 		}
+	}
+	if err := r.end(); err != nil {
+		t.Errorf("the end: %v", err)
+	}
+}
+
+// Servers in front of Electric have addresses of their own, at which they are answered and
+// clients are not.
+func TestServersInFrontHaveAnAddressEach(t *testing.T) {
+	forwardAuth, extAuthz := listen(t), listen(t)
+	r := start(t, server.Config{Public: listen(t), Admin: listen(t), ForwardAuth: forwardAuth, ExtAuthz: extAuthz})
+	for path, want := range map[string]int{
+		"/v1/authorize":        http.StatusBadRequest, // it names no request
+		"/v1/shapes/documents": http.StatusNotFound,
+	} {
+		resp, err := http.Get("http://" + forwardAuth.Addr().String() + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("%s: %d", path, resp.StatusCode)
+		}
+	}
+	conn, err := grpc.NewClient(extAuthz.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	answer, err := authv3.NewAuthorizationClient(conn).Check(t.Context(), &authv3.CheckRequest{Attributes: &authv3.AttributeContext{
+		Request: &authv3.AttributeContext_Request{Http: &authv3.AttributeContext_HttpRequest{Method: "GET", Path: "/v1/shapes/documents?offset=-1"}},
+	}})
+	if err != nil || answer.GetDeniedResponse().GetStatus().GetCode() != http.StatusServiceUnavailable { // SpiceDB is away
+		t.Errorf("%v, %v", answer, err)
 	}
 	if err := r.end(); err != nil {
 		t.Errorf("the end: %v", err)

@@ -1,18 +1,20 @@
 // The edge handler, compiled, and a server that runs it as an edge does.
 
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { readFile, readdir } from 'node:fs/promises'
 import { createServer } from 'node:http'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { pathToFileURL } from 'node:url'
-import { compile } from './typescript.mjs'
+import { after } from 'node:test'
+import { compile } from './compile.mjs'
 
-const folder = await mkdtemp(join(tmpdir(), 'edge-'))
-compile([join(import.meta.dirname, '../../edge/handler.ts')], '--exactOptionalPropertyTypes', '--rewriteRelativeImportExtensions', '--outDir', folder)
-export const { createHandler } = await import(pathToFileURL(join(folder, 'handler.js')).href)
-await rm(folder, { recursive: true })
+const folder = join(import.meta.dirname, '../../edge')
+const files = {}
+for (const name of await readdir(folder)) {
+  if (name.endsWith('.ts')) files[name] = await readFile(join(folder, name), 'utf8')
+}
+const compiled = await compile({ after }, files, '--exactOptionalPropertyTypes', '--rewriteRelativeImportExtensions')
+export const { createHandler } = await import(`${compiled}/handler.js`)
 
 /** Serves a handler of the fetch standard, and returns its address. It ends with the test. */
 export async function serve(t, handler) {

@@ -83,6 +83,12 @@ class World {
     return rows.map(decode)
   }
 
+  /**
+   * The ids that each compiled query returns of a real Postgres, whose table has the rows that
+   * a person may see, and no others.
+   */
+  inPostgres = (shape, person, statements) => call('POST', `${this.path}/postgres`, { shape, person, statements })
+
   /** Waits until these readers, or all, hold exactly what their person may see now. */
   async settled(...readers) {
     await Promise.all((readers.length > 0 ? readers : this.readers).map(async (reader) => {

@@ -66,7 +66,7 @@ export class Shapes {
           subsetMethod: 'POST',
           backoffOptions: { initialDelay: 100, maxDelay: 4_000, multiplier: 1.5 },
           signal,
-          fetchClient: watched(this.#options.fetch ?? fetch, health),
+          fetchClient: watched(renewing(this.#options.fetch ?? fetch, credentials), health),
           // Called for what a client cannot mend by trying again. Returning nothing ends the
           // stream, and the collection's status is 'error'.
           onError: async (error) => {
@@ -103,6 +103,20 @@ export class Shapes {
   async signOut() {
     this.#signedOut.abort()
     await Promise.all(this.#ends.map((end) => end()))
+  }
+}
+
+/**
+ * A fetch that gets new credentials after a 401 and asks once more. The client's onError
+ * hears of what the log is answered, and not of a subset: its rows would never come.
+ */
+function renewing(fetchClient: typeof fetch, credentials: Credentials): typeof fetch {
+  return async (input, init) => {
+    const response = await fetchClient(input, init)
+    if (response.status !== 401 || !(await credentials.renew())) return response
+    const headers = new Headers(init?.headers)
+    if (credentials.authorization) headers.set('Authorization', await credentials.authorization())
+    return fetchClient(input, { ...init, headers })
   }
 }
 

@@ -66,6 +66,26 @@ for (const way of ['JWT', 'Session token', 'Session cookie']) {
   })
 }
 
+// The client tells onError of what its log is answered, and not of what a subset is.
+for (const way of ['JWT', 'Session token', 'Session cookie']) {
+  test(`rows that are asked for when a ${way} has just expired come all the same`, async (t) => {
+    const { left, page } = await open(t, { allow: [/401/] })
+    await left.signIn('Bob', way)
+    await left.shows('Borealis incident', 'Borealis plan')
+    let refused = 0
+    await page.route('**/v1/shapes/documents?*', (route) => {
+      if (route.request().method() !== 'POST' || refused++ > 0) return route.continue()
+      return route.fulfill({ status: 401, json: { error: 'unauthenticated', message: 'the credentials are not valid' } })
+    })
+    await left.root.getByLabel('Search titles').fill('plan')
+    await left.shows('Borealis plan')
+    await left.root.getByLabel('Search titles').fill('incident')
+    await left.shows('Borealis incident')
+    await left.notice('live')
+    assert.ok(refused >= 1)
+  })
+}
+
 test('who is not known any more has to sign in again', async (t) => {
   const page = await open(t, { tokenLife: 2_000, allow: [/401/, /400/] })
   const { left } = page

@@ -1,0 +1,102 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/shapegate/shapegate/authz"
+	"github.com/shapegate/shapegate/proxy/cursor"
+	"github.com/shapegate/shapegate/schema"
+)
+
+// server is what answers requests, whatever they are for: it knows who asks, how much they
+// may ask for, and how long a request is held.
+type server struct {
+	ready      func() bool // nil: requests may always be served
+	auth       *authentication
+	limiter    *limiter
+	authorizer Authorizer
+	key        cursor.Key
+	bodies     bodies
+	holding    holding
+	metrics    *metrics
+	log        *slog.Logger
+}
+
+// holding says how long requests are held.
+type holding struct {
+	longPoll, stream, keepAlive time.Duration
+
+	draining context.Context //nolint:containedctx // ends with Handler.Drain
+}
+
+// admit authenticates a request by the credentials that find finds, and admits it within its
+// subject's limits. Without valid credentials, the answer does not say what there is. The
+// caller releases the access.
+func (s *server) admit(r *http.Request, find func(*http.Request) (credentials, error)) (*access, error) {
+	if s.ready != nil && !s.ready() {
+		return nil, &problem{kind: unavailable, message: "starting"}
+	}
+	creds, err := find(r)
+	if err != nil {
+		return nil, err
+	}
+	who, err := s.auth.identify(r.Context(), &creds)
+	if err != nil {
+		return nil, err
+	}
+	place, err := s.limiter.admit(r.Context(), who.subject.String())
+	if err != nil {
+		return nil, err
+	}
+	return &access{
+		auth: s.auth, creds: creds, subject: who.subject, place: place, decisions: &s.metrics.decisions,
+		fresh: who.fresh, only: who.only,
+	}, nil
+}
+
+// authorize subscribes to what the subject may see of a definition with a label, and decides
+// for the first time.
+func (s *server) authorize(r *http.Request, def *schema.Guarded, label string, params map[string]string, who *access) (authz.Decision, error) {
+	ip, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		ip = ""
+	}
+	q, err := question(def, label, who.subject, params, ip)
+	if err != nil {
+		return authz.Decision{}, err
+	}
+	if who.sub, err = s.authorizer.Subscribe(q); err != nil {
+		return authz.Decision{}, err
+	}
+	return who.decide(r.Context())
+}
+
+// respond answers a request, unless it waits and too many do. err is of what came before.
+func (s *server) respond(ctx context.Context, x *exchange, a answer, err error) error {
+	if err == nil && x.req.live {
+		err = s.hold(ctx, x, a)
+	} else if err == nil {
+		err = a.serve(ctx)
+	}
+	if errors.Is(err, errStaleHandle) && !x.w.Written() {
+		writeMustRefetch(x.w, x.client.another())
+		return nil
+	}
+	return err
+}
+
+// hold answers a request that waits, unless too many do.
+func (s *server) hold(ctx context.Context, x *exchange, a answer) error {
+	if err := x.access.place.hold(); err != nil {
+		return err
+	}
+	gauge := s.metrics.held.WithLabelValues(x.req.def.Name)
+	gauge.Inc()
+	defer gauge.Dec()
+	return a.serve(ctx)
+}

@@ -1,0 +1,184 @@
+package subset
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Selection is what a client asks of rows that are all known here, by their ids: which of
+// them, in which order, and how many.
+type Selection struct {
+	has     func(id string) bool // nil: every row
+	request *Request
+	typ     string
+}
+
+// SelectionByID returns a request as a selection of rows by their primary key, a column of
+// a type that CanonicalValue knows. Of a where it takes = and <> with a value, IN, = ANY
+// and <> ALL of that column, joined by AND, OR and NOT; of an order that column alone.
+// Errors are of type *Error.
+func (r *Request) SelectionByID(column, typ string) (*Selection, error) {
+	s := &Selection{request: r, typ: typ}
+	if r.Where != nil {
+		var err error
+		if s.has, err = (idReader{column, typ}).condition(r.Where.root); err != nil {
+			return nil, err
+		}
+	}
+	if o := r.OrderBy; o != nil && (len(o.keys) != 1 || o.keys[0].column != column) {
+		return nil, refusef("order_by", "can only be by %s here", shown(column))
+	}
+	return s, nil
+}
+
+// Of returns the selected ones of some ids, which it may reorder.
+func (s *Selection) Of(ids []string) []string {
+	if s.has != nil {
+		ids = slices.DeleteFunc(ids, func(id string) bool { return !s.has(id) })
+	}
+	if o := s.request.OrderBy; o != nil {
+		slices.SortFunc(ids, s.compare)
+		if o.keys[0].descending {
+			slices.Reverse(ids)
+		}
+	}
+	if n := s.request.Offset; n != nil {
+		ids = ids[min(*n, int64(len(ids))):]
+	}
+	if n := s.request.Limit; n != nil {
+		ids = ids[:min(*n, int64(len(ids)))]
+	}
+	return ids
+}
+
+// compare orders ids as Postgres orders values of the type: texts as with the collation "C".
+func (s *Selection) compare(x, y string) int {
+	if familyOf(s.typ) != integer {
+		return strings.Compare(x, y)
+	}
+	m, _ := strconv.ParseInt(x, 10, 64) // canonical values of the type
+	n, _ := strconv.ParseInt(y, 10, 64)
+	switch {
+	case m < n:
+		return -1
+	case m > n:
+		return 1
+	}
+	return 0
+}
+
+// idReader reads the conditions of a SelectionByID. The column is never NULL, so that they
+// are either true or false.
+type idReader struct{ column, typ string }
+
+func (r idReader) refuse() error {
+	return refusef("where", "only takes conditions on %[1]s here: %[1]s = $1, %[1]s = ANY($1), and these joined by AND, OR and NOT", shown(r.column))
+}
+
+func (r idReader) condition(n node) (func(id string) bool, error) {
+	switch n := n.(type) {
+	case word:
+		return constantly(n == yes), nil
+	case *expr:
+		return r.expr(n)
+	}
+	return nil, r.refuse()
+}
+
+func constantly(v bool) func(string) bool { return func(string) bool { return v } }
+
+func (r idReader) expr(n *expr) (func(id string) bool, error) {
+	switch {
+	case n.form == infixForm && (n.op == "AND" || n.op == "OR"):
+		return r.joined(n.op == "OR", n.args)
+	case n.form == prefixForm && n.op == "NOT":
+		has, err := r.condition(n.args[0])
+		if err != nil {
+			return nil, err
+		}
+		return negated(has), nil
+	case n == unknown:
+		return constantly(false), nil // beside a condition that decides: see never and always
+	case n.form == infixForm && (n.op == "=" || n.op == "<>") && !r.isColumn(n.args[0]) && r.isColumn(n.args[1]):
+		return r.expr(newExpr(infixForm, n.op, n.args[1], n.args[0]))
+	case !r.isColumn(n.args[0]):
+		return nil, r.refuse()
+	case n.form == testForm && (n.op == "NULL" || n.op == "NOT NULL"):
+		return constantly(n.op == "NOT NULL"), nil
+	case n.form == infixForm && n.op == "=", n.form == memberForm && n.op == "IN", n.form == quantifiedForm && n.op == "= ANY":
+		return r.anyOf(n)
+	case n.form == infixForm && n.op == "<>", n.form == memberForm && n.op == "NOT IN", n.form == quantifiedForm && n.op == "<> ALL":
+		has, err := r.anyOf(n)
+		if err != nil {
+			return nil, err
+		}
+		return negated(has), nil
+	}
+	return nil, r.refuse()
+}
+
+func negated(has func(string) bool) func(string) bool {
+	return func(id string) bool { return !has(id) }
+}
+
+// joined is true where any of the arms is, or, for AND, where none is not.
+func (r idReader) joined(or bool, nodes []node) (func(id string) bool, error) {
+	arms := make([]func(string) bool, len(nodes))
+	for i, n := range nodes {
+		var err error
+		if arms[i], err = r.condition(n); err != nil {
+			return nil, err
+		}
+	}
+	return func(id string) bool {
+		return slices.ContainsFunc(arms, func(has func(string) bool) bool { return has(id) == or }) == or
+	}, nil
+}
+
+func (r idReader) isColumn(n node) bool {
+	c, ok := n.(column)
+	return ok && c.name == r.column
+}
+
+// anyOf is true for the ids that are among the values which the column is compared with, or
+// among the elements of an array.
+func (r idReader) anyOf(n *expr) (func(id string) bool, error) {
+	ids := make(map[string]bool)
+	for _, arg := range n.args[1:] {
+		text, ok := textOf(arg)
+		if !ok {
+			return nil, r.refuse()
+		}
+		elements := []element{{text: text}}
+		if n.form == quantifiedForm {
+			var err error
+			if elements, err = parseArray(text); err != nil {
+				return nil, r.refuse()
+			}
+		}
+		for _, e := range elements {
+			if e.null { // a comparison with it is neither true nor false
+				return nil, refuse("where", "compares with NULL")
+			}
+			if id, ok := CanonicalValue(r.typ, e.text); ok {
+				ids[id] = true
+			}
+		}
+	}
+	return func(id string) bool { return ids[id] }, nil
+}
+
+// textOf returns the text of a constant.
+func textOf(n node) (string, bool) {
+	if e, ok := n.(*expr); ok && e.form == castForm {
+		n = e.args[0]
+	}
+	switch n := n.(type) {
+	case literal:
+		return n.text, true
+	case *param:
+		return n.value, true
+	}
+	return "", false
+}
