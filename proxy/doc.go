@@ -27,6 +27,10 @@
 //   - resync is what a client is sent in addition when its grants have changed.
 //   - arrayWriter (answer.go), lazyArray and eventWriter write the bytes.
 //
+// A server in front of Electric may ask for a verdict alone (verdict.go, forwardauth.go): it
+// is reached by the same steps up to the authorization (forwarded.go), and names the request
+// at Electric.
+//
 // What a client holds is in its handle, and nowhere else: see package proxy/cursor. What
 // it is sent of a message or a row is decided in package proxy/rowfilter. The log itself
 // is read once for all readers, in package proxy/feed, and what a client may ask of a

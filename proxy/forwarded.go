@@ -137,5 +137,5 @@ func (s *shapeServer) countForwarded(r *shapeRequest, who *access, spec *electri
 	if r.narrowed == nil && len(r.params) == 0 {
 		return nil
 	}
-	return s.forwarded.use(who.subject.String(), spec.Key())
+	return s.upstream.forwarded.use(who.subject.String(), spec.Key())
 }

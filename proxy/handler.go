@@ -179,8 +179,7 @@ func newHandler(cfg *Config) (*Handler, error) {
 	}
 	reads := &shapeServer{
 		server: core, shapes: shapes,
-		upstream:  upstream{electric: cfg.Electric, feeds: feeds, literals: newLiterals()},
-		forwarded: newForwardedLogs(feeds.PerSubject()),
+		upstream: upstream{electric: cfg.Electric, feeds: feeds, literals: newLiterals(), forwarded: newForwardedLogs(feeds.PerSubject())},
 	}
 	var sessions *sessionServer
 	if cfg.Sessions != nil {

@@ -16,9 +16,8 @@ import (
 // shapeServer answers requests for shapes.
 type shapeServer struct {
 	*server
-	shapes    map[string]*shape
-	upstream  upstream
-	forwarded *forwardedLogs
+	shapes   map[string]*shape
+	upstream upstream
 }
 
 // upstream is Electric, and what is kept of and for it.
@@ -26,6 +25,8 @@ type upstream struct {
 	electric *electric.Client
 	feeds    *feed.Feeds
 	literals *literals
+
+	forwarded *forwardedLogs // that others read
 }
 
 // serve answers a request for the shape of a name. While one is held, as thousands are,

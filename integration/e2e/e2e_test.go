@@ -23,6 +23,9 @@ var needsRedis = map[string]bool{"deployed.test.mjs": true}
 // needsPostgres are the scripts that want a real Postgres.
 var needsPostgres = map[string]bool{"builders.test.mjs": true}
 
+// needsCaddy are the scripts that want a real Caddy.
+var needsCaddy = map[string]bool{"forwardauth.test.mjs": true}
+
 // TestClients runs each script as a test of its own. Every test of a script has a
 // world to itself, so scripts run side by side.
 func TestClients(t *testing.T) {
@@ -42,6 +45,9 @@ func TestClients(t *testing.T) {
 			}
 			if needsPostgres[script] {
 				c.startPostgres(t)
+			}
+			if _, err := exec.LookPath("caddy"); err != nil && needsCaddy[script] {
+				missing(t, "caddy is not installed")
 			}
 			runScript(t, script, environment)
 		})

@@ -115,7 +115,7 @@ async function snippet(t, world) {
   assert.ok(source.includes('https://sync.example.com/'))
   const folder = await compile(t, {
     'snippet.ts': source.replace('https://sync.example.com', world.url),
-    'auth.ts': `export const getToken = async () => '${tokens.bob}'\n`,
+    'auth.ts': `export const getToken = async (): Promise<string> => '${tokens.bob}'\n`,
   })
   return import(`${folder}/snippet.js`)
 }

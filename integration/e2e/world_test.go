@@ -12,6 +12,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -27,6 +29,7 @@ import (
 	"github.com/shapegate/shapegate/authz/shapetoken"
 	"github.com/shapegate/shapegate/authz/spicedb"
 	"github.com/shapegate/shapegate/integration/electrictest"
+	"github.com/shapegate/shapegate/integration/forwardauth"
 	"github.com/shapegate/shapegate/integration/grantcachetest"
 	"github.com/shapegate/shapegate/integration/spicedbtest"
 	"github.com/shapegate/shapegate/proxy"
@@ -69,6 +72,10 @@ type worldOptions struct {
 
 	// TokenSeconds is how long a token of the gatekeeper lasts; 0: five minutes.
 	TokenSeconds int `json:"tokenSeconds"`
+
+	// Front is "caddy": Caddy is in front, and has Electric itself answer requests for
+	// project_documents; "": clients reach the proxy.
+	Front string `json:"front"`
 }
 
 // world is one deployment of everything, with the demo's data, for one test.
@@ -80,8 +87,11 @@ type world struct {
 	cache    *grantcachetest.Cache
 	redis    redis.UniversalClient
 	electric *electric.Client
+	upstream *httptest.Server
 
 	front   *httptest.Server
+	caddy   *forwardauth.Front            // nil: there is none
+	shapes  string                        // shapes.yaml
 	handler atomic.Pointer[proxy.Handler] // what front serves
 	secret  []byte
 	tokens  *shapetoken.Authority // of the gatekeeper
@@ -94,7 +104,10 @@ type world struct {
 
 // newWorld opens a world. If it fails, what was opened is closed again.
 func newWorld(ctx context.Context, o worldOptions, servers redisServers) (*world, error) {
-	w := &world{ever: make(everSeen), secret: newSecret()}
+	w := &world{ever: make(everSeen), secret: newSecret(), shapes: demo.Shapes}
+	if o.Front != "" {
+		w.shapes = strings.Replace(demo.Shapes, "params: {project: {}}", "params: {project: {}}\n    first_read: stored", 1)
+	}
 	if err := w.start(ctx, o, servers); err != nil {
 		return nil, errors.Join(err, w.close())
 	}
@@ -133,7 +146,33 @@ func (w *world) start(ctx context.Context, o worldOptions, servers redisServers)
 		w.handler.Load().ServeHTTP(rw, r)
 	}))
 	w.atEnd(func() error { w.handler.Load().Drain(); return nil })
+	if o.Front != "" {
+		if err := w.startCaddy(ctx); err != nil {
+			return fmt.Errorf("caddy: %w", err)
+		}
+	}
 	return w.remember(ctx)
+}
+
+// startCaddy puts Caddy in front of the proxy and Electric, with the file that users copy.
+func (w *world) startCaddy(ctx context.Context) error {
+	dir, err := os.MkdirTemp("", "shapegate-e2e-caddy")
+	if err != nil {
+		return err
+	}
+	w.atEnd(func() error { return os.RemoveAll(dir) })
+	asked := w.serve(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.handler.Load().ForwardAuth().ServeHTTP(rw, r)
+	}))
+	host := func(url string) string { return strings.TrimPrefix(url, "http://") }
+	w.caddy, err = forwardauth.StartCaddy(ctx, dir, "Caddyfile", forwardauth.Places{
+		ForwardAuth: host(asked.URL), Shapegate: host(w.front.URL), Electric: host(w.upstream.URL), ElectricSecret: url.QueryEscape(electricSecret),
+	})
+	if err != nil {
+		return err
+	}
+	w.atEnd(w.caddy.Stop)
+	return nil
 }
 
 func (w *world) startElectric() error {
@@ -143,13 +182,13 @@ func (w *world) startElectric() error {
 	if _, err := w.tables.Exec(demo.SQL + tasksSQL); err != nil {
 		return err
 	}
-	upstream := w.serve(w.tables)
+	w.upstream = w.serve(w.tables)
 	w.atEnd(func() error { w.tables.Close(); return nil })
 	pool := &http.Transport{MaxIdleConnsPerHost: 64}
 	w.atEnd(func() error { pool.CloseIdleConnections(); return nil })
 	var err error
 	w.electric, err = electric.NewClient(electric.Config{
-		URL: upstream.URL, Secret: electricSecret, Transport: pool,
+		URL: w.upstream.URL, Secret: electricSecret, Transport: pool,
 	})
 	return err
 }
@@ -185,7 +224,7 @@ func (w *world) startSpiceDB(ctx context.Context, overTCP bool) error {
 // newHandler makes a proxy as a new process would: it shares nothing with the one
 // before but its configuration.
 func (w *world) newHandler() (*proxy.Handler, error) {
-	shapes, err := schema.Parse("shapes.yaml", []byte(demo.Shapes))
+	shapes, err := schema.Parse("shapes.yaml", []byte(w.shapes))
 	if err != nil {
 		return nil, err
 	}
@@ -251,7 +290,12 @@ func newSecret() []byte {
 }
 
 // url is where clients find the proxy. It outlives restarts.
-func (w *world) url() string { return w.front.URL }
+func (w *world) url() string {
+	if w.caddy != nil {
+		return w.caddy.URL
+	}
+	return w.front.URL
+}
 
 // close ends everything that was started, the last first.
 func (w *world) close() error {

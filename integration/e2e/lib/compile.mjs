@@ -21,10 +21,15 @@ export async function compile(t, files, ...more) {
     await writeFile(join(folder, name), text)
     return join(folder, name)
   }))
+  await compileFiles(paths, ...more)
+  return pathToFileURL(folder).href
+}
+
+/** Compiles files where they are. */
+export async function compileFiles(paths, ...more) {
   try {
     await promisify(execFile)(process.execPath, [tsc, ...options.split(' '), '', ...more, ...paths])
   } catch (error) {
-    throw new Error(error.stdout)
+    throw new Error(error.stdout || error)
   }
-  return pathToFileURL(folder).href
 }

@@ -1,20 +1,18 @@
 // The edge handler, compiled, and a server that runs it as an edge does.
 
 import { once } from 'node:events'
-import { readFile, readdir } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { after } from 'node:test'
-import { compile } from './compile.mjs'
+import { pathToFileURL } from 'node:url'
+import { compileFiles } from './compile.mjs'
 
-const folder = join(import.meta.dirname, '../../edge')
-const files = {}
-for (const name of await readdir(folder)) {
-  if (name.endsWith('.ts')) files[name] = await readFile(join(folder, name), 'utf8')
-}
-const compiled = await compile({ after }, files, '--exactOptionalPropertyTypes', '--rewriteRelativeImportExtensions')
-export const { createHandler } = await import(`${compiled}/handler.js`)
+const folder = await mkdtemp(join(tmpdir(), 'edge-'))
+await compileFiles([join(import.meta.dirname, '../../edge/handler.ts')], '--exactOptionalPropertyTypes', '--rewriteRelativeImportExtensions', '--outDir', folder)
+export const { createHandler } = await import(pathToFileURL(join(folder, 'handler.js')).href)
+await rm(folder, { recursive: true })
 
 /** Serves a handler of the fetch standard, and returns its address. It ends with the test. */
 export async function serve(t, handler) {
