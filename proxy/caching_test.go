@@ -25,6 +25,14 @@ var cachingPage = sync.OnceValues(func() (*cachingpage.Table, error) {
 
 // checkCaching holds the headers of each answer of these tests to CACHING.md.
 func (d *deployment) checkCaching(answer string, header http.Header) {
+	if gateways := http.CanonicalHeaderKey(d.config.TokenSources.Header); gateways != "" {
+		vary := header.Get("Vary")
+		if !strings.Contains(vary, gateways) && !strings.Contains(answer, "/.well-known/") {
+			d.t.Errorf("%s: Vary does not name %s: %q", answer, gateways, vary)
+		}
+		header = header.Clone()
+		header.Set("Vary", strings.Replace(vary, gateways+", ", "", 1)) // which the page says once for all
+	}
 	table, err := cachingPage()
 	if err == nil {
 		err = table.Check(answer, header)
