@@ -12,7 +12,8 @@ import (
 	"github.com/shapegate/shapegate/proxy"
 )
 
-// heldWatch is an engine whose watch brings nothing while it is held.
+// heldWatch is an engine whose watch brings nothing while it is held, nor does a lookup: what
+// was asked a moment ago is asked once more in the background.
 type heldWatch struct {
 	authz.Engine
 	mu sync.Mutex
@@ -24,6 +25,12 @@ func (h *heldWatch) Watch(ctx context.Context, after authz.ZedToken, yield func(
 		defer h.mu.Unlock()
 		yield(e)
 	})
+}
+
+func (h *heldWatch) LookupResources(ctx context.Context, l authz.Lookup, yield func(string)) (authz.ZedToken, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.Engine.LookupResources(ctx, l, yield)
 }
 
 // A replica that hears of a revocation late decides with the grants of before. The other
