@@ -307,6 +307,9 @@ func TestWhy(t *testing.T) {
 		{"mallory", plan, false, "gate_denied", `"tried":["group:`},
 	} {
 		a := w.as(tt.person, http.MethodGet, path(tt.id)+"/why", nil).is(http.StatusOK)
+		if text := a.field("text").(string); !strings.Contains(text, "document:"+tt.id+"#edit ") || !strings.Contains(text, "document:"+tt.id+"#share ") {
+			t.Errorf("%s, %s: not what may be done with it: %s", tt.person, tt.id, text)
+		}
 		if a.field("visible") != tt.visible || a.field("reason") != tt.reason || !strings.Contains(a.body, tt.path) {
 			t.Errorf("%s, %s: %s", tt.person, tt.id, a.body)
 		}

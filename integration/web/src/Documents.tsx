@@ -55,7 +55,7 @@ export function Documents({ workspace, people, me, onProblem }: Props) {
     },
     [documents, documentActions, text, project, order, page],
   )
-  const rows = useLast(data as Permitted[] | undefined, isReady)
+  const rows = useLast<Permitted[]>(data, isReady)
   const shown = rows?.slice(0, pageSize)
   useEffect(() => shown?.forEach((row) => noteTitle(row.id, row.title)), [shown])
   useEffect(() => {
