@@ -41,7 +41,7 @@ func (s *sharing) relate(relation string, given bool, subjectOf func(context.Con
 
 // shareable returns the request's document, if the person may share it, and on which
 // preconditions: that it is still in the project which it was in before that was checked.
-// That a document is not there is told to nobody: who may not share it, and who could not.
+// A document that is not there is refused as one that may not be shared.
 func (s *sharing) shareable(ctx context.Context, r request) (id string, given []spicedb.Precondition, err error) {
 	if id, err = documentID(r); err != nil {
 		return "", nil, err
