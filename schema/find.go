@@ -5,17 +5,30 @@ import (
 	"strings"
 )
 
-// Shape returns the shape of a name. The error says which there are, and in which file.
-func (f File) Shape(name string) (*Shape, error) {
-	names := make([]string, len(f.Shapes))
-	file := ""
+// Find returns the shape of a name, or the collection of grants; the other one is nil. The
+// error says which names there are, and in which file.
+func (f File) Find(name string) (*Shape, *Grants, error) {
 	for i := range f.Shapes {
-		if names[i] = f.Shapes[i].Name; names[i] == name {
-			return &f.Shapes[i], nil
-		}
-		if origin := f.Shapes[i].origin; origin != nil && origin.file != "" {
-			file = " in " + origin.file
+		if f.Shapes[i].Name == name {
+			return &f.Shapes[i], nil, nil
 		}
 	}
-	return nil, fmt.Errorf("there is no shape %q%s: there are %s%s", name, file, strings.Join(names, ", "), didYouMean(name, names))
+	for i := range f.Grants {
+		if f.Grants[i].Name == name {
+			return nil, &f.Grants[i], nil
+		}
+	}
+	var names []string
+	file := ""
+	for _, def := range f.Guarded() {
+		names = append(names, def.Name)
+		if def.origin != nil && def.origin.file != "" {
+			file = " in " + def.origin.file
+		}
+	}
+	kinds := "shape"
+	if len(f.Grants) > 0 {
+		kinds = "shape or collection of grants"
+	}
+	return nil, nil, fmt.Errorf("there is no %s %q%s: there are %s%s", kinds, name, file, strings.Join(names, ", "), didYouMean(name, names))
 }

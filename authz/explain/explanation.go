@@ -4,6 +4,10 @@ import "slices"
 
 // Explanation says whether somebody sees a row of a shape, and why. Its form in JSON is
 // stable: keys are added, and none is taken away or given another meaning.
+//
+// A row of a collection of grants is explained in the same form. It has a filter for each
+// permission, whose column is the permission's name and whose value is the object's id. The
+// row is visible if any of them holds.
 type Explanation struct {
 	Question
 	Visible  bool     `json:"visible"`
@@ -20,7 +24,8 @@ type Explanation struct {
 type Question struct {
 	Subject string            `json:"subject"`
 	Shape   string            `json:"shape"`
-	ID      []string          `json:"id"` // the values of the primary key
+	Grants  bool              `json:"grants"` // Shape is the name of a collection of grants
+	ID      []string          `json:"id"`     // the values of the primary key
 	Params  map[string]string `json:"params"`
 
 	// Context says for each parameter of a caveat where the shape takes it from, as in
@@ -30,7 +35,7 @@ type Question struct {
 
 // Row is what is known of the row, apart from permissions.
 type Row struct {
-	Exists     bool   `json:"exists"`
+	Exists     bool   `json:"exists"`      // of a collection of grants: the column id can hold the id
 	MeetsWhere bool   `json:"meets_where"` // false if the row does not exist
 	Where      string `json:"where"`       // the shape's; empty: it has none
 }

@@ -110,6 +110,49 @@ func TestString(t *testing.T) {
 	}
 }
 
+// A collection of grants is told by its permissions.
+func TestStringOfGrants(t *testing.T) {
+	of := func(permission string, c Check) Filter {
+		c.Object, c.Permission = "document:d1", permission
+		return Filter{Column: permission, Value: value("d1"), Check: &c}
+	}
+	e := Explanation{
+		Question: Question{Subject: "user:bob", Shape: "document_actions", Grants: true, ID: []string{"d1"}, Context: map[string]string{"clearance": "claims.clearance"}},
+		Gate:     &Check{Object: "workspace:main", Permission: "sync", Held: true, Paths: []Path{{"workspace:main", "member", "user:bob"}}},
+		Filters: []Filter{
+			of("edit", Check{Held: true, Paths: []Path{{"document:d1", "editor", "user:bob"}}}),
+			of("share", Check{Expression: "project->view_all", Tried: []string{"project:p#lead"}, Caveats: []CaveatOn{{Path{"document:d1", "lead", "user:bob"}, lacks}}}),
+		},
+		Row: seen,
+	}
+	e.Conclude()
+	want := `user:bob sees the row d1 of document_actions: edit holds, share does not hold.
+
+  gate          workspace:main#sync holds
+                workspace:main → member → user:bob
+  permission    document:d1#edit holds
+                document:d1 → editor → user:bob
+  permission    document:d1#share does not hold
+                share = project->view_all
+                document:d1 → lead → user:bob
+                  the caveat cleared (clearance >= required) lacks clearance (the collection takes it from claims.clearance), with required = 2
+                no relationship leads to user:bob in project:p#lead
+`
+	if diff := cmp.Diff(want, e.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	e.Filters = e.Filters[1:]
+	e.Conclude()
+	if got := e.String(); e.Visible || !strings.HasPrefix(got, "user:bob does not see the row d1 of document_actions: share does not hold.\n") {
+		t.Errorf("%v %s", e.Visible, got)
+	}
+	e.Gate.Held = false
+	e.Conclude()
+	if got := e.String(); !strings.Contains(got, "so that the collection is answered 403") {
+		t.Error(got)
+	}
+}
+
 // The keys of JSON are the interface of whoever reads it. Lists are never null.
 func TestJSON(t *testing.T) {
 	e := Explanation{
@@ -121,7 +164,7 @@ func TestJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `{"subject":"user:bob","shape":"documents","id":["d1"],"params":{},"context":{},"visible":false,"reason":"no_row",` +
+	const want = `{"subject":"user:bob","shape":"documents","grants":false,"id":["d1"],"params":{},"context":{},"visible":false,"reason":"no_row",` +
 		`"gate":null,"unrestricted":null,"filters":[{"column":"id","value":"d1","check":{"object":"document:d1","permission":"view","expression":"",` +
 		`"held":false,"paths":[],"excluded_by":[],"caveats":[],"tried":["document:d1#view"],"ignored_context":[],"failure":""},"reason":""}],` +
 		`"failure":"","row":{"exists":false,"meets_where":false,"where":""},"revision":""}`

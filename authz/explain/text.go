@@ -30,7 +30,9 @@ func (e *Explanation) String() string {
 	if e.Failure != "" {
 		t.entry("lookup", e.Failure)
 	}
-	t.entry("row", e.Row.String())
+	if !e.Grants {
+		t.entry("row", e.Row.String())
+	}
 	if e.Revision != "" {
 		t.entry("revision", e.Revision)
 	}
@@ -40,18 +42,23 @@ func (e *Explanation) String() string {
 // because says in a few words what decides.
 func (e *Explanation) because() string {
 	switch e.Reason {
+	case GateDenied:
+		return "the gate does not hold, so that the " + e.noun() + " is answered 403"
+	case Unevaluable:
+		return "SpiceDB cannot evaluate a permission, so that the " + e.noun() + " is answered 403"
+	case NoRow:
+		return "there is no such row"
+	}
+	if e.Grants {
+		return e.heldAndNot()
+	}
+	switch e.Reason {
 	case ByGate:
 		return "the gate holds, and the shape has no filter"
 	case ByUnrestricted:
 		return "who holds " + e.Every.name() + " sees every row"
 	case ByFilter:
 		return e.decisive().name() + " holds"
-	case GateDenied:
-		return "the gate does not hold, so that the shape is answered 403"
-	case Unevaluable:
-		return "SpiceDB cannot evaluate a permission, so that the shape is answered 403"
-	case NoRow:
-		return "there is no such row"
 	case WhereNotMet:
 		return "the row does not meet the shape's where"
 	case ColumnNull:
@@ -67,6 +74,27 @@ func (e *Explanation) because() string {
 	default:
 		return e.decisive().name() + " does not hold"
 	}
+}
+
+// heldAndNot names the permissions of a collection of grants, and says which are held.
+func (e *Explanation) heldAndNot() string {
+	var all []string
+	for _, f := range e.Filters {
+		if f.Check != nil && f.Check.Held {
+			all = append(all, f.Column+" holds")
+		} else {
+			all = append(all, f.Column+" does not hold")
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// noun is what is asked about.
+func (q *Question) noun() string {
+	if q.Grants {
+		return "collection"
+	}
+	return "shape"
 }
 
 // decisive is the check of the filter that decides.
@@ -113,6 +141,10 @@ func (t *teller) more(text string) { t.entry("", text) }
 
 func (t *teller) filter(f *Filter) {
 	switch {
+	case t.question.Grants && f.Check != nil:
+		t.check("permission", "", f.Check)
+	case t.question.Grants:
+		t.entry("permission", f.Column+": "+f.Reason)
 	case f.Check != nil:
 		t.check("filter", f.Column+" = "+*f.Value+": ", f.Check)
 	case f.Value != nil:
@@ -197,7 +229,10 @@ func (t *teller) caveat(on CaveatOn) {
 // source names a parameter, and says where the shape takes it from.
 func (t *teller) source(name string) string {
 	if from, ok := t.question.Context[name]; ok {
-		return name + " (the shape takes it from " + from + ")"
+		return name + " (the " + t.question.noun() + " takes it from " + from + ")"
+	}
+	if t.question.Grants {
+		return name + " (the collection's context does not have it)"
 	}
 	return name + " (the shape's authorize.context does not have it)"
 }

@@ -2,15 +2,13 @@ package main
 
 import (
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/shapegate/shapegate/authz/spicedb"
-	"github.com/shapegate/shapegate/schema"
 )
 
-// mostRead is how many shapes the first steps read.
+// mostRead is how many shapes the first steps read, and how many collections of grants.
 const mostRead = 5
 
 // firstSteps prints commands to paste for a world of the user's own.
@@ -18,9 +16,15 @@ func (g guide) firstSteps() {
 	person := g.everybody()[0].Subject
 	fmt.Fprintf(g.out, "\n# What %s may see.\n", person)
 	for _, shape := range g.shapes.Shapes[:min(len(g.shapes.Shapes), mostRead)] {
-		fmt.Fprint(g.out, g.assignments(&shape), g.read(g.address(&shape)+"offset=-1", shellName(person)), "\n")
+		fmt.Fprint(g.out, g.firstRead(g.ofShape(&shape), person))
 	}
-	first := g.address(&g.shapes.Shapes[0])
+	if len(g.shapes.Grants) > 0 {
+		fmt.Fprintf(g.out, "\n# What %s may do: a row for each object, to join with the rows of a shape in the page.\n", person)
+	}
+	for _, c := range g.shapes.Grants[:min(len(g.shapes.Grants), mostRead)] {
+		fmt.Fprint(g.out, g.firstRead(g.ofGrants(&c), person))
+	}
+	first := g.ofShape(&g.shapes.Shapes[0]).address()
 	if relationship := g.relationshipOf(person); relationship != "" {
 		fmt.Fprintf(g.out, "\n# Take a relationship away, look, and write it again.\n"+
 			"curl -s -X DELETE -d %[1]s %[2]s/relationships\n%[3]s\ncurl -s -d %[1]s %[2]s/relationships\n",
@@ -69,53 +73,9 @@ func (g guide) read(address, person string) string {
 	return fmt.Sprintf(`%s -H "Authorization: Bearer $%s" "%s"`, g.curl(), person, address)
 }
 
-// address begins the URL of a shape's log, with values of its params.
-func (g guide) address(shape *schema.Shape) string {
-	text := g.url() + "/v1/shapes/" + shape.Name + "?"
-	for _, name := range shape.Params {
-		value := "$" + strings.ToUpper(name)
-		if known := g.paramValue(shape, name); known != "" {
-			value = url.QueryEscape(known)
-		}
-		text += name + "=" + value + "&"
-	}
-	return text
-}
-
-// assignments are lines for the params of which no value is known.
-func (g guide) assignments(shape *schema.Shape) (lines string) {
-	for _, name := range shape.Params {
-		if g.paramValue(shape, name) == "" {
-			lines += fmt.Sprintf("%s=put-a-value-here # of the param %s of %s\n", strings.ToUpper(name), name, shape.Name)
-		}
-	}
-	return lines
-}
-
-// paramValue returns a value that a param may have: the id of an object of the gate's type
-// that the relationships name, or one that the stand-in has in the column which the where
-// compares with it. It is empty if there is none.
-func (g guide) paramValue(shape *schema.Shape, name string) string {
-	for _, r := range []*schema.Requirement{shape.Authorize.Gate, shape.Authorize.Unrestricted} {
-		if r == nil || r.Resource.Param != name {
-			continue
-		}
-		if id := g.objectOf(r.Resource.Type); id != "" {
-			return id
-		}
-	}
-	if shape.Where == nil || g.table == nil {
-		return ""
-	}
-	column := shape.Where.ComparedTo(name)
-	if column == "" {
-		return ""
-	}
-	_, rows, err := g.table.Query(`SELECT "` + strings.ReplaceAll(column, `"`, `""`) + `" FROM ` + shape.Table.String() + " LIMIT 1")
-	if err != nil || len(rows) == 0 || rows[0][0] == nil {
-		return ""
-	}
-	return *rows[0][0]
+// firstRead are the lines that read a log from its beginning.
+func (g guide) firstRead(l readableLog, person string) string {
+	return l.assignments() + g.read(l.address()+"offset=-1", shellName(person)) + "\n"
 }
 
 // objectOf returns an object of a type that the relationships name: if there is one, with

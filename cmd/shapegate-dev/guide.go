@@ -169,6 +169,9 @@ func (g guide) walkthrough() {
 %[4]s -H "Authorization: Bearer $ALICE" '%[1]s?offset=-1'
 %[4]s -H "Authorization: Bearer $BOB" '%[1]s?offset=-1'
 
+# What bob may do with documents: a row for each, to join with the documents in the page.
+%[4]s -H "Authorization: Bearer $BOB" '%[5]s?offset=-1'
+
 # Grant bob a document, and look again.
 curl -s -d 'document:%[3]s#viewer@user:bob' %[2]s/relationships
 %[4]s -H "Authorization: Bearer $BOB" '%[1]s?offset=-1'
@@ -184,7 +187,7 @@ AT=$(%[4]s -o /dev/null -D - -H "Authorization: Bearer $BOB" '%[1]s?offset=-1' |
 # A subset, as TanStack DB asks for it: filtered, ordered, by POST.
 %[4]s -H "Authorization: Bearer $ALICE" '%[1]s?offset=now&log=changes_only' \
   -d '{"where": "\"title\" ILIKE $1", "params": {"1": "%%plan%%"}, "order_by": "\"title\"", "limit": 5}'
-`, g.url()+"/v1/shapes/documents", g.controls(), demo.SharedLater, g.curl())
+`, g.url()+"/v1/shapes/documents", g.controls(), demo.SharedLater, g.curl(), g.url()+"/v1/grants/document_actions")
 	g.streamAndSession(g.url()+"/v1/shapes/documents?", "BOB")
 	if g.table != nil {
 		fmt.Fprintf(g.out, `

@@ -65,7 +65,7 @@ func TestThePrintedLinesWorkWhenPasted(t *testing.T) {
 		t.Fatalf("ended before it was ready: %v", err)
 	}
 
-	answers := paste(t, out.lines(), 16)
+	answers := paste(t, out.lines(), 17)
 	const atlas, comet = demo.SharedLater, "d0c00000-0000-4000-8000-000000000007"
 	for i, want := range []struct {
 		command  string
@@ -73,6 +73,7 @@ func TestThePrintedLinesWorkWhenPasted(t *testing.T) {
 	}{
 		{"alice", []string{atlas, comet, "up-to-date"}, []string{"000000000005"}},
 		{"bob", []string{"000000000004", "up-to-date"}, []string{atlas, comet}},
+		{"may", []string{`"id":"d0c00000-0000-4000-8000-000000000004","edit":"true","share":"false"`, "up-to-date"}, []string{atlas, comet}},
 		{"grant", []string{"written at"}, nil},
 		{"bob", []string{atlas, "000000000004"}, []string{comet}},
 		{"take away", []string{"written at"}, nil},

@@ -29,6 +29,12 @@ shapes:
     where: "team = $team AND title <> $free"
     authorize:
       filter: [{resource: plan, permission: view, column: id}]
+grants:
+  plan_actions:
+    resource: plan
+    permissions: [view]
+    params: {plan: {}}
+    gate: {resource: "plan:$plan", permission: view}
 `
 )
 
@@ -103,10 +109,10 @@ func TestTheLinesOfAnOwnWorldWorkWhenPasted(t *testing.T) {
 	out := s.out.until(t, "Ctrl-C")
 	find(t, out, `(ERIN=)`)
 	find(t, out, `(FREE=put-a-value-here # of the param free of of_team)`)
-	answers := paste(t, out, 12)
+	answers := paste(t, out, 13)
 	// Nothing changes while the event stream is read.
 	for i, want := range []string{
-		`"title":"one"`, `"team":"red & blue"`, "written at", "forbidden", "written at", "", "user:dave", `"title":"one"`, "",
+		`"title":"one"`, `"team":"red & blue"`, `"id":"p1","view":"true"`, "written at", "forbidden", "written at", "", "user:dave", `"title":"one"`, "",
 		`"params":{"plan":"p1","table":"of_one"}`, `"title":"one"`, "red & blue",
 	} {
 		if !strings.Contains(answers[i], want) {

@@ -34,7 +34,10 @@ func TestTheLastLineIsThePage(t *testing.T) {
 	if status, body := get(t, http.DefaultClient, page+"v1/shapes/documents?offset=-1", signedIn.Token); status != http.StatusOK || !strings.Contains(body, "Comet pitch") {
 		t.Errorf("%d %s", status, body)
 	}
-	if status, body := get(t, http.DefaultClient, page+"demo/me", signedIn.Token); status != http.StatusOK || !strings.Contains(body, `"manages":["comet"]`) {
+	if status, body := get(t, http.DefaultClient, page+"demo/me", signedIn.Token); status != http.StatusOK || !strings.Contains(body, `{"id":"comet","name":"Comet","manages":true}`) {
+		t.Errorf("%d %s", status, body)
+	}
+	if status, body := get(t, http.DefaultClient, page+"v1/grants/document_actions?offset=-1", signedIn.Token); status != http.StatusOK || !strings.Contains(body, `"edit":"true","share":"true"`) {
 		t.Errorf("%d %s", status, body)
 	}
 	s.end(t)

@@ -39,6 +39,15 @@ func TestExplain(t *testing.T) {
 	shapegate(t, env, "", "explain", "--subject", "user:alice", "--shape", "project_documents", "--id", secret, "--param", "project=comet").
 		expect(t, 1, "does not meet the shape's where: project_id = $project", "")
 
+	// What may be done with a document: is there a row, and what does it say?
+	may := func(subject, id string) result {
+		t.Helper()
+		return shapegate(t, env, "", "explain", "--subject", subject, "--shape", "document_actions", "--id", id)
+	}
+	may("user:bob", borealisPlan).expect(t, 0, "user:bob sees the row "+borealisPlan+" of document_actions: edit holds, share does not hold.\n", "")
+	may("user:bob", borealisPlan).expect(t, 0, "  permission    document:"+borealisPlan+"#edit holds\n                document:"+borealisPlan+" → project → project:borealis → viewer → user:bob\n", "")
+	may("user:alice", borealisPlan).expect(t, 1, "user:alice does not see the row "+borealisPlan+" of document_actions: edit does not hold, share does not hold.\n", "")
+
 	// A row that does not exist is not visible: that is an answer.
 	ask("user:carol", "d0c00000-0000-4000-8000-00000000ffff").
 		expect(t, 1, "user:carol does not see the row d0c00000-0000-4000-8000-00000000ffff of documents: there is no such row.\n", "")
@@ -65,7 +74,7 @@ func TestExplainWithoutAnAnswer(t *testing.T) {
 	ask := []string{"explain", "--subject", "user:bob", "--shape", "documents", "--id", borealisPlan}
 	shapegate(t, env, "", "explain", "--subject", "bob", "--shape", "documents", "--id", "x").expect(t, 2, "", "shapegate: subject: say who, as in user:bob\n")
 	shapegate(t, env, "", "explain", "--subject", "user:bob", "--shape", "document", "--id", "x").
-		expect(t, 2, "", `shapegate: there is no shape "document" in ../../schema/shapes.yaml: there are documents, project_documents, project_feed, projects, salaries, did you mean "documents"?`+"\n")
+		expect(t, 2, "", `shapegate: there is no shape or collection of grants "document" in ../../schema/shapes.yaml: there are documents, project_documents, project_feed, projects, salaries, document_actions, did you mean "documents"?`+"\n")
 	shapegate(t, env, "", append(ask, "--id", "x")...).expect(t, 2, "", "give an id for each")
 	shapegate(t, env, "", append(ask, "--claim", "x")...).expect(t, 2, "", "claim: give name=value")
 	shapegate(t, with(env, "SPICEDB_TOKEN", "wrong"), "", ask...).expect(t, 2, "", "SPICEDB_TOKEN")

@@ -68,7 +68,7 @@ func routes(cfg *Config, relations relations, settler *settler) http.Handler {
 	people := people(cfg.People)
 	permissions := &permissions{people, cfg.Relationships}
 	documents := &documents{cfg.Rows, permissions, settler}
-	sharing := &sharing{people, permissions, documents, relations}
+	sharing := &sharing{people, permissions, relations}
 	profile := &profile{cfg.Rows, permissions, relations}
 	accounts := &accounts{people, signer{cfg.Secret, cfg.TokenLife}}
 
@@ -85,8 +85,10 @@ func routes(cfg *Config, relations relations, settler *settler) http.Handler {
 	signedIn("PATCH /demo/documents/{document}", documents.edit)
 	signedIn("POST /demo/documents/{document}/move", documents.move)
 	signedIn("GET /demo/documents/{document}/access", sharing.access)
-	signedIn("PUT /demo/documents/{document}/viewers/{who}", sharing.share(true))
-	signedIn("DELETE /demo/documents/{document}/viewers/{who}", sharing.share(false))
+	signedIn("PUT /demo/documents/{document}/viewers/{who}", sharing.share("viewer", true))
+	signedIn("DELETE /demo/documents/{document}/viewers/{who}", sharing.share("viewer", false))
+	signedIn("PUT /demo/documents/{document}/editors/{who}", sharing.share("editor", true))
+	signedIn("DELETE /demo/documents/{document}/editors/{who}", sharing.share("editor", false))
 	signedIn("PUT /demo/documents/{document}/banned/{who}", sharing.ban(true))
 	signedIn("DELETE /demo/documents/{document}/banned/{who}", sharing.ban(false))
 	signedIn("PUT /demo/groups/{group}/members/{who}", sharing.join(true))

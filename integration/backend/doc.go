@@ -64,9 +64,16 @@
 // To share a document, to ban somebody and to join a group change relationships alone: one
 // write, which is done or not, and which may be repeated. There is nothing to repair. The
 // check that the person may share it and the write are two calls: the write has the
-// precondition that the document is still in the project that was checked.
+// precondition that the document is still in the project that it was in before the check.
 //
 // An edit changes the row alone.
+//
+// # Who may
+//
+// Each request is checked here, with the permissions that the page shows its buttons by. The
+// page reads them from shapegate as rows (/v1/grants/document_actions), so that a button comes
+// and goes with a relationship. That is for the eye: a browser can send what it shows no
+// button for, and a permission can go while its button is being pressed.
 //
 // # txid and ZedToken
 //

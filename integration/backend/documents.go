@@ -101,7 +101,7 @@ func (d *documents) edit(ctx context.Context, r request) (any, error) {
 		return nil, err
 	}
 	// Asked before it is known whether the document exists: both are a denial.
-	if err := d.permissions.allowed(ctx, r, mayRead, "only who sees a document may edit it", document(id)); err != nil {
+	if err := d.permissions.allowed(ctx, r, mayEdit, "this document may be read, and not edited", document(id)); err != nil {
 		return nil, err
 	}
 	txid, err := d.rows.Edit(ctx, id, in.Title, in.Body)
@@ -159,7 +159,7 @@ func (d *documents) knownProject(ctx context.Context, id string) error {
 		return err
 	}
 	for _, p := range projects {
-		if p == id {
+		if p.ID == id {
 			return nil
 		}
 	}

@@ -16,12 +16,17 @@ var workspace = authz.ObjectRef{Type: "workspace", ID: "main"}
 
 // The rules of this backend, in the demo's permissions:
 //
-//   - who may view a document may edit it, and who may view a project may add to it;
-//   - who leads a project, or administers the workspace, shares and moves its documents,
-//     and bans from them: project#view_all is exactly these people;
+//   - who may edit a document changes its text, and who may share it says who else sees or
+//     edits it: the page shows buttons by the same two permissions, which it reads as rows
+//     (document_actions in shapes.yaml);
+//   - who may view a project adds documents to it;
+//   - who leads a project, or administers the workspace, moves documents out of it and into
+//     it: project#view_all is exactly these people;
 //   - who administers the workspace changes groups.
 const (
 	mayRead       = "view"
+	mayEdit       = "edit"
+	mayShare      = "share"
 	mayManage     = "view_all"
 	mayAdminister = "administer"
 )

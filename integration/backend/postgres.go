@@ -62,8 +62,12 @@ func (p *Postgres) prepare(ctx context.Context) error {
 }
 
 // Projects implements Rows.
-func (p *Postgres) Projects(ctx context.Context) ([]string, error) {
-	return p.ids(ctx, "SELECT id FROM projects ORDER BY id")
+func (p *Postgres) Projects(ctx context.Context) ([]Project, error) {
+	rows, err := p.pool.Query(ctx, "SELECT id, name FROM projects ORDER BY name")
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[Project])
 }
 
 func (p *Postgres) ids(ctx context.Context, sql string, args ...any) ([]string, error) {

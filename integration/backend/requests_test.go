@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -53,10 +54,13 @@ func TestWhoMayDoWhat(t *testing.T) {
 		{"add to a project", http.MethodPut, path(fresh1), newDocument("borealis"), []string{"bob", "carol"}},
 		{"edit", http.MethodPatch, path(pitch), text, []string{"alice", "carol"}},
 		{"edit what one is banned from", http.MethodPatch, path(review), text, []string{"carol"}},
+		{"edit what is shared to read", http.MethodPatch, path(plan), text, []string{"bob", "carol"}},
 		{"edit what is not there", http.MethodPatch, path(fresh1), text, nil},
 		{"share what one leads", http.MethodPut, path(pitch) + "/viewers/user:bob", nil, []string{"alice", "carol"}},
 		{"share with a group", http.MethodPut, path(pitch) + "/viewers/group:engineering", nil, []string{"alice", "carol"}},
 		{"share what one only sees", http.MethodPut, path(charter) + "/viewers/user:bob", nil, []string{"carol"}},
+		{"let somebody edit", http.MethodPut, path(pitch) + "/editors/user:bob", nil, []string{"alice", "carol"}},
+		{"let nobody else edit", http.MethodDelete, path(pitch) + "/editors/user:bob", nil, []string{"alice", "carol"}},
 		{"unshare", http.MethodDelete, path(pitch) + "/viewers/user:bob", nil, []string{"alice", "carol"}},
 		{"share what is not there", http.MethodPut, path(fresh1) + "/viewers/user:bob", nil, nil},
 		{"ban", http.MethodPut, path(pitch) + "/banned/bob", nil, []string{"alice", "carol"}},
@@ -107,10 +111,33 @@ func TestSharingIsSeenAndTakenBack(t *testing.T) {
 	}
 }
 
+// Who is let edit also reads; who is let read does not edit.
+func TestSharingToEdit(t *testing.T) {
+	w := standIn(t)
+	text := map[string]string{"title": "By Bob"}
+	w.as("alice", http.MethodPut, path(pitch)+"/viewers/user:bob", nil).is(http.StatusOK)
+	w.as("bob", http.MethodPatch, path(pitch), text).is(http.StatusForbidden)
+	w.as("alice", http.MethodDelete, path(pitch)+"/viewers/user:bob", nil).is(http.StatusOK)
+	w.as("alice", http.MethodPut, path(pitch)+"/editors/user:bob", nil).is(http.StatusOK)
+	if !w.mayView("bob", pitch) {
+		t.Error("who edits does not read")
+	}
+	w.as("bob", http.MethodPatch, path(pitch), text).is(http.StatusOK)
+	access := w.as("alice", http.MethodGet, path(pitch)+"/access", nil).is(http.StatusOK)
+	if !strings.Contains(access.body, `"editors":[{"who":"user:bob"}],"viewers":[]`) {
+		t.Errorf("%s", access.body)
+	}
+	w.as("alice", http.MethodDelete, path(pitch)+"/editors/user:bob", nil).is(http.StatusOK)
+	w.as("bob", http.MethodPatch, path(pitch), text).is(http.StatusForbidden)
+}
+
 // The document moves away after the check, and before the write.
 func TestADocumentThatMovesAwayIsNotShared(t *testing.T) {
 	w := standIn(t)
-	w.check(w.spice.Delete(t.Context(), "document:"+pitch+"#project@project:comet"))
+	w.relationships.Relationships = &moving{w.client, func() {
+		w.check(w.spice.Delete(t.Context(), "document:"+pitch+"#project@project:comet"))
+		w.check(w.spice.Touch(t.Context(), "document:"+pitch+"#project@project:atlas"))
+	}}
 	w.as("alice", http.MethodPut, path(pitch)+"/viewers/user:bob", nil).is(http.StatusConflict)
 	if w.mayView("bob", pitch) {
 		t.Error("shared")
@@ -135,10 +162,14 @@ func TestAGroupIsJoinedAndLeft(t *testing.T) {
 
 func TestMeSaysWhatAPersonMayDo(t *testing.T) {
 	w := standIn(t)
+	in := func(id, name string, manages bool) string {
+		return fmt.Sprintf(`{"id":%q,"name":%q,"manages":%t}`, id, name, manages)
+	}
+	const groups = `{"engineering":["alice"],"everybody":["bob"]}`
 	for person, want := range map[string]string{
-		"alice": `{"person":"alice","administers":false,"manages":["comet"],"groups":{"engineering":["alice"],"everybody":["bob"]}}`,
-		"bob":   `{"person":"bob","administers":false,"manages":[],"groups":{}}`,
-		"carol": `{"person":"carol","administers":true,"manages":["atlas","borealis","comet"],"groups":{"engineering":["alice"],"everybody":["bob"]}}`,
+		"alice": `{"person":"alice","administers":false,"projects":[` + in("atlas", "Atlas", false) + `,` + in("comet", "Comet", true) + `],"groups":` + groups + `}`,
+		"bob":   `{"person":"bob","administers":false,"projects":[` + in("borealis", "Borealis", false) + `],"groups":{}}`,
+		"carol": `{"person":"carol","administers":true,"projects":[` + in("atlas", "Atlas", true) + `,` + in("borealis", "Borealis", true) + `,` + in("comet", "Comet", true) + `],"groups":` + groups + `}`,
 	} {
 		if a := w.as(person, http.MethodGet, "/demo/me", nil).is(http.StatusOK); strings.TrimSpace(a.body) != want {
 			t.Errorf("%s: %s", person, a.body)
@@ -177,6 +208,7 @@ func TestWhatIsRefused(t *testing.T) {
 		{http.MethodPut, path(pitch) + "/viewers/user:nobody", nil, http.StatusBadRequest},
 		{http.MethodPut, path(pitch) + "/viewers/group:nobodys", nil, http.StatusBadRequest},
 		{http.MethodPut, path(pitch) + "/viewers/project:comet", nil, http.StatusBadRequest},
+		{http.MethodPut, path(pitch) + "/editors/user:*", nil, http.StatusBadRequest},
 		{http.MethodPut, "/demo/groups/nobodys/members/bob", nil, http.StatusBadRequest},
 		{http.MethodPost, "/demo/token", map[string]string{"person": "nobody"}, http.StatusBadRequest},
 		{http.MethodGet, "/demo/nothing", nil, http.StatusNotFound},
@@ -252,7 +284,6 @@ func TestPeopleAreListed(t *testing.T) {
 // What a person is told is what they get, and by which path.
 func TestWhy(t *testing.T) {
 	const (
-		plan     = "d0c00000-0000-4000-8000-000000000004"
 		incident = "d0c00000-0000-4000-8000-000000000006"
 		contract = "d0c00000-0000-4000-8000-000000000008"
 		draft    = "d0c00000-0000-4000-8000-000000000003"
@@ -270,12 +301,15 @@ func TestWhy(t *testing.T) {
 		{"carol", review, true, "unrestricted", `"workspace:main","administrator","user:carol"`},
 		{"bob", review, false, "excluded", `"banned","user:bob"`},
 		{"bob", contract, false, "caveat_false", `"user:bob[cleared]"`},
-		{"bob", charter, false, "not_granted", `"tried":["document:` + charter + `#viewer"`},
+		{"bob", charter, false, "not_granted", `"document:` + charter + `#viewer"`},
 		{"carol", draft, false, "where_not_met", `"paths":[]`},
 		{"carol", fresh1, false, "no_row", `"paths":[]`},
 		{"mallory", plan, false, "gate_denied", `"tried":["group:`},
 	} {
 		a := w.as(tt.person, http.MethodGet, path(tt.id)+"/why", nil).is(http.StatusOK)
+		if text := a.field("text").(string); !strings.Contains(text, "document:"+tt.id+"#edit ") || !strings.Contains(text, "document:"+tt.id+"#share ") {
+			t.Errorf("%s, %s: not what may be done with it: %s", tt.person, tt.id, text)
+		}
 		if a.field("visible") != tt.visible || a.field("reason") != tt.reason || !strings.Contains(a.body, tt.path) {
 			t.Errorf("%s, %s: %s", tt.person, tt.id, a.body)
 		}

@@ -11,11 +11,16 @@ type Document struct {
 	ID, ProjectID, Title, Body string
 }
 
+// Project is a row of the projects.
+type Project struct {
+	ID, Name string
+}
+
 // Rows keeps the documents, and the marks of those whose relationships are due. Standin
 // and Postgres are two.
 type Rows interface {
-	// Projects returns the ids of the projects.
-	Projects(ctx context.Context) ([]string, error)
+	// Projects returns the projects, by their names.
+	Projects(ctx context.Context) ([]Project, error)
 
 	// Document returns a row, or ErrNoRow.
 	Document(ctx context.Context, id string) (Document, error)

@@ -33,13 +33,13 @@ func NewStandin(tables *electrictest.Server) *Standin {
 }
 
 // Projects implements Rows.
-func (s *Standin) Projects(context.Context) ([]string, error) {
-	_, rows, err := s.tables.Query("SELECT id FROM projects ORDER BY id")
-	var ids []string
+func (s *Standin) Projects(context.Context) ([]Project, error) {
+	_, rows, err := s.tables.Query("SELECT id, name FROM projects ORDER BY name")
+	var projects []Project
 	for _, row := range rows {
-		ids = append(ids, *row[0])
+		projects = append(projects, Project{ID: *row[0], Name: *row[1]})
 	}
-	return ids, err
+	return projects, err
 }
 
 // Document implements Rows.

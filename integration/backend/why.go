@@ -19,7 +19,7 @@ type why struct {
 	Reason  explain.Reason `json:"reason"`
 	Paths   []explain.Path `json:"paths"` // that grant it or, if it is not visible, stand in its way
 	Tried   []string       `json:"tried"` // the relations that lead nowhere
-	Text    string         `json:"text"`  // all of it
+	Text    string         `json:"text"`  // all of it, and what the person may do with the document
 }
 
 // reasons tells people why they see a document.
@@ -28,7 +28,8 @@ type reasons struct {
 	explainer Explainer
 }
 
-// explain says whether the person sees a document, and by which path. It tells them of
+// explain says whether the person sees a document, and by which path, and what they may do
+// with it. It tells them of
 // relationships that are not theirs, and which ids exist: in an application, let those who
 // administer it ask.
 func (a *reasons) explain(ctx context.Context, r request) (any, error) {
@@ -45,7 +46,11 @@ func (a *reasons) explain(ctx context.Context, r request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	told := why{Visible: e.Visible, Reason: e.Reason, Paths: []explain.Path{}, Tried: []string{}, Text: e.String()}
+	may, err := a.explainer.Explain(ctx, who, "document_actions", []string{id})
+	if err != nil {
+		return nil, err
+	}
+	told := why{Visible: e.Visible, Reason: e.Reason, Paths: []explain.Path{}, Tried: []string{}, Text: e.String() + "\n" + may.String()}
 	for _, c := range deciding(e) {
 		told.Paths = append(told.Paths, c.Paths...)
 		told.Paths = append(told.Paths, c.ExcludedBy...)

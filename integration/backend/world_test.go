@@ -26,6 +26,7 @@ import (
 // Documents of the demo, and ids of new ones.
 const (
 	charter = demo.SharedLater                       // of atlas
+	plan    = "d0c00000-0000-4000-8000-000000000004" // of borealis, and shared with alice to read
 	review  = "d0c00000-0000-4000-8000-000000000005" // of borealis, from which bob is banned
 	pitch   = "d0c00000-0000-4000-8000-000000000007" // of comet, which alice leads
 	fresh1  = "d0c00000-0000-4000-8000-000000000101"

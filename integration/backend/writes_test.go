@@ -265,3 +265,14 @@ func (d *done) WriteRelationshipsIf(ctx context.Context, p []spicedb.Preconditio
 	defer d.tell()
 	return d.Relationships.WriteRelationshipsIf(ctx, p, u...)
 }
+
+// moving moves what is about to be written about, after the check.
+type moving struct {
+	Relationships
+	move func()
+}
+
+func (m *moving) WriteRelationshipsIf(ctx context.Context, p []spicedb.Precondition, u ...spicedb.Update) (string, error) {
+	m.move()
+	return m.Relationships.WriteRelationshipsIf(ctx, p, u...)
+}

@@ -37,16 +37,25 @@ type Reader struct {
 	IP      string            // of the request; empty: it is not known
 }
 
-// Explain says whether a reader sees the row of a shape whose primary key has the values
-// id, and why.
+// Explain says whether a reader sees the row of a shape, or of a collection of grants, whose
+// primary key has the values id, and why.
 //
 // Errors are Invalid where the question cannot be asked; else those of the clients of
 // SpiceDB and of Electric. That SpiceDB cannot evaluate a permission is an explanation.
-func (x *Explainer) Explain(ctx context.Context, who Reader, shape string, id []string) (*explain.Explanation, error) {
-	def, err := x.shapes.Shape(shape)
-	if err != nil {
+func (x *Explainer) Explain(ctx context.Context, who Reader, name string, id []string) (*explain.Explanation, error) {
+	shape, collection, err := x.shapes.Find(name)
+	switch {
+	case err != nil:
 		return nil, invalid("%w", err)
+	case collection != nil:
+		return x.explainGrants(ctx, who, collection, id)
+	default:
+		return x.explainRow(ctx, who, shape, id)
 	}
+}
+
+// explainRow explains a row of a shape. Electric is asked for it.
+func (x *Explainer) explainRow(ctx context.Context, who Reader, def *schema.Shape, id []string) (*explain.Explanation, error) {
 	reading, err := proxy.NewReading(def, who.Subject, who.Params, who.IP)
 	if err != nil {
 		return nil, err
@@ -56,26 +65,37 @@ func (x *Explainer) Explain(ctx context.Context, who Reader, shape string, id []
 	if err != nil {
 		return nil, err
 	}
-	checks := newChecker(x.spicedb, reading)
+	e, err := x.decide(ctx, who, &def.Guarded, &reading.Question, found)
+	if err != nil {
+		return nil, err
+	}
+	e.Row.Where = whereText(def)
+	return e, nil
+}
+
+// decide asks SpiceDB whether a reader sees a row that was found.
+func (x *Explainer) decide(ctx context.Context, who Reader, def *schema.Guarded, asked *authz.Question, row *foundRow) (*explain.Explanation, error) {
 	e := &explain.Explanation{
 		Question: explain.Question{
-			Subject: who.Subject.String(), Shape: def.Name, ID: found.id,
-			Params: maps.Clone(who.Params), Context: contextSources(&def.Guarded),
+			Subject: who.Subject.String(), Shape: def.Name, ID: row.id,
+			Params: maps.Clone(who.Params), Context: contextSources(def),
 		},
 		Filters: []explain.Filter{},
-		Row:     explain.Row{Exists: found.exists, MeetsWhere: found.meetsWhere, Where: whereText(def)},
+		Row:     explain.Row{Exists: row.exists, MeetsWhere: row.meetsWhere},
 	}
 	if e.Params == nil {
 		e.Params = map[string]string{}
 	}
-	if e.Gate, err = checks.requirement(ctx, reading.Question.Rule.Gate); err != nil {
+	checks := newChecker(x.spicedb, asked)
+	var err error
+	if e.Gate, err = checks.requirement(ctx, asked.Rule.Gate); err != nil {
 		return nil, err
 	}
-	if e.Every, err = checks.requirement(ctx, reading.Question.Rule.Unrestricted); err != nil {
+	if e.Every, err = checks.requirement(ctx, asked.Rule.Unrestricted); err != nil {
 		return nil, err
 	}
 	for _, f := range def.Authorize.Filter {
-		filter, err := checks.filter(ctx, f, found)
+		filter, err := checks.filter(ctx, f, row)
 		if err != nil {
 			return nil, err
 		}
@@ -83,7 +103,7 @@ func (x *Explainer) Explain(ctx context.Context, who Reader, shape string, id []
 	}
 	isLookedUp := (e.Gate == nil || e.Gate.Held) && (e.Every == nil || !e.Every.Held)
 	if isLookedUp {
-		if e.Failure, err = checks.lookups(ctx, reading.Question.Rule.Filters); err != nil {
+		if e.Failure, err = checks.lookups(ctx, asked.Rule.Filters); err != nil {
 			return nil, err
 		}
 	}
@@ -134,8 +154,8 @@ type checker struct {
 	at      authz.ZedToken // empty before the first answer
 }
 
-func newChecker(s *spicedb.Client, r *proxy.Reading) *checker {
-	return &checker{spicedb: s, subject: r.Question.Subject.ObjectRef, context: contextNow(&r.Question)}
+func newChecker(s *spicedb.Client, q *authz.Question) *checker {
+	return &checker{spicedb: s, subject: q.Subject.ObjectRef, context: contextNow(q)}
 }
 
 // contextNow is the caveat context of a question that is asked now.

@@ -137,6 +137,11 @@ func TestExplain(t *testing.T) {
 		"column no object": {subject: "user:alice", shape: "notes", id: []string{"n", "3"}, want: explain.NoObject},
 		"no row no column": {subject: "user:alice", shape: "notes", id: []string{"n", "4"}, want: explain.NoRow},
 		"gate alone":       {subject: "user:alice", params: []string{"project=comet"}, shape: "project_documents", id: doc("8"), want: explain.ByGate},
+		"permissions":      {subject: "user:bob", shape: "document_actions", id: doc("4"), want: explain.ByFilter},
+		"no permission":    {subject: "user:alice", shape: "document_actions", id: doc("4"), want: explain.NotGranted},
+		"permission taken": {subject: "user:bob", shape: "document_actions", id: doc("5"), want: explain.Excluded},
+		"no object":        {subject: "user:bob", shape: "document_actions", id: []string{"temp-123"}, want: explain.NoRow},
+		"no permissions":   {subject: "user:dave", shape: "document_actions", id: doc("4"), want: explain.GateDenied},
 		"another param":    {subject: "user:alice", params: []string{"project=comet"}, shape: "project_documents", id: doc("1"), want: explain.WhereNotMet},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -200,8 +205,10 @@ func TestWhatCannotBeExplained(t *testing.T) {
 		id, params     []string
 		want           string
 	}{
-		{"user:bob", "document", doc("1"), nil, `there is no shape "document" in shapes.yaml: there are documents, notes, project_documents, project_feed, projects, salaries, did you mean "documents"?`},
+		{"user:bob", "document", doc("1"), nil, `there is no shape or collection of grants "document" in shapes.yaml: there are documents, notes, project_documents, project_feed, projects, salaries, document_actions, did you mean "documents"?`},
 		{"user:bob", "documents", nil, nil, "the primary key of public.documents is (id): give an id for each"},
+		{"user:bob", "document_actions", append(doc("1"), "x"), nil, "the primary key of document_actions is (id): give one id, that of the object"},
+		{"user:bob", "document_actions", doc("1"), []string{"project=atlas"}, "project: not a param of document_actions"},
 		{"user:bob", "notes", []string{"n"}, nil, "is (id, part): give an id for each of its columns, in this order"},
 		{"user:bob", "project_documents", doc("1"), nil, "project: a value for this param is needed"},
 		{"user:bob", "documents", doc("1"), []string{"project=atlas"}, "project: not a param of documents"},

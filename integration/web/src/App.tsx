@@ -26,8 +26,8 @@ export function App() {
       <header className="top">
         <h1>shapegate</h1>
         <p>
-          Two people read the same table. SpiceDB decides who sees which row. Share a document in one pane: it is in the
-          other at once.
+          Two people, one table. SpiceDB decides who sees a row, and who edits it. Share a document in one pane: the
+          other has it at once.
         </p>
       </header>
       <main className="panes">

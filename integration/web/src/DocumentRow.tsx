@@ -1,14 +1,14 @@
 import { useId, useState } from 'react'
 import type { FormEvent } from 'react'
-import type { Me, Person } from './api'
+import type { Me, Person, Project } from './api'
 import { Sharing } from './Sharing'
 import { Why } from './Why'
 import { act } from './timeline'
 import { nameOf, told } from './workspace'
-import type { Document, Project, Workspace } from './workspace'
+import type { Document, Permitted, Workspace } from './workspace'
 
 interface Props {
-  row: Document & { $synced?: boolean }
+  row: Permitted
   open: boolean
   onToggle: () => void
   workspace: Workspace
@@ -18,12 +18,11 @@ interface Props {
   onProblem: (text: string | undefined) => void
 }
 
-/** A row, and what can be done with it. */
+/** A row, and what the person may do with it: as the joined permissions say, from one moment to the next. */
 export function DocumentRow({ row, open, onToggle, workspace, projects, people, me, onProblem }: Props) {
   const panel = useId()
   const [asked, setAsked] = useState(false)
   const project = projects.find((p) => p.id === row.project_id)?.name ?? nameOf(row.project_id)
-  const manages = me?.manages.includes(row.project_id) ?? false
 
   const update = async (what: string, change: (draft: Document) => void) => {
     onProblem(undefined)
@@ -45,19 +44,26 @@ export function DocumentRow({ row, open, onToggle, workspace, projects, people, 
       </button>
       {open && (
         <div className="panel" id={panel}>
-          <Edit key={row.title + row.body} row={row} onSave={(title, body) =>
-            update(`edits “${title}”`, (draft) => {
-              draft.title = title
-              draft.body = body
-            })} />
-          {manages ? (
+          {row.canEdit ? (
+            <Edit key={row.title + row.body} row={row} onSave={(title, body) =>
+              update(`edits “${title}”`, (draft) => {
+                draft.title = title
+                draft.body = body
+              })} />
+          ) : (
+            <>
+              {row.body && <p className="text">{row.body}</p>}
+              <p className="hint">{nameOf(workspace.me.person)} may read this, and not edit it.</p>
+            </>
+          )}
+          {row.canShare ? (
             <>
               <label className="field">
                 <span>Project</span>
                 <select value={row.project_id} onChange={(e) => void update(`moves “${row.title}” to ${e.target.value}`, (draft) => {
                   draft.project_id = e.target.value
                 })}>
-                  {projects.filter((p) => me?.manages.includes(p.id)).map((p) => <option key={p.id} value={p.id}>{p.name}</option>)}
+                  {projects.filter((p) => p.manages || p.id === row.project_id).map((p) => <option key={p.id} value={p.id}>{p.name}</option>)}
                 </select>
               </label>
               <Sharing {...{ workspace, people, onProblem, row }} groups={Object.keys(me?.groups ?? {})} />

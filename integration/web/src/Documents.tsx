@@ -1,10 +1,10 @@
 import { eq, ilike, lower, useLiveQuery } from '@tanstack/react-db'
 import { useDeferredValue, useEffect, useRef, useState } from 'react'
-import type { Me, Person } from './api'
+import type { Me, Person, Project } from './api'
 import { DocumentRow } from './DocumentRow'
 import { NewDocument } from './NewDocument'
 import { noteTitle } from './workspace'
-import type { Document, Project, Workspace } from './workspace'
+import type { Permitted, Workspace } from './workspace'
 
 interface Props {
   workspace: Workspace
@@ -14,6 +14,8 @@ interface Props {
 }
 
 const pageSize = 5
+
+const none: Project[] = []
 
 const orders = {
   newest: 'Newest first',
@@ -25,7 +27,7 @@ type Order = keyof typeof orders
 
 /** The documents that a person may see: searched, ordered, and a page at a time. */
 export function Documents({ workspace, people, me, onProblem }: Props) {
-  const { documents } = workspace
+  const { documents, documentActions } = workspace
   const [search, setSearch] = useState('')
   const [project, setProject] = useState('')
   const [order, setOrder] = useState<Order>('newest')
@@ -34,25 +36,26 @@ export function Documents({ workspace, people, me, onProblem }: Props) {
   const [adding, setAdding] = useState(false)
   const text = useDeferredValue(search.trim())
 
-  const { data: projects = [] } = useLiveQuery(
-    (q) => q.from({ row: workspace.projects }).orderBy(({ row }) => row.name),
-    [workspace],
-  )
-  // Runs over what the collection holds, and has it load what is missing: a subset, by POST.
+  const projects = me?.projects ?? none
+  // Runs over what the collections hold, and has them load what is missing: subsets, by POST.
+  // What the person may do with each document is joined from rows, and kept current as they are.
   const { data, isReady } = useLiveQuery(
     (q) => {
-      let query = q.from({ row: documents })
-      if (text) query = query.where(({ row }) => ilike(row.title, `%${text}%`))
-      if (project) query = query.where(({ row }) => eq(row.project_id, project))
+      let query = q.from({ d: documents }).leftJoin({ a: documentActions }, ({ d, a }) => eq(d.id, a.id))
+      if (text) query = query.where(({ d }) => ilike(d.title, `%${text}%`))
+      if (project) query = query.where(({ d }) => eq(d.project_id, project))
       const ordered =
         order === 'title'
-          ? query.orderBy(({ row }) => lower(row.title))
-          : query.orderBy(({ row }) => row.updated_at, order === 'newest' ? 'desc' : 'asc')
-      return ordered.limit(pageSize + 1).offset(page * pageSize) // one more: is there a next page?
+          ? query.orderBy(({ d }) => lower(d.title))
+          : query.orderBy(({ d }) => d.updated_at, order === 'newest' ? 'desc' : 'asc')
+      return ordered
+        .limit(pageSize + 1) // one more: is there a next page?
+        .offset(page * pageSize)
+        .select(({ d, a }) => ({ ...d, canEdit: a?.edit, canShare: a?.share }))
     },
-    [documents, text, project, order, page],
+    [documents, documentActions, text, project, order, page],
   )
-  const rows = useLast(data as Document[] | undefined, isReady)
+  const rows = useLast<Permitted[]>(data, isReady)
   const shown = rows?.slice(0, pageSize)
   useEffect(() => shown?.forEach((row) => noteTitle(row.id, row.title)), [shown])
   useEffect(() => {
@@ -76,7 +79,7 @@ export function Documents({ workspace, people, me, onProblem }: Props) {
         </select>
         <button type="button" className="primary" aria-expanded={adding} disabled={projects.length === 0} onClick={() => setAdding(!adding)}>New</button>
       </div>
-      {adding && <NewDocument workspace={workspace} projects={projects as Project[]} onProblem={onProblem} onClose={() => setAdding(false)} />}
+      {adding && <NewDocument workspace={workspace} projects={projects} onProblem={onProblem} onClose={() => setAdding(false)} />}
       <ul className="rows" aria-label="Documents">
         {shown?.map((row) => (
           <DocumentRow
@@ -84,7 +87,7 @@ export function Documents({ workspace, people, me, onProblem }: Props) {
             row={row}
             open={open === row.id}
             onToggle={() => setOpen(open === row.id ? undefined : row.id)}
-            {...{ workspace, people, me, onProblem, projects: projects as Project[] }}
+            {...{ workspace, people, me, onProblem, projects }}
           />
         ))}
       </ul>

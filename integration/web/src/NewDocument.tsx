@@ -1,8 +1,9 @@
 import { useState } from 'react'
 import type { FormEvent } from 'react'
+import type { Project } from './api'
 import { act } from './timeline'
 import { told } from './workspace'
-import type { Project, Workspace } from './workspace'
+import type { Workspace } from './workspace'
 
 interface Props {
   workspace: Workspace

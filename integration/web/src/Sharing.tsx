@@ -13,7 +13,7 @@ interface Props {
   onProblem: (text: string | undefined) => void
 }
 
-/** With whom a document is shared, and who is banned from it. */
+/** With whom a document is shared, to read or to edit, and who is banned from it. */
 export function Sharing({ workspace, people, groups, row, onProblem }: Props) {
   const [access, setAccess] = useState<Access>()
   const lastWrite = useTimeline().find((event) => event.kind === 'written')?.id
@@ -39,12 +39,17 @@ export function Sharing({ workspace, people, groups, row, onProblem }: Props) {
   }
   const { api } = workspace
   const grant = (who: string) => access?.viewers.find((g) => g.who === who)
+  const edits = (who: string) => access?.editors.some((g) => g.who === who) ?? false
   const line = (who: string, name: string, about: string, bannable?: string) => (
     <tr key={who}>
       <th scope="row">{name} <small>{grant(who) ? condition(grant(who)!) : about}</small></th>
       <td>
         <Switch label={`Share “${row.title}” with ${name}`} on={grant(who) !== undefined}
-          onChange={(on) => relate(`${on ? 'shares' : 'takes back'} “${row.title}” ${on ? 'with' : 'from'} ${name}`, () => api.share(row.id, who, on))} />
+          onChange={(on) => relate(`${on ? 'shares' : 'takes back'} “${row.title}” ${on ? 'with' : 'from'} ${name}`, () => api.share(row.id, 'viewers', who, on))} />
+      </td>
+      <td>
+        <Switch label={`Let ${name} edit “${row.title}”`} on={edits(who)}
+          onChange={(on) => relate(`${on ? 'lets' : 'no longer lets'} ${name} edit “${row.title}”`, () => api.share(row.id, 'editors', who, on))} />
       </td>
       <td>
         {bannable && (
@@ -57,7 +62,7 @@ export function Sharing({ workspace, people, groups, row, onProblem }: Props) {
   return (
     <table className="sharing">
       <caption>Shared with, beside the people of its project</caption>
-      <thead><tr><th scope="col">Who</th><th scope="col">Shared</th><th scope="col">Banned</th></tr></thead>
+      <thead><tr><th scope="col">Who</th><th scope="col">To read</th><th scope="col">To edit</th><th scope="col">Banned</th></tr></thead>
       <tbody>
         {people.map((p) => line(`user:${p.id}`, nameOf(p.id), '', p.id))}
         {groups.map((g) => line(`group:${g}`, nameOf(g), 'group'))}

@@ -7,17 +7,24 @@ export interface Person {
   about: string
 }
 
-/** What a person may do besides reading. */
+/** What a person may do with projects and groups. */
 export interface Me {
   person: string
   administers: boolean
-  manages: string[] // projects
+  projects: Project[] // that the person sees
   groups: Record<string, string[]>
 }
 
-/** Whom a document is shared with, and who is banned from it. */
+export interface Project {
+  id: string
+  name: string
+  manages: boolean
+}
+
+/** Whom a document is shared with, to read or to edit, and who is banned from it. */
 export interface Access {
   viewers: Grant[]
+  editors: Grant[]
   banned: Grant[]
 }
 
@@ -73,7 +80,8 @@ export class API {
     this.#call('PUT', `/documents/${id}`, row)
   edit = (id: string, text: { title: string; body: string }): Promise<Change> => this.#call('PATCH', `/documents/${id}`, text)
   move = (id: string, project_id: string): Promise<Change> => this.#call('POST', `/documents/${id}/move`, { project_id })
-  share = (id: string, who: string, given: boolean): Promise<Change> => this.#call(verb(given), `/documents/${id}/viewers/${who}`)
+  share = (id: string, as: 'viewers' | 'editors', who: string, given: boolean): Promise<Change> =>
+    this.#call(verb(given), `/documents/${id}/${as}/${who}`)
   ban = (id: string, who: string, given: boolean): Promise<Change> => this.#call(verb(given), `/documents/${id}/banned/${who}`)
   join = (group: string, who: string, given: boolean): Promise<Change> =>
     this.#call(verb(given), `/groups/${group}/members/${who}`)

@@ -1,4 +1,5 @@
-// Collections over the shapes of a shapegate, for one signed-in person. Copy this file.
+// Collections over the shapes of a shapegate, and over what a person may do with their rows,
+// for one signed-in person. Copy this file.
 
 import { FetchError } from '@electric-sql/client'
 import type { Row } from '@electric-sql/client'
@@ -25,10 +26,13 @@ export type Health =
 export interface ShapesOptions {
   url: string // of shapegate, as in https://sync.example.com
   credentials: Credentials
-  onHealth?: (health: Health, shape: string) => void
+  onHealth?: (health: Health, name: string) => void
   fetch?: typeof fetch
   retryRefused?: number // ms after a 403
 }
+
+/** What a person may do with an object: a row of a collection of grants. */
+export type Grants<Permission extends string> = { id: string } & Record<Permission, boolean>
 
 type Handlers<T extends Row<unknown>> = Pick<ElectricCollectionConfig<T>, 'onInsert' | 'onUpdate' | 'onDelete' | 'syncMode'>
 
@@ -47,10 +51,22 @@ export class Shapes {
 
   /** Makes the collection of a shape. Keep it: a second one would ask for everything again. */
   collection<T extends Row<unknown>>(shape: string, getKey: (row: T) => string, handlers: Handlers<T> = {}) {
+    return this.#open<T>('shapes', shape, getKey, handlers)
+  }
+
+  /**
+   * Makes a collection of grants: a row for each object on which the person holds any of the
+   * permissions. An object without a row is one that they may do nothing with.
+   */
+  grants<Permission extends string>(name: string) {
+    return this.#open<Grants<Permission>>('grants', name, (row) => row.id)
+  }
+
+  #open<T extends Row<unknown>>(kind: 'shapes' | 'grants', name: string, getKey: (row: T) => string, handlers: Handlers<T> = {}) {
     const { url, credentials, retryRefused = 5_000 } = this.#options
     const { signal } = this.#signedOut
     const health = (now: Health) => {
-      if (!signal.aborted) this.#options.onHealth?.(now, shape)
+      if (!signal.aborted) this.#options.onHealth?.(now, name)
     }
 
     const collection = createCollection(
@@ -61,7 +77,7 @@ export class Shapes {
         defaultIndexType: BasicIndex,
         ...handlers,
         shapeOptions: {
-          url: `${url}/v1/shapes/${shape}`,
+          url: `${url}/v1/${kind}/${name}`,
           headers: credentials.authorization && { Authorization: credentials.authorization },
           subsetMethod: 'POST',
           backoffOptions: { initialDelay: 100, maxDelay: 4_000, multiplier: 1.5 },

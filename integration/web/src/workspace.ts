@@ -19,10 +19,11 @@ export interface Document extends Row<unknown> {
   updated_at: string
 }
 
-export interface Project extends Row<unknown> {
-  id: string
-  name: string
-  updated_at: string
+/** A document, and what the person may do with it. */
+export interface Permitted extends Document {
+  canEdit?: boolean
+  canShare?: boolean
+  $synced?: boolean
 }
 
 /** How long an optimistic row is kept while it has not come back. */
@@ -40,19 +41,23 @@ const seen: Record<Operation, { kind: 'in' | 'out' | 'changed'; text: string }> 
   update: { kind: 'changed', text: 'gets the change of' },
 }
 
-export function openWorkspace(me: SignedIn, onHealth: (health: Health, shape: string) => void) {
+/** What a row of the collection of grants says: what may be done now. */
+const may = (held: string[]): { kind: 'in' | 'out'; text: string } =>
+  held.length > 0 ? { kind: 'in', text: `may ${held.join(' and ')}` } : { kind: 'out', text: 'may not edit' }
+
+export function openWorkspace(me: SignedIn, onHealth: (health: Health, name: string) => void) {
   const api = new API(me)
   const shapes = new Shapes({
     url: location.origin,
     credentials: me,
     onHealth,
-    fetch: observed((operation, id, title) => {
+    fetch: observed(({ operation, id, title, held }) => {
       if (title) titles.set(id, title)
-      const { kind, text } = seen[operation]
+      const { kind, text } = held ? may(held) : seen[operation]
       happened({ kind, who: me.person, text: `${text} “${titleOf(id)}”` })
     }),
   })
-  const projects = shapes.collection<Project>('projects', (row) => row.id, { syncMode: 'eager' })
+  const documentActions = shapes.grants<'edit' | 'share'>('document_actions')
   const documents = shapes.collection<Document>('documents', (row) => row.id, {
     onInsert: async ({ transaction }) => {
       const { id, project_id, title, body } = transaction.mutations[0].modified
@@ -69,7 +74,7 @@ export function openWorkspace(me: SignedIn, onHealth: (health: Health, shape: st
       return written(me.person, change).txid === undefined ? undefined : { txid: change.txid!, timeout }
     },
   })
-  return { me, api, shapes, projects, documents }
+  return { me, api, shapes, documents, documentActions }
 }
 
 export type Workspace = ReturnType<typeof openWorkspace>

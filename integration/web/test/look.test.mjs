@@ -30,6 +30,12 @@ for (const [name, options] of Object.entries({
     await left.flip('Share “Comet pitch” with Bob')
     await left.isOn('Share “Comet pitch” with Bob', true)
     await right.has('Comet pitch')
+    await right.open('Comet pitch')
+    await right.root.getByText('Bob may read this, and not edit it.').waitFor()
+    await page.accessible()
+    await left.flip('Let Bob edit “Comet pitch”')
+    await left.isOn('Let Bob edit “Comet pitch”', true)
+    await right.root.getByRole('button', { name: 'Save' }).waitFor()
     await page.accessible()
     await shot('')
 

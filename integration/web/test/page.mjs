@@ -81,23 +81,26 @@ class Page {
     assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map((n) => n.html).join(' ')}`), [])
   }
 
-  /** Milliseconds from a click until a pane's list has, or lacks, a row: as the page itself sees it. */
-  async timed(click, pane, title, there) {
+  /**
+   * Milliseconds from a click until a pane's list has, or lacks, an element with a text: as
+   * the page itself sees it. Without a selector it is a row with this title.
+   */
+  async timed(click, pane, text, there, selector = '.title > span:first-child') {
     const took = this.page.evaluate(
-      ([side, title, there]) =>
+      ([side, text, there, selector]) =>
         new Promise((resolve) => {
           let start
           document.addEventListener('click', () => (start = performance.now()), { capture: true, once: true })
           const list = document.querySelector(`[data-side=${side}] .rows`)
           new MutationObserver((_, observer) => {
-            const has = [...list.querySelectorAll('.title > span:first-child')].some((e) => e.textContent === title)
+            const has = [...list.querySelectorAll(selector)].some((e) => e.textContent === text)
             if (start !== undefined && has === there) {
               observer.disconnect()
               resolve(performance.now() - start)
             }
           }).observe(list, { childList: true, subtree: true, characterData: true })
         }),
-      [pane.side, title, there],
+      [pane.side, text, there, selector],
     )
     await click()
     return took

@@ -69,9 +69,11 @@ test('who may not share is offered nothing, and told so', async (t) => {
   assert.equal(await right.root.getByText('Groups', { exact: true }).count(), 0)
 })
 
+// The page does not know yet: what it would hear of its permissions is held back.
 test('who could share a moment ago is told that they may not any more', async (t) => {
   const page = await open(t, { allow: [/403/] })
   const { left } = page
+  await page.page.route('**/v1/grants/*?*live=true*', () => {})
   await page.do('touch', 'document:d0c00000-0000-4000-8000-000000000007#viewer@user:alice')
   await left.signIn('Alice')
   await left.open('Comet pitch')

@@ -14,6 +14,9 @@ test('a row says by which path it is seen', async (t) => {
   assert.deepEqual(await why.locator('.path').first().getByRole('listitem').allTextContents(), [
     'document:…004', 'project', 'project:borealis', 'viewer', 'user:bob',
   ])
+  // What he may do with it is told, too.
+  await page.right.row('Borealis plan').getByText('All of it').click()
+  await why.getByText(`document:${doc(4)}#edit holds`).waitFor()
   await page.accessible()
 })
 
