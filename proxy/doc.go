@@ -5,18 +5,22 @@
 //
 //   - middleware (routes.go) is what every request passes: headers, metrics, logs, and the
 //     answers to errors (problem.go). A body (body.go) is not read yet.
-//   - shapeServer (serve.go) takes a request for a shape through all that follows, and
-//     sessionServer (sessions.go) one for a session.
+//   - server (server.go) is what all of the following have: who asks, and within which limits.
+//     shapeServer (serve.go) takes a request for a shape through all that follows,
+//     grantsServer (grants.go) one for a collection of grants, sessionServer (sessions.go) one
+//     for a session, and gatekeeper (gatekeeper.go) one for a token.
 //   - access is who asks, and the subscription to what they may see. It is made by the
 //     authentication (credentials.go) and the limiter.
-//   - request is what the client asks, parsed: logrequest.go, keys.go, narrow.go. It names a
+//   - request is what the client asks, parsed: logrequest.go, keys.go. A shapeRequest names a
 //     shape, which is a definition (shape.go, question.go) and what Electric says of its
-//     table (table.go).
-//   - logSource and snapshots are where messages and rows come from. rows are what a
-//     snapshot brings, by a plan of requests at Electric (plan.go, literals.go).
+//     table (table.go), and what the client wants of it (narrow.go).
+//   - source (source.go) is where messages and rows come from. That of a shape is a feed of
+//     Electric's log (logsource.go) and snapshots, whose rows are brought by a plan of
+//     requests at Electric (plan.go, literals.go). That of a collection of grants has no
+//     messages, and its rows are what SpiceDB says (grantssource.go, package permissions).
 //   - client is what the client holds, by its handle. namedGrants are the grants that the
 //     handle names, recalled.
-//   - exchange has these five, and chooses one of the kinds of answer: initialRead,
+//   - exchange has these, and chooses one of the kinds of answer: initialRead,
 //     positionRead, storedRead, catchUp, longPoll, events (with a stream), subsetRead. Each
 //     is a file. longPoll and events wait.
 //   - logRead is a part of the log that was read for a client, with the decision made since.
@@ -24,7 +28,10 @@
 //     anew while the answer is written, confirmed in strict shapes (confirm.go), with the
 //     rows that late messages take away (laterows.go). Readers with equal grants are most
 //     often sent the same bytes.
-//   - resync is what a client is sent in addition when its grants have changed.
+//   - resync is what a client is sent in addition when its grants have changed: rowresync.go
+//     of a shape, grantsresync.go of a collection.
+//   - verdict is the decision alone, for servers in front that ask Electric themselves:
+//     forwarded.go, forwardauth.go, package extauthz.
 //   - arrayWriter (answer.go), lazyArray and eventWriter write the bytes.
 //
 // A server in front of Electric may ask for a verdict alone (verdict.go, forwardauth.go): it

@@ -6,12 +6,9 @@ import (
 	"time"
 
 	"github.com/shapegate/shapegate/authz"
-	"github.com/shapegate/shapegate/proxy/cursor"
 	"github.com/shapegate/shapegate/proxy/electric"
 	"github.com/shapegate/shapegate/proxy/feed"
-	"github.com/shapegate/shapegate/proxy/permissions"
 	"github.com/shapegate/shapegate/proxy/rowfilter"
-	"github.com/shapegate/shapegate/proxy/subset"
 )
 
 // grantsSource is the source of a collection of grants. Its log has no messages: all that
@@ -105,108 +102,4 @@ func (s *grantsSource) filtered(_ context.Context, r *logRead) (*logPart, error)
 	return &logPart{part: r.part, rule: rule, filter: rowfilter.Steady(rule, r.d.Grants), guard: guardOf(r.x.access, r.d)}, nil
 }
 
-func (s *grantsSource) open(_ context.Context, asked *subset.Request, g authz.Grants) (snapshot, error) {
-	selected, err := s.table.Select(asked)
-	if err != nil {
-		return nil, err
-	}
-	at, _, err := s.position(context.Background())
-	if err != nil {
-		return nil, err
-	}
-	ids, leftOut := s.table.IDs(g)
-	if leftOut > 0 {
-		s.notes.leftOut(s.def.Name, permissions.IDColumn, s.def.ColumnType, leftOut)
-	}
-	return &grantsSnapshot{at: at, table: s.table, grants: g, ids: selected.Of(ids)}, nil
-}
-
 func (s *grantsSource) release() {}
-
-// grantsSnapshot is the rows of a collection for some grants.
-type grantsSnapshot struct {
-	at     feed.Place
-	table  *permissions.Table
-	grants authz.Grants
-	ids    []string
-}
-
-func (g *grantsSnapshot) begin() (feed.Place, *electric.Schema) { return g.at, g.table.Schema() }
-
-// Fence is that of rows which no message can be older than.
-func (g *grantsSnapshot) Fence() (electric.Fence, error) { return electric.Fence{}, nil }
-
-// meta is of a snapshot that has seen no transaction of Postgres: nobody waits for one here.
-func (g *grantsSnapshot) meta() *electric.Metadata {
-	lsn := strconv.FormatUint(g.at.Offset.LSN(), 10)
-	return &electric.Metadata{
-		Raw:  []byte(`{"xmin":"0","xmax":"0","xip_list":[],"snapshot_mark":0,"database_lsn":"` + lsn + `"}`),
-		XMin: []byte(`"0"`), XMax: []byte(`"0"`), XIPList: []byte(`[]`), DatabaseLSN: []byte(`"` + lsn + `"`),
-	}
-}
-
-func (g *grantsSnapshot) write(ctx context.Context, out *arrayWriter, guard *guard) error {
-	var buf []byte
-	for _, id := range g.ids {
-		if err := guard.whole(ctx); err != nil {
-			return err
-		}
-		buf = g.table.AppendRow(buf[:0], g.grants, id)
-		if err := out.add(buf); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// whole decides anew if the last decision is too old. errLeftOut says that something was lost
-// since. A row of a collection says what is held and what is not: it cannot be left out, as
-// a row of a table can. So the answer is cut, and the client asks again.
-func (g *guard) whole(ctx context.Context) error {
-	if _, err := g.check(ctx); err != nil {
-		return err
-	}
-	if g.isNarrowed() {
-		return errLeftOut
-	}
-	return nil
-}
-
-func (g *grantsSnapshot) Close() {}
-
-// grantsResync is the resync of a collection: the rows that have changed.
-type grantsResync struct{ change *permissions.Change }
-
-// resync compares the client's grants with a decision. There is nobody to ask for rows.
-// errStaleHandle says that the grants cannot be compared.
-func (s *grantsSource) resync(ctx context.Context, x *exchange, d authz.Decision) (*resync, error) {
-	named := x.named()
-	held, err := named.mayHold(ctx, d)
-	if err != nil {
-		return nil, err
-	}
-	x.server.metrics.resyncs.WithLabelValues(s.def.Name).Inc()
-	return &resync{
-		x: x, guard: guardOf(x.access, d),
-		of:   cursor.Resync{To: cursor.Named(d), At: d.At},
-		body: &grantsResync{s.table.NewChange(held, d.Grants)},
-	}, nil
-}
-
-func (r *grantsResync) write(ctx context.Context, p *feed.Part, g *guard, send func(message []byte) error) (upToDate []byte, err error) {
-	var buf []byte
-	for _, id := range r.change.IDs() {
-		if err := g.whole(ctx); err != nil {
-			return nil, err
-		}
-		if buf = r.change.Append(buf[:0], id); len(buf) == 0 {
-			continue
-		}
-		if err := send(buf); err != nil {
-			return nil, err
-		}
-	}
-	return feed.UpToDateMessage(p.LastSeen), nil
-}
-
-func (r *grantsResync) Close() {}

@@ -77,6 +77,19 @@ func (g *guard) check(ctx context.Context) (renewed bool, err error) {
 	return true, g.renew(ctx)
 }
 
+// whole decides anew if the last decision is too old. errLeftOut says that something was lost
+// since. A row of a collection says what is held and what is not: it cannot be left out, as
+// a row of a table can. So the answer is cut, and the client asks again.
+func (g *guard) whole(ctx context.Context) error {
+	if _, err := g.check(ctx); err != nil {
+		return err
+	}
+	if g.isNarrowed() {
+		return errLeftOut
+	}
+	return nil
+}
+
 // mostAsked is how often Electric is asked for the rows of one answer.
 const mostAsked = 3
 
