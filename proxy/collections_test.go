@@ -163,7 +163,8 @@ func TestASubsetOfACollection(t *testing.T) {
 		fmt.Sprintf(`{"where": "\"id\" = ANY($1)", "params": {"1": "{%s,%s,x}"}}`, full("d1"), full("d9")): "d1",
 		`{"order_by": "\"id\" DESC", "limit": 2}`:                                                          "d3 d2",
 		`{"order_by": "id", "limit": 1, "offset": 1}`:                                                      "d2",
-		`{"where": null}`: "d1 d2 d3",
+		`{"where": null}`:          "d1 d2 d3",
+		`{"where": "true = true"}`: "d1 d2 d3", // as TanStack DB asks
 	} {
 		for _, q := range []string{"offset=now&log=changes_only", position.onward(), ""} {
 			a := alice.post(actions+q, body)
