@@ -118,17 +118,16 @@ func (s *grantsSource) open(_ context.Context, asked *subset.Request, g authz.Gr
 	if leftOut > 0 {
 		s.notes.leftOut(s.def.Name, permissions.IDColumn, s.def.ColumnType, leftOut)
 	}
-	return &grantsSnapshot{at: at, table: s.table, grants: g, ids: selected.Of(ids)}, nil
+	return &grantsSnapshot{at: at, table: s.table, ids: selected.Of(ids)}, nil
 }
 
 func (s *grantsSource) release() {}
 
 // grantsSnapshot is the rows of a collection for some grants.
 type grantsSnapshot struct {
-	at     feed.Place
-	table  *permissions.Table
-	grants authz.Grants
-	ids    []string
+	at    feed.Place
+	table *permissions.Table
+	ids   []string
 }
 
 func (g *grantsSnapshot) begin() (feed.Place, *electric.Schema) { return g.at, g.table.Schema() }
@@ -145,13 +144,18 @@ func (g *grantsSnapshot) meta() *electric.Metadata {
 	}
 }
 
+// write writes the rows of what is permitted as it begins: what was lost since the rows were
+// asked for is left out, and the answer's handle says so.
 func (g *grantsSnapshot) write(ctx context.Context, out *arrayWriter, guard *guard) error {
+	permitted := guard.permitted
 	var buf []byte
 	for _, id := range g.ids {
-		if err := guard.whole(ctx); err != nil {
+		if err := guard.stays(ctx, permitted); err != nil {
 			return err
 		}
-		buf = g.table.AppendRow(buf[:0], g.grants, id)
+		if buf = g.table.AppendRow(buf[:0], permitted, id); len(buf) == 0 {
+			continue
+		}
 		if err := out.add(buf); err != nil {
 			return err
 		}
@@ -159,17 +163,19 @@ func (g *grantsSnapshot) write(ctx context.Context, out *arrayWriter, guard *gua
 	return nil
 }
 
-// whole decides anew if the last decision is too old. errLeftOut says that something was lost
-// since. A row of a collection says what is held and what is not: it cannot be left out, as
-// a row of a table can. So the answer is cut, and the client asks again.
-func (g *guard) whole(ctx context.Context) error {
-	if _, err := g.check(ctx); err != nil {
-		return err
+// errRowsChanged says that an answer of a collection cannot be completed.
+var errRowsChanged = &problem{kind: unavailable, message: "your permissions change too fast", cause: errLeftOut}
+
+// stays decides anew if the last decision is too old. errRowsChanged says that less is
+// permitted than when the answer began. A row of a collection says what is held and what is
+// not: it cannot be left out any more, as a row of a table can. So the answer is cut, and the
+// client asks again.
+func (g *guard) stays(ctx context.Context, permitted authz.Grants) error {
+	renewed, err := g.check(ctx)
+	if err == nil && renewed && !g.permitted.Equal(permitted) {
+		err = errRowsChanged
 	}
-	if g.isNarrowed() {
-		return errLeftOut
-	}
-	return nil
+	return err
 }
 
 func (g *grantsSnapshot) Close() {}
@@ -194,9 +200,10 @@ func (s *grantsSource) resync(ctx context.Context, x *exchange, d authz.Decision
 }
 
 func (r *grantsResync) write(ctx context.Context, p *feed.Part, g *guard, send func(message []byte) error) (upToDate []byte, err error) {
+	permitted := g.permitted
 	var buf []byte
 	for _, id := range r.change.IDs() {
-		if err := g.whole(ctx); err != nil {
+		if err := g.stays(ctx, permitted); err != nil {
 			return nil, err
 		}
 		if buf = r.change.Append(buf[:0], id); len(buf) == 0 {
