@@ -17,8 +17,7 @@ type Selection struct {
 // SelectionByID returns a request as a selection of rows by their primary key, a column of
 // a type that CanonicalValue knows. Of a where it takes = and <> with a value, IN, = ANY
 // and <> ALL of that column, joined by AND, OR and NOT, and "true = true"; of an order that
-// column alone.
-// Errors are of type *Error.
+// column alone. Errors are of type *Error.
 func (r *Request) SelectionByID(column, typ string) (*Selection, error) {
 	s := &Selection{request: r, typ: typ}
 	if r.Where != nil {
