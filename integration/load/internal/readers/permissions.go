@@ -39,7 +39,7 @@ func (v *permissions) bind(flags *pflag.FlagSet) {
 	flags.IntVar(&v.holders, "holders", 1000, "people who wait, each with a client of the shape and of each collection")
 	flags.IntVar(&v.held, "held", 1000, "objects that each of them may view; every second of them may be edited, too")
 	flags.IntVar(&v.groups, "groups", 20, "groups through which they hold them")
-	flags.IntVar(&v.samples, "samples", 100, "relationships that are written and deleted, one after the other")
+	flags.IntVar(&v.samples, "samples", 50, "relationships that are written and deleted, one after the other")
 	flags.IntVar(&v.wide, "wide", 100_000, "objects of the people whose first reads are measured")
 	flags.IntVar(&v.reads, "reads", 5, "first reads, each of another person; 0: none")
 }
