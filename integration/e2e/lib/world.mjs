@@ -84,9 +84,9 @@ class World {
    * The rows that a person may see now, by id: asked of SpiceDB row by row, and of
    * the tables, with no part of the proxy in between.
    */
-  async truth({ shapeName, person, params, decode }) {
+  async truth({ shapeName, person, params, decode: by = decode }) {
     const rows = await call('GET', `${this.path}/truth?${query(shapeName, person, params)}`)
-    return rows.map(decode)
+    return rows.map(by)
   }
 
   /**
