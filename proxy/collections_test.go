@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -257,14 +258,15 @@ func TestAStrictCollectionIsAskedForEachTime(t *testing.T) {
 type lookedUp struct {
 	authz.Engine
 	permission string
-	then       func()
+	then       atomic.Pointer[func()] // nil: nothing
 }
 
 func (l *lookedUp) LookupResources(ctx context.Context, q authz.Lookup, yield func(string)) (authz.ZedToken, error) {
 	at, err := l.Engine.LookupResources(ctx, q, yield)
-	if then := l.then; then != nil && q.Permission == l.permission {
-		l.then = nil
-		then()
+	if q.Permission == l.permission {
+		if then := l.then.Swap(nil); then != nil {
+			(*then)()
+		}
 	}
 	return at, err
 }
@@ -288,7 +290,7 @@ func TestARevocationWhileACollectionIsReadIsNoFailure(t *testing.T) {
 			})
 			alice := d.as("alice")
 			first := alice.get(path+"offset=-1").holds("d1", "d2")
-			engine.then = func() { d.revokeUnheard(edits("alice", "d1")) }
+			engine.then.Store(new(func() { d.revokeUnheard(edits("alice", "d1")) }))
 			a := read(alice, first).holds("d2")
 			d.grantUnheard(edits("alice", "d1"))
 			next := alice.get(path + a.onward())
