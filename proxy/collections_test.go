@@ -1,16 +1,20 @@
 package proxy_test
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/shapegate/shapegate/authz"
+	"github.com/shapegate/shapegate/authz/grantcache"
 	"github.com/shapegate/shapegate/proxy"
 )
 
@@ -163,7 +167,8 @@ func TestASubsetOfACollection(t *testing.T) {
 		fmt.Sprintf(`{"where": "\"id\" = ANY($1)", "params": {"1": "{%s,%s,x}"}}`, full("d1"), full("d9")): "d1",
 		`{"order_by": "\"id\" DESC", "limit": 2}`:                                                          "d3 d2",
 		`{"order_by": "id", "limit": 1, "offset": 1}`:                                                      "d2",
-		`{"where": null}`: "d1 d2 d3",
+		`{"where": null}`:          "d1 d2 d3",
+		`{"where": "true = true"}`: "d1 d2 d3", // as TanStack DB asks
 	} {
 		for _, q := range []string{"offset=now&log=changes_only", position.onward(), ""} {
 			a := alice.post(actions+q, body)
@@ -247,6 +252,51 @@ func TestAStrictCollectionIsAskedForEachTime(t *testing.T) {
 	d.revokeUnheard(owns("alice", "d3"))
 	alice.get(path + "offset=-1").holds("d2")
 	alice.post(path+next.onward(), `{"where": null}`).holds("d2")
+}
+
+// lookedUp is an engine that calls something once it has looked up a permission.
+type lookedUp struct {
+	authz.Engine
+	permission string
+	then       atomic.Pointer[func()] // nil: nothing
+}
+
+func (l *lookedUp) LookupResources(ctx context.Context, q authz.Lookup, yield func(string)) (authz.ZedToken, error) {
+	at, err := l.Engine.LookupResources(ctx, q, yield)
+	if q.Permission == l.permission {
+		if then := l.then.Swap(nil); then != nil {
+			(*then)()
+		}
+	}
+	return at, err
+}
+
+// What is revoked while an answer is made is not in it, and the answer is no failure: its
+// handle says what was left out.
+func TestARevocationWhileACollectionIsReadIsNoFailure(t *testing.T) {
+	const path = "/v1/grants/vault_actions?"
+	for name, read := range map[string]func(alice reader, first *answer) *answer{
+		"a first read": func(alice reader, _ *answer) *answer { return alice.get(path + "offset=-1") },
+		"a subset":     func(alice reader, _ *answer) *answer { return alice.post(path, `{"where": null}`) },
+		"a subset under a handle": func(alice reader, first *answer) *answer {
+			return alice.post(path+first.onward(), `{"where": null}`)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := deploy(t, editing)
+			engine := &lookedUp{Engine: d.engine, permission: "edit"}
+			d.replica(func(c *proxy.Config) {
+				c.Authorizer = d.runCache(func(c *grantcache.Config) { c.Engine = engine })
+			})
+			alice := d.as("alice")
+			first := alice.get(path+"offset=-1").holds("d1", "d2")
+			engine.then.Store(new(func() { d.revokeUnheard(edits("alice", "d1")) }))
+			a := read(alice, first).holds("d2")
+			d.grantUnheard(edits("alice", "d1"))
+			next := alice.get(path + a.onward())
+			equal(t, permissionsOf(next.messages()), map[string]string{"d1": "edit"})
+		})
+	}
 }
 
 // An id that the column's type cannot hold has no row.

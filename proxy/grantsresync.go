@@ -29,9 +29,10 @@ func (s *grantsSource) resync(ctx context.Context, x *exchange, d authz.Decision
 }
 
 func (r *grantsResync) write(ctx context.Context, p *feed.Part, g *guard, send func(message []byte) error) (upToDate []byte, err error) {
+	permitted := g.permitted
 	var buf []byte
 	for _, id := range r.change.IDs() {
-		if err := g.whole(ctx); err != nil {
+		if err := g.stays(ctx, permitted); err != nil {
 			return nil, err
 		}
 		if buf = r.change.Append(buf[:0], id); len(buf) == 0 {

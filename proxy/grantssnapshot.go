@@ -24,15 +24,14 @@ func (s *grantsSource) open(_ context.Context, asked *subset.Request, g authz.Gr
 	if leftOut > 0 {
 		s.notes.leftOut(s.def.Name, permissions.IDColumn, s.def.ColumnType, leftOut)
 	}
-	return &grantsSnapshot{at: at, table: s.table, grants: g, ids: selected.Of(ids)}, nil
+	return &grantsSnapshot{at: at, table: s.table, ids: selected.Of(ids)}, nil
 }
 
 // grantsSnapshot is the rows of a collection for some grants.
 type grantsSnapshot struct {
-	at     feed.Place
-	table  *permissions.Table
-	grants authz.Grants
-	ids    []string
+	at    feed.Place
+	table *permissions.Table
+	ids   []string
 }
 
 func (g *grantsSnapshot) begin() (feed.Place, *electric.Schema) { return g.at, g.table.Schema() }
@@ -49,13 +48,18 @@ func (g *grantsSnapshot) meta() *electric.Metadata {
 	}
 }
 
+// write writes the rows of what is permitted as it begins: what was lost since the rows were
+// asked for is left out, and the answer's handle says so.
 func (g *grantsSnapshot) write(ctx context.Context, out *arrayWriter, guard *guard) error {
+	permitted := guard.permitted
 	var buf []byte
 	for _, id := range g.ids {
-		if err := guard.whole(ctx); err != nil {
+		if err := guard.stays(ctx, permitted); err != nil {
 			return err
 		}
-		buf = g.table.AppendRow(buf[:0], g.grants, id)
+		if buf = g.table.AppendRow(buf[:0], permitted, id); len(buf) == 0 {
+			continue
+		}
 		if err := out.add(buf); err != nil {
 			return err
 		}

@@ -77,17 +77,19 @@ func (g *guard) check(ctx context.Context) (renewed bool, err error) {
 	return true, g.renew(ctx)
 }
 
-// whole decides anew if the last decision is too old. errLeftOut says that something was lost
-// since. A row of a collection says what is held and what is not: it cannot be left out, as
-// a row of a table can. So the answer is cut, and the client asks again.
-func (g *guard) whole(ctx context.Context) error {
-	if _, err := g.check(ctx); err != nil {
-		return err
+// errRowsChanged says that an answer of a collection of grants cannot be completed.
+var errRowsChanged = &problem{kind: unavailable, message: "your permissions change too fast", cause: errLeftOut}
+
+// stays decides anew if the last decision is too old. errRowsChanged says that less is
+// permitted than when the answer began. A row of a collection says what is held and what is
+// not: it cannot be left out any more, as a row of a table can. So the answer is cut, and the
+// client asks again.
+func (g *guard) stays(ctx context.Context, permitted authz.Grants) error {
+	renewed, err := g.check(ctx)
+	if err == nil && renewed && !g.permitted.Equal(permitted) {
+		err = errRowsChanged
 	}
-	if g.isNarrowed() {
-		return errLeftOut
-	}
-	return nil
+	return err
 }
 
 // mostAsked is how often Electric is asked for the rows of one answer.

@@ -136,7 +136,8 @@ func (r rule) permitted(rows []row, project string, holds map[check]bool) []row 
 	return seen
 }
 
-// view is what a reader looks at: a shape, with its param where it has one.
+// view is what a reader looks at: a shape, with its param where it has one, or a collection of
+// grants.
 type view struct{ shape, project string }
 
 func (w *world) views() []view {
@@ -149,6 +150,9 @@ func (w *world) views() []view {
 	for _, project := range []string{"atlas", "borealis", "comet"} {
 		all = append(all, view{"project_documents", project})
 	}
+	for name := range collections {
+		all = append(all, view{shape: name})
+	}
 	return all
 }
 
@@ -158,6 +162,10 @@ func (w *world) permitted(ctx context.Context, person demo.Person, views []view,
 	tables := make(map[string][]row)
 	var questions []check
 	for _, v := range views {
+		if c, ok := collections[v.shape]; ok {
+			questions = append(questions, c.checks()...)
+			continue
+		}
 		r, ok := rules[v.shape]
 		if !ok {
 			return nil, fmt.Errorf("no rule for shape %q", v.shape)
@@ -177,6 +185,10 @@ func (w *world) permitted(ctx context.Context, person demo.Person, views []view,
 	}
 	seen := make(map[view][]row, len(views))
 	for _, v := range views {
+		if c, ok := collections[v.shape]; ok {
+			seen[v] = c.permitted(holds)
+			continue
+		}
 		r := rules[v.shape]
 		seen[v] = r.permitted(tables[r.table], v.project, holds)
 		if withGranted {

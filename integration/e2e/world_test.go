@@ -76,6 +76,32 @@ type worldOptions struct {
 	// Front is "caddy": Caddy is in front, and has Electric itself answer requests for
 	// project_documents; "": clients reach the proxy.
 	Front string `json:"front"`
+
+	// Replicas is how many proxies there are, which take turns at the requests; 0: one.
+	Replicas int `json:"replicas"`
+}
+
+// process is a proxy, as one process of a deployment runs it.
+type process struct {
+	handler *proxy.Handler
+	cache   *grantcachetest.Cache
+}
+
+func (p *process) end() error {
+	p.handler.Drain()
+	p.handler.Close()
+	return p.cache.End()
+}
+
+// processes are the replicas of a deployment, which share nothing but their configuration.
+type processes []*process
+
+func (p processes) end() error {
+	var errs []error
+	for _, one := range p {
+		errs = append(errs, one.end())
+	}
+	return errors.Join(errs...)
 }
 
 // world is one deployment of everything, with the demo's data, for one test.
@@ -84,17 +110,17 @@ type world struct {
 	spice  *spicedbtest.Server
 
 	engine   *spicedb.Client
-	cache    *grantcachetest.Cache
 	redis    redis.UniversalClient
 	electric *electric.Client
 	upstream *httptest.Server
 
-	front   *httptest.Server
-	caddy   *forwardauth.Front            // nil: there is none
-	shapes  string                        // shapes.yaml
-	handler atomic.Pointer[proxy.Handler] // what front serves
-	secret  []byte
-	tokens  *shapetoken.Authority // of the gatekeeper
+	front  *httptest.Server
+	caddy  *forwardauth.Front        // nil: there is none
+	shapes string                    // shapes.yaml
+	served atomic.Pointer[processes] // what front serves, in turns
+	turn   atomic.Int64
+	secret []byte
+	tokens *shapetoken.Authority // of the gatekeeper
 
 	ends []func() error
 
@@ -135,23 +161,33 @@ func (w *world) start(ctx context.Context, o worldOptions, servers redisServers)
 		return err
 	}
 	w.tokens = shapetoken.New(shapetoken.Config{Keys: keys, Life: time.Duration(o.TokenSeconds) * time.Second})
-	h, err := w.newHandler() //nolint:contextcheck // it serves requests, which have contexts of their own
+	p, err := w.newProcesses(max(o.Replicas, 1)) //nolint:contextcheck // they serve requests, which have contexts of their own
 	if err != nil {
 		return err
 	}
-	w.atEnd(func() error { return w.cache.End() })
-	w.atEnd(func() error { w.handler.Load().Close(); return nil })
-	w.handler.Store(h)
+	w.served.Store(&p)
+	w.atEnd(func() error { return w.served.Load().end() })
 	w.front = w.serve(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		w.handler.Load().ServeHTTP(rw, r)
+		w.next().handler.ServeHTTP(rw, r)
 	}))
-	w.atEnd(func() error { w.handler.Load().Drain(); return nil })
+	w.atEnd(func() error {
+		for _, p := range *w.served.Load() {
+			p.handler.Drain()
+		}
+		return nil
+	})
 	if o.Front != "" {
 		if err := w.startCaddy(ctx); err != nil {
 			return fmt.Errorf("caddy: %w", err)
 		}
 	}
 	return w.remember(ctx)
+}
+
+// next returns the proxy whose turn it is.
+func (w *world) next() *process {
+	p := *w.served.Load()
+	return p[w.turn.Add(1)%int64(len(p))]
 }
 
 // startCaddy puts Caddy in front of the proxy and Electric, with the file that users copy.
@@ -162,7 +198,7 @@ func (w *world) startCaddy(ctx context.Context) error {
 	}
 	w.atEnd(func() error { return os.RemoveAll(dir) })
 	asked := w.serve(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		w.handler.Load().ForwardAuth().ServeHTTP(rw, r)
+		w.next().handler.ForwardAuth().ServeHTTP(rw, r)
 	}))
 	host := func(url string) string { return strings.TrimPrefix(url, "http://") }
 	w.caddy, err = forwardauth.StartCaddy(ctx, dir, "Caddyfile", forwardauth.Places{
@@ -221,9 +257,21 @@ func (w *world) startSpiceDB(ctx context.Context, overTCP bool) error {
 	return nil
 }
 
-// newHandler makes a proxy as a new process would: it shares nothing with the one
+func (w *world) newProcesses(n int) (processes, error) {
+	var all processes
+	for range n {
+		p, err := w.newProcess()
+		if err != nil {
+			return nil, errors.Join(err, all.end())
+		}
+		all = append(all, p)
+	}
+	return all, nil
+}
+
+// newProcess makes a proxy as a new process would: it shares nothing with the one
 // before but its configuration.
-func (w *world) newHandler() (*proxy.Handler, error) {
+func (w *world) newProcess() (*process, error) {
 	shapes, err := schema.Parse("shapes.yaml", []byte(w.shapes))
 	if err != nil {
 		return nil, err
@@ -236,15 +284,15 @@ func (w *world) newHandler() (*proxy.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.cache, err = grantcachetest.Run(grantcache.Config{
+	cache, err := grantcachetest.Run(grantcache.Config{
 		Engine: w.engine, Key: authz.NewFingerprintKey(w.secret), Heartbeat: heartbeat, MaxStaleness: staleness, Logger: quiet(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return proxy.New(proxy.Config{
-		Shapes:          schema.File{Shapes: append(shapes.Shapes, tasks.Shapes...)},
-		Authorizer:      w.cache,
+	h, err := proxy.New(proxy.Config{
+		Shapes:          schema.File{Shapes: append(shapes.Shapes, tasks.Shapes...), Grants: append(shapes.Grants, tasks.Grants...)},
+		Authorizer:      cache,
 		Tokens:          verifier,
 		Electric:        w.electric,
 		Secret:          w.secret,
@@ -255,17 +303,24 @@ func (w *world) newHandler() (*proxy.Handler, error) {
 		KeepAlive:       keepAlive,
 		Logger:          quiet(),
 	})
+	if err != nil {
+		return nil, errors.Join(err, cache.End())
+	}
+	return &process{h, cache}, nil
 }
 
-// heard returns once the proxy has heard of everything that was written before.
+// heard returns once each proxy has heard of everything that was written before.
 func (w *world) heard(ctx context.Context) error {
-	s, err := w.cache.Sentinel(ctx, grantcachetest.Post{
-		ResourceType: "project", Relation: "lead", Permission: "view_all", Touch: w.spice.Touch,
-	})
-	if err == nil {
+	for _, p := range *w.served.Load() {
+		s, err := p.cache.Sentinel(ctx, grantcachetest.Post{
+			ResourceType: "project", Relation: "lead", Permission: "view_all", Touch: w.spice.Touch,
+		})
+		if err != nil {
+			return err
+		}
 		s.Release()
 	}
-	return err
+	return nil
 }
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
@@ -321,7 +376,7 @@ func (w *world) serve(h http.Handler) *httptest.Server {
 	return s
 }
 
-// restart ends the proxy as a crash does, and puts a new one in its place.
+// restart ends the proxies as a crash does, and puts new ones in their place.
 func (w *world) restart(r *http.Request) (any, error) {
 	var o struct {
 		NewSecret bool `json:"newSecret"` // the new one knows no handle of the old one's
@@ -334,16 +389,13 @@ func (w *world) restart(r *http.Request) (any, error) {
 	if o.NewSecret {
 		w.secret = newSecret()
 	}
-	ended := w.cache
-	h, err := w.newHandler()
+	p, err := w.newProcesses(len(*w.served.Load()))
 	if err != nil {
 		return nil, err
 	}
-	old := w.handler.Swap(h)
+	old := w.served.Swap(&p)
 	w.front.CloseClientConnections()
-	old.Drain()
-	old.Close()
-	return nil, ended.End()
+	return nil, old.end()
 }
 
 func (w *world) pauseSpiceDB(*http.Request) (any, error) {

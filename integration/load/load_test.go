@@ -58,6 +58,10 @@ func TestEachCommandMeasures(t *testing.T) {
 			[]string{"a first read of 701 rows", "all of it, p50", "the body's first byte, p50", "Electric"},
 		},
 		{
+			[]string{"permissions", "--holders=4", "--held=5", "--groups=2", "--samples=2", "--wide=50", "--reads=1"},
+			[]string{"a collection of the same permission: given, p50", "a collection of two: taken, p99", "shape alone", "50 objects, 0.0 MB: a first read, p50", "LookupResources"},
+		},
+		{
 			[]string{"growth", "--times=1", "--clients=4", "--base-people=2", "--base-ids=1", "--base-rows=3", "--samples=1", "--for=100ms"},
 			[]string{"| people x1 | 4 clients, p99 |", "| `go run ./integration/load fanout --clients 4 --people 2 --samples 1` |", "| rows x1 | all of it, p50 |"},
 		},
@@ -130,6 +134,8 @@ func TestOptionsHaveToGoTogether(t *testing.T) {
 		{"invisible", "--for=0s"},
 		{"selective", "--see=0"},
 		{"memory", "--held=2", "--universe=1"},
+		{"permissions", "--groups=0"},
+		{"permissions", "--url=http://localhost:8080/v1/shapes/documents"},
 		{"catchup", "--concurrency=0"},
 		{"firstsync", "--samples=0"},
 		{"growth", "--base-rows=0"},

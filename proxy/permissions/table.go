@@ -21,6 +21,7 @@ type Table struct {
 	permissions []string
 	idType      string
 	schema      *electric.Schema
+	begin       string // the beginning of a message, up to the id in its key
 	relation    string // the end of a message, from the relation on
 }
 
@@ -36,6 +37,11 @@ func TableOf(def *schema.Grants) (*Table, error) {
 		return nil, err
 	}
 	t := &Table{name: def.Name, permissions: def.Permissions, idType: def.ColumnType}
+	key, err := json.Marshal(electric.RowKey(schemaName, def.Name, []*string{new(string)}))
+	if err != nil {
+		return nil, err
+	}
+	t.begin = `{"key":` + strings.TrimSuffix(string(key), endOfKey)
 	t.relation = fmt.Sprintf(`","relation":["%s","%s"]}}`, schemaName, def.Name)
 	t.schema, err = electric.ParseSchema(string(header))
 	return t, err
@@ -108,14 +114,23 @@ func (t *Table) AppendRow(dst []byte, g authz.Grants, id string) []byte {
 	return t.append(dst, electric.Insert, id, r)
 }
 
-var operations = map[electric.Operation]string{electric.Insert: "insert", electric.Update: "update", electric.Delete: "delete"}
+var operations = [...]string{electric.Insert: "insert", electric.Update: "update", electric.Delete: "delete"}
+
+// endOfKey is what comes after the id in a message's key.
+const endOfKey = `\""`
 
 // append appends a message. That of a delete has the key alone, as Electric's has.
 func (t *Table) append(dst []byte, op electric.Operation, id string, r row) []byte {
-	dst = append(dst, `{"key":`...)
-	dst = appendText(dst, electric.RowKey(schemaName, t.name, []*string{&id}))
-	dst = append(dst, `,"value":{"id":`...)
-	dst = appendText(dst, id)
+	dst = append(dst, t.begin...)
+	for rest := id; ; {
+		before, after, found := strings.Cut(rest, "/")
+		if dst = appendText(dst, before); !found {
+			break
+		}
+		dst, rest = append(dst, "//"...), after // as electric.RowKey has it
+	}
+	dst = append(dst, endOfKey+`,"value":{"id":"`...)
+	dst = append(appendText(dst, id), '"')
 	if op != electric.Delete {
 		for i, name := range t.permissions {
 			dst = append(dst, `,"`...)
@@ -132,19 +147,14 @@ func (t *Table) append(dst []byte, op electric.Operation, id string, r row) []by
 	return append(dst, t.relation...)
 }
 
-// appendText appends a text as JSON. SpiceDB's ids have no character that JSON escapes, and
-// keys only quotes.
+// appendText appends what is in a JSON string. SpiceDB's ids have no character that JSON
+// escapes.
 func appendText(dst []byte, s string) []byte {
-	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == '\\' || r > '~' }) {
-		quoted, _ := json.Marshal(s) // a string is always JSON
-		return append(dst, quoted...)
-	}
-	dst = append(dst, '"')
 	for i := range len(s) {
-		if s[i] == '"' {
-			dst = append(dst, '\\')
+		if c := s[i]; c < ' ' || c == '\\' || c == '"' || c > '~' {
+			quoted, _ := json.Marshal(s) // a string is always JSON
+			return append(dst, quoted[1:len(quoted)-1]...)
 		}
-		dst = append(dst, s[i])
 	}
-	return append(dst, '"')
+	return append(dst, s...)
 }

@@ -16,8 +16,8 @@ type Selection struct {
 
 // SelectionByID returns a request as a selection of rows by their primary key, a column of
 // a type that CanonicalValue knows. Of a where it takes = and <> with a value, IN, = ANY
-// and <> ALL of that column, joined by AND, OR and NOT; of an order that column alone.
-// Errors are of type *Error.
+// and <> ALL of that column, joined by AND, OR and NOT, and "true = true"; of an order that
+// column alone. Errors are of type *Error.
 func (r *Request) SelectionByID(column, typ string) (*Selection, error) {
 	s := &Selection{request: r, typ: typ}
 	if r.Where != nil {
@@ -100,6 +100,8 @@ func (r idReader) expr(n *expr) (func(id string) bool, error) {
 		return negated(has), nil
 	case n == unknown:
 		return constantly(false), nil // beside a condition that decides: see never and always
+	case n.form == infixForm && n.op == "=" && isTruth(n.args[0]) && isTruth(n.args[1]):
+		return constantly(n.args[0] == n.args[1]), nil // "true = true" is what TanStack DB asks for all rows with
 	case n.form == infixForm && (n.op == "=" || n.op == "<>") && !r.isColumn(n.args[0]) && r.isColumn(n.args[1]):
 		return r.expr(newExpr(infixForm, n.op, n.args[1], n.args[0]))
 	case !r.isColumn(n.args[0]):
@@ -135,6 +137,9 @@ func (r idReader) joined(or bool, nodes []node) (func(id string) bool, error) {
 		return slices.ContainsFunc(arms, func(has func(string) bool) bool { return has(id) == or }) == or
 	}, nil
 }
+
+// isTruth reports whether a node is true or false itself.
+func isTruth(n node) bool { return n == yes || n == no }
 
 func (r idReader) isColumn(n node) bool {
 	c, ok := n.(column)

@@ -10,9 +10,15 @@ const anyID = /(?:d0c0|5a1a)0000-0000-4000-8000-[0-9a-f]{12}/g
  */
 export class Recorder extends EventEmitter {
   answers = []
+  #line = new AbortController()
+
+  /** Cuts what is under way, and has all requests fail until online is called. */
+  offline = () => this.#line.abort(new TypeError('fetch failed: offline'))
+  online = () => { this.#line = new AbortController() }
 
   fetch = async (url, init) => {
-    const response = await fetch(url, init)
+    const signals = [this.#line.signal, init?.signal].filter(Boolean)
+    const response = await fetch(url, { ...init, signal: AbortSignal.any(signals) })
     const answer = {
       url: new URL(url),
       method: init?.method ?? 'GET',

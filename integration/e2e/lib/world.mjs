@@ -57,7 +57,7 @@ class World {
   grant = (...relationships) => this.change({ touch: relationships })
   revoke = (...relationships) => this.change({ delete: relationships })
 
-  /** Replaces the proxy by a new one. With another secret, it knows no handle. */
+  /** Replaces the proxy, or each of its replicas, by a new one. With another secret, it knows no handle. */
   restart = (options = {}) => call('POST', `${this.path}/restart`, options)
 
   /** Takes SpiceDB away, and brings it back with what it had. */
@@ -69,18 +69,24 @@ class World {
   /** Opens a reader of one of readerKinds. It does not wait for its first rows. */
   open(kind, person, shape = 'documents', { params = {}, streamParams = params, token = tokens[person], ...options } = {}) {
     const reader = readerKinds[kind]({ url: this.shapeURL(shape), token, params: streamParams, ...options })
-    Object.assign(reader, { name: `${person}, ${kind}, ${shape}`, person, shapeName: shape, params })
+    Object.assign(reader, { name: `${person}, ${kind}, ${shape}`, person, shapeName: shape, params, decode })
     this.readers.push(reader)
     return reader
+  }
+
+  /** Opens a reader of a collection of grants. */
+  openGrants(kind, person, name = 'document_actions', options = {}) {
+    const reader = this.open(kind, person, name, { url: `${this.url}/v1/grants/${name}`, ...options })
+    return Object.assign(reader, { decode: decodeGrants[name] ?? decodeActions })
   }
 
   /**
    * The rows that a person may see now, by id: asked of SpiceDB row by row, and of
    * the tables, with no part of the proxy in between.
    */
-  async truth({ shapeName, person, params }) {
+  async truth({ shapeName, person, params, decode: by = decode }) {
     const rows = await call('GET', `${this.path}/truth?${query(shapeName, person, params)}`)
-    return rows.map(decode)
+    return rows.map(by)
   }
 
   /**
@@ -147,6 +153,13 @@ function decode(row) {
   if (row.amount) decoded.amount = Number(row.amount)
   return decoded
 }
+
+/** Decodes a row of a collection of grants: all but its id are booleans. */
+const decodeActions = ({ id, ...held }) =>
+  ({ id, ...Object.fromEntries(Object.entries(held).map(([name, text]) => [name, text === 'true'])) })
+
+/** Those whose ids are no strings. */
+const decodeGrants = { numbered_actions: ({ id, ...held }) => ({ ...decodeActions(held), id: Number(id) }) }
 
 async function call(method, path, body) {
   const response = await fetch(control + path, {

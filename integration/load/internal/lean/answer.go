@@ -18,12 +18,13 @@ type Answer struct {
 	Offset   string
 	Cursor   string
 	UpToDate bool
-	Body     []byte
+	Body     []byte // of it, what Conn.Keep says
 
 	First time.Time // the first byte of the body was there
 	At    time.Time // all of it was
 
 	length  int64 // -1: chunked
+	cut     bool  // Body is the beginning alone
 	gzip    bool
 	closing bool
 }
@@ -104,52 +105,73 @@ func keep(to *string, value []byte) {
 // MostBody bounds an answer.
 const MostBody = 1 << 30
 
-// readBody appends the body to b.
-func (a *Answer) readBody(r *bufio.Reader, b []byte) ([]byte, error) {
+// readBody reads the body into c.body.
+func (c *Conn) readBody(a *Answer) error {
+	c.body = c.body[:0]
 	if a.Status == 204 || a.Status == 304 || a.length == 0 {
 		a.First = time.Now()
-		return b, nil
+		return nil
 	}
 	if a.length > 0 {
-		return a.read(r, b, a.length)
+		return c.read(a, a.length)
 	}
 	for {
-		line, err := r.ReadSlice('\n')
+		line, err := c.r.ReadSlice('\n')
 		if err != nil {
-			return b, err
+			return err
 		}
 		size, err := strconv.ParseInt(string(bytes.TrimRight(line, "\r\n")), 16, 64)
 		if err != nil {
-			return b, fmt.Errorf("a chunk's size: %w", err)
+			return fmt.Errorf("a chunk's size: %w", err)
 		}
-		if b, err = a.read(r, b, size); err != nil {
-			return b, err
+		if err := c.read(a, size); err != nil {
+			return err
 		}
-		if _, err := r.Discard(len("\r\n")); err != nil {
-			return b, err
+		if _, err := c.r.Discard(len("\r\n")); err != nil {
+			return err
 		}
 		if size == 0 {
-			return b, nil
+			return nil
 		}
 	}
 }
 
-// read appends n bytes to b.
-func (a *Answer) read(r *bufio.Reader, b []byte, n int64) ([]byte, error) {
-	if int64(len(b))+n > MostBody {
-		return b, errTooLong
-	}
+// read reads n bytes: as many as are kept into c.body.
+func (c *Conn) read(a *Answer, n int64) error {
 	if a.First.IsZero() {
-		if _, err := r.Peek(1); err != nil {
-			return b, err
+		if _, err := c.r.Peek(1); err != nil {
+			return err
 		}
 		a.First = time.Now()
 	}
-	from := len(b)
-	if need := from + int(n); need > cap(b) {
-		b = append(make([]byte, 0, max(need, 2*cap(b))), b...)
+	from, kept := len(c.body), n
+	switch {
+	case c.Keep > 0:
+		kept = min(n, int64(c.Keep-from))
+	case int64(from)+n > MostBody:
+		return errTooLong
 	}
-	b = b[:from+int(n)]
-	_, err := io.ReadFull(r, b[from:])
-	return b, err
+	if need := from + int(kept); need > cap(c.body) {
+		c.body = append(make([]byte, 0, max(need, 2*cap(c.body))), c.body...)
+	}
+	c.body = c.body[:from+int(kept)]
+	if _, err := io.ReadFull(c.r, c.body[from:]); err != nil || kept == n {
+		return err
+	}
+	a.cut = true
+	return c.discard(n - kept)
+}
+
+// discard reads n bytes and drops them. A long answer may take as long as it goes on.
+func (c *Conn) discard(n int64) error {
+	const atOnce = 1 << 20
+	for ; n > 0; n -= atOnce {
+		if err := c.net.SetDeadline(time.Now().Add(longestAnswer)); err != nil {
+			return err
+		}
+		if _, err := c.r.Discard(int(min(n, atOnce))); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -17,6 +17,10 @@ import (
 // Conn is a connection that carries one request at a time. It is not safe for
 // concurrent use.
 type Conn struct {
+	// Keep is how many bytes of a body are kept, as they were sent; the rest is read and
+	// dropped. 0: all.
+	Keep int
+
 	net  net.Conn
 	r    *bufio.Reader
 	stop func() bool
@@ -73,14 +77,14 @@ func (c *Conn) Do(request []byte, a *Answer) error {
 	if err := a.readHead(c.r); err != nil {
 		return fmt.Errorf("the answer's head: %w", err)
 	}
-	var err error
-	if c.body, err = a.readBody(c.r, c.body[:0]); err != nil {
+	if err := c.readBody(a); err != nil {
 		return fmt.Errorf("the answer's body: %w", err)
 	}
 	a.At = time.Now()
 	a.Body = c.body
 	if a.gzip {
-		if c.plain, err = unzip(c.body, c.plain[:0]); err != nil {
+		var err error
+		if c.plain, err = unzip(c.body, c.plain[:0]); err != nil && !a.cut {
 			return fmt.Errorf("the answer's body: %w", err)
 		}
 		a.Body = c.plain

@@ -47,6 +47,18 @@ func TestAnswersAreReadAsTheyWereSent(t *testing.T) {
 	defer c.Close()
 
 	var a Answer
+	c.Keep = 100
+	for _, path := range []string{"/chunks", "/gzip"} {
+		at := *base
+		at.Path = path
+		if err := c.Do(Request("GET", &at, "offset=-1", ""), &a); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		if n := len(a.Body); n < 100 || path == "/chunks" && n != c.Keep || !strings.HasPrefix(long, string(a.Body)) {
+			t.Errorf("%s: %d bytes are kept of %d: %.50s", path, n, len(long), a.Body)
+		}
+	}
+	c.Keep = 0
 	for _, want := range []struct {
 		method, path, body, answer string
 		status                     int

@@ -131,7 +131,7 @@ func (c *crowd) settle() error {
 		case <-c.ctx.Done():
 			return c.cause()
 		}
-		if time.Since(began) > lookLong {
+		if time.Since(began) > max(lookLong, c.o.patience) {
 			fmt.Fprintf(c.log, "%s: at no moment did all %d clients wait\n", c.door.name, len(c.members))
 			return nil
 		}

@@ -16,6 +16,7 @@ type door struct {
 	base    *url.URL
 	first   string // query of the first read
 	decides bool   // a reader sees what its person may see, and no more
+	keep    int    // bytes of an answer that a reader keeps and looks at; 0: all
 
 	// waiting is how many requests wait here and, if that is known, at Electric.
 	// Nil: it is not known.

@@ -72,6 +72,7 @@ func (m *member) read(ctx context.Context) (err error) {
 		if m.conn, err = lean.Dial(ctx, m.crowd.door.base); err != nil {
 			return err
 		}
+		m.conn.Keep = m.crowd.door.keep
 	}
 	if m.live {
 		m.crowd.asking.Add(1)

@@ -16,8 +16,10 @@ type round struct {
 	mark   []byte
 	person int // who may see it; -1: everybody
 	at     []atomic.Int64
-	left   atomic.Int64
-	done   chan struct{} // closed when no reader is left
+
+	concerned int // clients
+	left      atomic.Int64
+	done      chan struct{} // closed when no reader is left
 }
 
 const everybody = -1
@@ -38,10 +40,10 @@ func (c *crowd) arrived(m *member, body []byte) bool {
 	if r == nil || !bytes.Contains(body, r.mark) {
 		return false
 	}
-	if r.person != everybody && r.person != m.person && c.door.decides {
+	if !r.concerns(m) && c.door.decides {
 		c.tally.wrong("%s received the change of a row of %s", world.Person(m.person), world.Person(r.person))
 	}
-	if r.at[m.n].CompareAndSwap(0, m.answer.At.UnixNano()) && (r.person == everybody || r.person == m.person) {
+	if r.at[m.n].CompareAndSwap(0, m.answer.At.UnixNano()) && r.concerns(m) {
 		if r.left.Add(-1) == 0 {
 			close(r.done)
 		}
@@ -57,37 +59,47 @@ func (c *crowd) change(ctx context.Context, person int) ([]time.Duration, error)
 
 // changeBy is change by the SQL of a mark.
 func (c *crowd) changeBy(ctx context.Context, person int, sql func(mark string) string) ([]time.Duration, error) {
-	r := &round{person: person, at: make([]atomic.Int64, len(c.members)), done: make(chan struct{})}
 	mark := nextMark()
-	r.mark = []byte(mark)
-	concerned := 0
-	for _, m := range c.members {
-		if person == everybody || person == m.person {
-			concerned++
-		}
-	}
-	r.left.Store(int64(concerned))
-	c.round.Store(r)
+	r := c.expect(person, mark)
 	defer c.round.Store(nil)
-
 	committed, err := c.door.rows.Exec(ctx, sql(mark))
 	if err != nil {
 		return nil, err
 	}
+	return c.took(r, committed)
+}
+
+// expect has the clients look for a change that has a mark.
+func (c *crowd) expect(person int, mark string) *round {
+	r := &round{person: person, mark: []byte(mark), at: make([]atomic.Int64, len(c.members)), done: make(chan struct{})}
+	for _, m := range c.members {
+		if r.concerns(m) {
+			r.concerned++
+		}
+	}
+	r.left.Store(int64(r.concerned))
+	c.round.Store(r)
+	return r
+}
+
+func (r *round) concerns(m *member) bool { return r.person == everybody || r.person == m.person }
+
+// took returns how long after a time each client that may see the change had it, once all
+// of them have.
+func (c *crowd) took(r *round, since time.Time) ([]time.Duration, error) {
 	patience := time.NewTimer(c.o.patience)
 	defer patience.Stop()
 	select {
 	case <-r.done:
 	case <-patience.C:
-		c.tally.wrong("a change did not reach %d of %d clients in %v", r.left.Load(), concerned, c.o.patience)
+		c.tally.wrong("a change did not reach %d of %d clients in %v", r.left.Load(), r.concerned, c.o.patience)
 	case <-c.ctx.Done():
 		return nil, c.cause()
 	}
-	took := make([]time.Duration, 0, concerned)
+	var took []time.Duration
 	for _, m := range c.members {
-		at := r.at[m.n].Load()
-		if at != 0 && (person == everybody || person == m.person) {
-			took = append(took, time.Unix(0, at).Sub(committed))
+		if at := r.at[m.n].Load(); at != 0 && r.concerns(m) {
+			took = append(took, time.Unix(0, at).Sub(since))
 		}
 	}
 	return took, nil

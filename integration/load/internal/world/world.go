@@ -19,16 +19,19 @@ definition group {
 
 definition document {
 	relation viewer: user | group#member
+	relation editor: user | group#member
 	relation banned: user
 
 	permission view = viewer - banned
+	permission edit = editor - banned
 }
 
 definition shapegate_canary {
 	relation beat: shapegate_canary
 }`
 
-	// Shapes is the definition of the one shape.
+	// Shapes is the definition of the one shape, and of collections of grants: one with the
+	// shape's permission, and one with another besides.
 	Shapes = `
 shapes:
   documents:
@@ -37,10 +40,24 @@ shapes:
     authorize:
       filter:
         - {resource: document, permission: view, column: id}
+
+grants:
+  document_views:
+    resource: document
+    permissions: [view]
+    column_type: uuid
+  document_actions:
+    resource: document
+    permissions: [view, edit]
+    column_type: uuid
 `
 
 	// ShapePath is where shapegate serves it.
 	ShapePath = "/v1/shapes/documents"
+
+	// ViewsPath and ActionsPath are where it serves the collections.
+	ViewsPath   = "/v1/grants/document_views"
+	ActionsPath = "/v1/grants/document_actions"
 
 	// DirectQuery asks Electric for the changes of the same table and columns.
 	DirectQuery = "table=documents&columns=id,project_id,title,updated_at&log=changes_only"
@@ -82,6 +99,22 @@ func Documents(k Kind, n, count int) []string {
 // Viewer is the relationship that lets a person see a document.
 func Viewer(id string, n int) string {
 	return fmt.Sprintf("document:%s#viewer@user:%s", id, Person(n))
+}
+
+// Member is the relationship that makes a person a member of the n-th group.
+func Member(group, person int) string {
+	return fmt.Sprintf("group:load-%d#member@user:%s", group, Person(person))
+}
+
+// GroupViewer and GroupEditor are the relationships that let a group's members see a
+// document, and edit it.
+func GroupViewer(id string, group int) string {
+	return fmt.Sprintf("document:%s#viewer@group:load-%d#member", id, group)
+}
+
+// GroupEditor is as GroupViewer.
+func GroupEditor(id string, group int) string {
+	return fmt.Sprintf("document:%s#editor@group:load-%d#member", id, group)
 }
 
 // Each is the relationships of --each for a person.
