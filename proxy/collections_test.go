@@ -16,6 +16,7 @@ import (
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/authz/grantcache"
 	"github.com/shapegate/shapegate/proxy"
+	"github.com/shapegate/shapegate/schema"
 )
 
 const actions = "/v1/grants/actions?"
@@ -306,6 +307,17 @@ func TestIDsOfACollectionAreOfItsType(t *testing.T) {
 	if !strings.Contains(d.logged.String(), "object ids that the filter's column cannot hold") {
 		t.Error("the lobby is left out in silence")
 	}
+}
+
+// Which ids have a row depends on their type: who has read with another one begins anew.
+func TestAnotherTypeOfTheIDsIsAChangeOfGrants(t *testing.T) {
+	d := deploy(t)
+	first := d.as("alice").get("/v1/grants/seats?offset=-1").holds("1")
+	shapes, err := schema.Parse("shapes.yaml", []byte(strings.Replace(shapesYAML, "column_type: integer", "column_type: text", 1)))
+	d.check(err)
+	d.replica(func(c *proxy.Config) { c.Shapes = shapes })
+	refused := d.as("alice").get("/v1/grants/seats?" + first.onward()).mustRefetch(first)
+	d.as("alice").get("/v1/grants/seats?offset=-1&handle="+refused.handle()).holds("1", "lobby")
 }
 
 func TestAHandleOfACollectionIsGoodOnEveryReplica(t *testing.T) {

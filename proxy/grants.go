@@ -25,9 +25,15 @@ func newCollections(defs []schema.Grants) (map[string]*collection, error) {
 		if err != nil {
 			return nil, err
 		}
-		all[def.Name] = &collection{def: def, table: table, label: labelOf(&def.Guarded)}
+		all[def.Name] = &collection{def: def, table: table, label: collectionLabel(def)}
 	}
 	return all, nil
+}
+
+// collectionLabel is a label with the type of the ids: which of the grants have a row depends
+// on it, see permissions.Table.IDs.
+func collectionLabel(def *schema.Grants) string {
+	return labelOf(&def.Guarded) + "\n" + def.ColumnType
 }
 
 // grantsServer answers requests for collections of grants: with the same kinds of answers

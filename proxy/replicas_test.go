@@ -1,6 +1,7 @@
 package proxy_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -149,6 +150,24 @@ func TestASubsetWithAHandleThatIsNotGoodHasNoRows(t *testing.T) {
 		alice.post(path+"handle="+handle+"&offset="+first.offset(), `{"where":"true"}`).holds()
 		alice.get(path + "handle=" + handle + "&offset=" + first.offset()).mustRefetch(first)
 	}
+}
+
+// Nor where more was lost, one after the other, than a handle can name: a client that keeps
+// asking is answered, and begins anew with the next read of its log.
+func TestSubsetsThatLoseMoreThanAHandleNamesAreAnswered(t *testing.T) {
+	d := deploy(t)
+	alice, path := d.as("alice"), "/v1/shapes/documents?log=changes_only&"
+	first := alice.get(path + "offset=now")
+	d.revoke(sees("alice", "d1"))
+	last := first
+	for i := range 6 {
+		d.grant(sees("alice", fmt.Sprint("x", i))) // other grants each time
+		last = alice.post(path+last.onward(), `{"where":"true"}`).is(http.StatusOK)
+		if i < 4 {
+			last.holds("d2")
+		}
+	}
+	alice.get(path+last.onward()).mustRefetch(first, last)
 }
 
 // Long-polls that alternate between two replicas, while grants and rows change.

@@ -20,7 +20,8 @@ import (
 // wakes brings the rest. Where something that was served is not permitted today, the
 // handle is another one, which says so. For the same reason a subset never answers 409: the
 // client would only swap its handle, and keep its rows. Where the handle is not good, or its
-// grants are forgotten, the answer has no rows, and the next read of the log answers 409.
+// grants are forgotten, the answer has no rows, and the next read of the log answers 409. So
+// it does where a handle cannot name all that was lost since.
 type subsetRead struct {
 	x      *exchange
 	d      authz.Decision
@@ -90,8 +91,7 @@ func (s *subsetRead) place(r snapshot, from feed.Place, g *guard) (handle string
 	if !s.continues() {
 		return s.begin(r, from, g)
 	}
-	handle, err = s.handle(g)
-	return handle, s.x.req.offset, err
+	return s.handle(g), s.x.req.offset, nil
 }
 
 // begin is place for a client that came without a handle: a first read at the snapshot's
@@ -110,7 +110,7 @@ func (s *subsetRead) begin(r snapshot, from feed.Place, g *guard) (handle string
 // handle returns the handle for a client that has one: the same, most often. Where ids are
 // left out that the client was served, the handle must say so. They may be given back before
 // the next read of the log, which then would bring nothing of them.
-func (s *subsetRead) handle(g *guard) (string, error) {
+func (s *subsetRead) handle(g *guard) string {
 	same := true
 	// What the rows were asked for with may lack ids that are granted again by now.
 	for _, d := range []authz.Decision{g.named, g.now} {
@@ -118,14 +118,14 @@ func (s *subsetRead) handle(g *guard) (string, error) {
 			continue
 		}
 		same = false
-		if err := s.x.client.onward(d); err != nil {
-			return "", &problem{kind: unavailable, message: "your permissions change too fast", cause: err}
+		if s.x.client.onward(d) != nil {
+			return s.x.client.another() // good for nothing
 		}
 	}
 	if same {
-		return s.x.req.handle, nil
+		return s.x.req.handle
 	}
-	return s.x.client.sealed(), nil
+	return s.x.client.sealed()
 }
 
 // write writes the answer's object. Its rows may be many; they are written as they are read.

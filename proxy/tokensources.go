@@ -152,11 +152,18 @@ func (s tokenSources) inCookie(r *http.Request) (token string, given bool, err e
 	return token, true, nil
 }
 
+// noHost is the host of no origin. The empty host would be that of the origin "null", which
+// sandboxed pages have.
+const noHost = "?"
+
 // mayUseCookies reports whether the page that sends a request, if a page does, may use the
 // gateway's cookie. How the gateway restricts the cookie is not known here. Reads count
 // too: a page that cannot see the answer could still use up its visitor's limits.
 func (s tokenSources) mayUseCookies(r *http.Request) bool {
 	asked := *r
 	asked.Method = http.MethodPost // of others the package lets each page send what it likes
+	if asked.Host == "" {          // a server in front has asked, which may say no host
+		asked.Host = noHost
+	}
 	return s.pages.Check(&asked) == nil
 }

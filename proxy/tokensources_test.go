@@ -130,6 +130,26 @@ func TestAGatewaysCookieDoesNotCountForOtherPages(t *testing.T) {
 	cookie.with("Sec-Fetch-Site", "cross-site").with("Origin", "https://app.example").get(rows).refused(http.StatusUnauthorized, "")
 }
 
+// Nor where a server in front asks, of whose host nothing is said.
+func TestAGatewaysCookieDoesNotCountForOtherPagesInFront(t *testing.T) {
+	d := behindAGateway(t)
+	cookie := d.anybody().with("Cookie", "CF_Authorization="+d.token("alice", nil))
+	for name, tt := range map[string]struct {
+		page   reader
+		status int
+	}{
+		"no browser":                        {cookie, http.StatusForbidden}, // as for anybody: the shape has a filter
+		"a page that may call":              {cookie.with("Origin", "https://app.example"), http.StatusForbidden},
+		"a sandboxed page":                  {cookie.with("Origin", "null"), http.StatusUnauthorized},
+		"a page of an older browser":        {cookie.with("Origin", "https://evil.example"), http.StatusUnauthorized},
+		"a sandboxed page, and it is known": {cookie.with("Sec-Fetch-Site", "cross-site").with("Origin", "null"), http.StatusUnauthorized},
+	} {
+		if v := d.handler.Authorize(d.context(), proxy.Forwarded{Method: http.MethodGet, URI: rows, Header: tt.page.header}); v.Status != tt.status {
+			t.Errorf("%s gets %d: %s", name, v.Status, v.Body)
+		}
+	}
+}
+
 // A request that waits ends with the gateway's token, as with any other.
 func TestAHeldRequestEndsWithTheGatewaysToken(t *testing.T) {
 	gateway := func(d *deployment) reader { return d.anybody().with(assertion, d.token("alice", nil)) }

@@ -84,14 +84,29 @@ func TestKeysThatAreAskedForOnce(t *testing.T) {
 	}
 }
 
-// Keys that anybody on the way could replace are none.
+// Keys that anybody on the way could replace are none, wherever the way ends.
 func TestKeysAreNotFetchedWithoutTLSByWayOfARedirect(t *testing.T) {
-	plain := httptest.NewServer(oidctest.New(t, oidctest.Auth0))
-	t.Cleanup(plain.Close)
-	secure := httptest.NewTLSServer(http.RedirectHandler(plain.URL, http.StatusFound))
+	keys := oidctest.New(t, oidctest.Auth0)
+	var plain *httptest.Server
+	secure := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Has("redirected") {
+			keys.ServeHTTP(w, r)
+			return
+		}
+		http.Redirect(w, r, plain.URL+r.URL.RequestURI(), http.StatusFound)
+	}))
 	t.Cleanup(secure.Close)
-	err := identity.Config{JWKSURL: secure.URL + "/keys", HTTPClient: secure.Client()}.FetchKeys(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "without TLS") {
-		t.Errorf("got %v", err)
+	for name, answer := range map[string]http.Handler{
+		"ends": keys,
+		"goes on with TLS": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, secure.URL+r.URL.Path+"?redirected", http.StatusFound)
+		}),
+	} {
+		plain = httptest.NewServer(answer)
+		err := identity.Config{JWKSURL: secure.URL + "/keys", HTTPClient: secure.Client()}.FetchKeys(t.Context())
+		plain.Close()
+		if err == nil || !strings.Contains(err.Error(), "without TLS") {
+			t.Errorf("where it %s: got %v", name, err)
+		}
 	}
 }

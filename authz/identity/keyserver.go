@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 )
 
@@ -26,7 +25,28 @@ type keyServer struct {
 }
 
 func newKeyServer(cfg Config) keyServer {
-	return keyServer{url: cfg.JWKSURL, issuer: cfg.Issuer, client: cfg.HTTPClient}
+	return keyServer{url: cfg.JWKSURL, issuer: cfg.Issuer, client: withTLSKept(cfg.HTTPClient)}
+}
+
+var errWithoutTLS = errors.New("it redirects to a URL without TLS")
+
+// withTLSKept returns a client that follows no redirect from TLS to a URL without it: whoever
+// answers there could redirect to keys of their own, over TLS again.
+func withTLSKept(c *http.Client) *http.Client {
+	kept := *c
+	kept.CheckRedirect = func(next *http.Request, via []*http.Request) error {
+		const most = 10 // as of net/http
+		switch {
+		case via[0].URL.Scheme == "https" && next.URL.Scheme != "https":
+			return errWithoutTLS
+		case c.CheckRedirect != nil:
+			return c.CheckRedirect(next, via)
+		case len(via) >= most:
+			return errors.New("it redirects too often")
+		}
+		return nil
+	}
+	return &kept
 }
 
 // FetchKeys fetches the issuer's key set once, as a Verifier does, to find out whether it
@@ -77,9 +97,6 @@ func (s keyServer) get(ctx context.Context, at string) ([]byte, error) {
 		return nil, withoutURL(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	if strings.HasPrefix(at, "https:") && resp.Request != nil && resp.Request.URL.Scheme != "https" {
-		return nil, fmt.Errorf("%w: it redirects to a URL without TLS", errKeyServer)
-	}
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%w: status %d", errKeyServer, resp.StatusCode)
 	}

@@ -9,7 +9,7 @@ import (
 // Selection is what a client asks of rows that are all known here, by their ids: which of
 // them, in which order, and how many.
 type Selection struct {
-	has     func(id string) bool // nil: every row
+	of      idSet // the ids that the where permits
 	request *Request
 	typ     string
 }
@@ -19,10 +19,10 @@ type Selection struct {
 // and <> ALL of that column, joined by AND, OR and NOT, and "true = true"; of an order that
 // column alone. Errors are of type *Error.
 func (r *Request) SelectionByID(column, typ string) (*Selection, error) {
-	s := &Selection{request: r, typ: typ}
+	s := &Selection{of: idSet{others: true}, request: r, typ: typ}
 	if r.Where != nil {
 		var err error
-		if s.has, err = (idReader{column, typ}).condition(r.Where.root); err != nil {
+		if s.of, err = (idReader{column, typ}).condition(r.Where.root); err != nil {
 			return nil, err
 		}
 	}
@@ -34,9 +34,7 @@ func (r *Request) SelectionByID(column, typ string) (*Selection, error) {
 
 // Of returns the selected ones of some ids, which it may reorder.
 func (s *Selection) Of(ids []string) []string {
-	if s.has != nil {
-		ids = slices.DeleteFunc(ids, func(id string) bool { return !s.has(id) })
-	}
+	ids = slices.DeleteFunc(ids, func(id string) bool { return !s.of.has(id) })
 	if o := s.request.OrderBy; o != nil {
 		slices.SortFunc(ids, s.compare)
 		if o.keys[0].descending {
@@ -69,73 +67,76 @@ func (s *Selection) compare(x, y string) int {
 }
 
 // idReader reads the conditions of a SelectionByID. The column is never NULL, so that they
-// are either true or false.
+// are either true or false. Whoever gets a set from it may change it.
 type idReader struct{ column, typ string }
 
 func (r idReader) refuse() error {
 	return refusef("where", "only takes conditions on %[1]s here: %[1]s = $1, %[1]s = ANY($1), and these joined by AND, OR and NOT", shown(r.column))
 }
 
-func (r idReader) condition(n node) (func(id string) bool, error) {
+func (r idReader) condition(n node) (idSet, error) {
 	switch n := n.(type) {
 	case word:
-		return constantly(n == yes), nil
+		if n != null {
+			return idSet{others: n == yes}, nil
+		}
 	case *expr:
 		return r.expr(n)
 	}
-	return nil, r.refuse()
+	return idSet{}, r.refuse()
 }
 
-func constantly(v bool) func(string) bool { return func(string) bool { return v } }
-
-func (r idReader) expr(n *expr) (func(id string) bool, error) {
+func (r idReader) expr(n *expr) (idSet, error) {
 	switch {
 	case n.form == infixForm && (n.op == "AND" || n.op == "OR"):
 		return r.joined(n.op == "OR", n.args)
 	case n.form == prefixForm && n.op == "NOT":
-		has, err := r.condition(n.args[0])
-		if err != nil {
-			return nil, err
-		}
-		return negated(has), nil
+		s, err := r.condition(n.args[0])
+		return s.not(), err
 	case n == unknown:
-		return constantly(false), nil // beside a condition that decides: see never and always
+		return idSet{}, errNullHere()
 	case n.form == infixForm && n.op == "=" && isTruth(n.args[0]) && isTruth(n.args[1]):
-		return constantly(n.args[0] == n.args[1]), nil // "true = true" is what TanStack DB asks for all rows with
+		return idSet{others: n.args[0] == n.args[1]}, nil // "true = true" is what TanStack DB asks for all rows with
 	case n.form == infixForm && (n.op == "=" || n.op == "<>") && !r.isColumn(n.args[0]) && r.isColumn(n.args[1]):
 		return r.expr(newExpr(infixForm, n.op, n.args[1], n.args[0]))
 	case !r.isColumn(n.args[0]):
-		return nil, r.refuse()
+		return idSet{}, r.refuse()
 	case n.form == testForm && (n.op == "NULL" || n.op == "NOT NULL"):
-		return constantly(n.op == "NOT NULL"), nil
+		return idSet{others: n.op == "NOT NULL"}, nil
 	case n.form == infixForm && n.op == "=", n.form == memberForm && n.op == "IN", n.form == quantifiedForm && n.op == "= ANY":
 		return r.anyOf(n)
 	case n.form == infixForm && n.op == "<>", n.form == memberForm && n.op == "NOT IN", n.form == quantifiedForm && n.op == "<> ALL":
-		has, err := r.anyOf(n)
-		if err != nil {
-			return nil, err
-		}
-		return negated(has), nil
+		s, err := r.anyOf(n)
+		return s.not(), err
 	}
-	return nil, r.refuse()
+	return idSet{}, r.refuse()
 }
 
-func negated(has func(string) bool) func(string) bool {
-	return func(id string) bool { return !has(id) }
-}
+// errNullHere refuses a condition that is neither true nor false for some id.
+func errNullHere() error { return refuse("where", "compares with NULL") }
 
 // joined is true where any of the arms is, or, for AND, where none is not.
-func (r idReader) joined(or bool, nodes []node) (func(id string) bool, error) {
-	arms := make([]func(string) bool, len(nodes))
-	for i, n := range nodes {
-		var err error
-		if arms[i], err = r.condition(n); err != nil {
-			return nil, err
+func (r idReader) joined(or bool, nodes []node) (idSet, error) {
+	all, decided := idSet{others: !or}, false
+	for _, n := range nodes {
+		if n == unknown { // see never and always: another arm decides, whatever the id is
+			continue
+		}
+		s, err := r.condition(n)
+		if err != nil {
+			return idSet{}, err
+		}
+		decided = decided || len(s.ids) == 0 && s.others == or
+		if or {
+			all = all.or(s)
+		} else {
+			all = all.not().or(s.not()).not()
 		}
 	}
-	return func(id string) bool {
-		return slices.ContainsFunc(arms, func(has func(string) bool) bool { return has(id) == or }) == or
-	}, nil
+	if slices.Contains(nodes, unknown) && !decided {
+		return idSet{}, errNullHere()
+	}
+	return all, nil
 }
 
 // isTruth reports whether a node is true or false itself.
@@ -148,30 +149,30 @@ func (r idReader) isColumn(n node) bool {
 
 // anyOf is true for the ids that are among the values which the column is compared with, or
 // among the elements of an array.
-func (r idReader) anyOf(n *expr) (func(id string) bool, error) {
-	ids := make(map[string]bool)
+func (r idReader) anyOf(n *expr) (idSet, error) {
+	ids := make(map[string]struct{})
 	for _, arg := range n.args[1:] {
 		text, ok := textOf(arg)
 		if !ok {
-			return nil, r.refuse()
+			return idSet{}, r.refuse()
 		}
 		elements := []element{{text: text}}
 		if n.form == quantifiedForm {
 			var err error
 			if elements, err = parseArray(text); err != nil {
-				return nil, r.refuse()
+				return idSet{}, r.refuse()
 			}
 		}
 		for _, e := range elements {
 			if e.null { // a comparison with it is neither true nor false
-				return nil, refuse("where", "compares with NULL")
+				return idSet{}, errNullHere()
 			}
 			if id, ok := CanonicalValue(r.typ, e.text); ok {
-				ids[id] = true
+				ids[id] = struct{}{}
 			}
 		}
 	}
-	return func(id string) bool { return ids[id] }, nil
+	return idSet{ids: ids}, nil
 }
 
 // textOf returns the text of a constant.

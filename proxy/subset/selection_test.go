@@ -2,9 +2,11 @@ package subset
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -41,6 +43,10 @@ func TestSelectionByID(t *testing.T) {
 		{"text", `{"where": "id = ANY('{a,b}') AND true"}`, "a b"},
 		{"text", `{"where": "id IS NOT NULL"}`, "a b c d"},
 		{"text", `{"where": "id IS NULL"}`, ""},
+		{"text", `{"where": "id IN ('a', 'b') AND id <> 'b' OR NOT (id <> 'c' OR id = 'd')"}`, "a c"},
+		{"text", `{"where": "NOT (id = 'a' OR id <> ALL('{a,b,c}')) AND id <> 'c'"}`, "b"},
+		{"text", `{"where": "(id <> 'a' OR id <> 'b') AND (id <> 'c' OR id = 'd')"}`, "a b d"},
+		{"text", `{"where": "(id IS NULL AND NULL) OR id = 'a'"}`, "a"},
 		{"text", `{"where": null}`, "a b c d"},
 		{"text", `{"where": "true = true"}`, "a b c d"},
 		{"text", `{"where": "true = false"}`, ""},
@@ -86,6 +92,9 @@ func TestSelectionByIDRefuses(t *testing.T) {
 		`{"where": "id = id"}`:                                                where,
 		`{"where": "(id = $1) IS NULL", "params": {"1": "a"}}`:                where,
 		`{"where": "id <> ALL($1)", "params": {"1": "{a,NULL}"}}`:             "where: compares with NULL",
+		`{"where": "NULL"}`:                                                   "where: compares with NULL",
+		`{"where": "NOT NULL"}`:                                               "where: compares with NULL",
+		`{"where": "NOT (id = 'a' AND NULL)"}`:                                "where: compares with NULL",
 		`{"order_by": "edit"}`:                                                `order_by: can only be by "id" here`,
 		`{"order_by": "id, edit"}`:                                            `order_by: can only be by "id" here`,
 		`{"where": "share = true"}`:                                           `where: unknown column "share"`,
@@ -95,6 +104,36 @@ func TestSelectionByIDRefuses(t *testing.T) {
 		if _, err := selectionOf(t, "text", body); err == nil || err.Error() != want {
 			t.Errorf("%s:\n got %v\nwant %s", body, err, want)
 		}
+	}
+}
+
+// A person with many permissions may ask with many conditions: the one is not tried on the
+// other.
+func TestAWhereCostsWhatItsValuesCost(t *testing.T) {
+	var where strings.Builder
+	where.WriteString("id = 'document-7'")
+	for i := range 4000 {
+		fmt.Fprintf(&where, " OR id = '%d'", i)
+	}
+	body, err := json.Marshal(map[string]string{"where": where.String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := selectionOf(t, "text", string(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := make([]string, 100_000)
+	for i := range ids {
+		ids[i] = fmt.Sprint("document-", i)
+	}
+	const most = 2 * time.Second // some milliseconds are usual
+	start := time.Now()
+	if got := s.Of(ids); !slices.Equal(got, []string{"document-7"}) {
+		t.Errorf("selects %v", got)
+	}
+	if took := time.Since(start); took > most {
+		t.Errorf("took %v", took)
 	}
 }
 
