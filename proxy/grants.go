@@ -4,6 +4,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/shapegate/shapegate/proxy/permissions"
+	"github.com/shapegate/shapegate/proxy/subset"
 	"github.com/shapegate/shapegate/schema"
 )
 
@@ -89,7 +90,15 @@ func (s *grantsServer) begin(c *gin.Context, name string, who *access) (*exchang
 	if err := r.parseSubset(body, q, of.table.ForClients()); err != nil {
 		return nil, nil, err
 	}
-	x := s.newExchange(c.Writer, &r, who, &grantsSource{of, s.notes}, r.scope(who.subject.String()))
+	asked := &subset.Request{}
+	if r.subset != nil {
+		asked = r.subset
+	}
+	selected, err := of.table.Select(asked)
+	if err != nil {
+		return nil, nil, err
+	}
+	x := s.newExchange(c.Writer, &r, who, &grantsSource{of, selected, s.notes}, r.scope(who.subject.String()))
 	a, err := x.answer(d)
 	return x, a, err
 }

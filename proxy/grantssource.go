@@ -9,6 +9,7 @@ import (
 	"github.com/shapegate/shapegate/proxy/electric"
 	"github.com/shapegate/shapegate/proxy/feed"
 	"github.com/shapegate/shapegate/proxy/rowfilter"
+	"github.com/shapegate/shapegate/proxy/subset"
 )
 
 // grantsSource is the source of a collection of grants. Its log has no messages: all that
@@ -18,7 +19,8 @@ import (
 //	1795545600000000_0
 type grantsSource struct {
 	*collection
-	notes *notes
+	selected *subset.Selection // what the client asks of the rows
+	notes    *notes
 }
 
 // grantsLog is the handle of the log of each collection, in the place of Electric's.
