@@ -233,6 +233,7 @@ func TestWhatAStrictShapeSendsIsAskedAboutOnceMore(t *testing.T) {
 		t.Run(shape, func(t *testing.T) {
 			var engine lateWatch
 			eachKindOfWaiting(t, shape, alice, func(l *heldLog) {
+				engine.quiet(l.d)
 				release := engine.hold()
 				defer release()
 				l.d.revokeUnheard(sees("alice", "d1"))
