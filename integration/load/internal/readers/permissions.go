@@ -26,6 +26,7 @@ type permissions struct {
 	samples int
 	wide    int
 	reads   int
+	plain   bool
 
 	documents int // that were granted so far
 }
@@ -41,6 +42,7 @@ func (v *permissions) bind(flags *pflag.FlagSet) {
 	flags.IntVar(&v.groups, "groups", 20, "groups through which they hold them")
 	flags.IntVar(&v.samples, "samples", 50, "relationships that are written and deleted, one after the other")
 	flags.IntVar(&v.wide, "wide", 100_000, "objects of the people whose first reads are measured")
+	flags.BoolVar(&v.plain, "plain", false, "ask for permissions without an exclusion, so that SpiceDB checks no object by itself; the first reads stay as they are")
 	flags.IntVar(&v.reads, "reads", 5, "first reads, each of another person; 0: none")
 }
 
@@ -115,7 +117,11 @@ func (v *permissions) holdings() []string {
 // beside opens the clients of the shape and then those of one collection and of the other,
 // and measures changes each time.
 func (v *permissions) beside(ctx context.Context, s *site, r *report) (err error) {
-	alone, used, err := v.open(ctx, s, s.shapegate(), r)
+	shape, viewsPath, actionsPath := world.ShapePath, world.ViewsPath, world.ActionsPath
+	if v.plain {
+		shape, viewsPath, actionsPath = world.PlainShapePath, world.PlainViewsPath, world.PlainActionsPath
+	}
+	alone, used, err := v.open(ctx, s, s.collection("shapegate", shape), r)
 	if err != nil {
 		return err
 	}
@@ -126,7 +132,7 @@ func (v *permissions) beside(ctx context.Context, s *site, r *report) (err error
 	}
 	r.add(figure{name: "a shape's client and its person, heap and stack", got: kilobytes(used)})
 
-	views, viewsUsed, err := v.open(ctx, s, s.collection("views", world.ViewsPath), r)
+	views, viewsUsed, err := v.open(ctx, s, s.collection("views", viewsPath), r)
 	if err != nil {
 		return err
 	}
@@ -137,7 +143,7 @@ func (v *permissions) beside(ctx context.Context, s *site, r *report) (err error
 	}
 	v.report(r, "a collection of the same permission", viewsUsed, used, shared, base)
 
-	actions, actionsUsed, err := v.open(ctx, s, s.collection("actions", world.ActionsPath), r)
+	actions, actionsUsed, err := v.open(ctx, s, s.collection("actions", actionsPath), r)
 	if err != nil {
 		return err
 	}

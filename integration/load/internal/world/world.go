@@ -9,7 +9,8 @@ import (
 )
 
 const (
-	// Schema is SpiceDB's.
+	// Schema is SpiceDB's. An exclusion has it check each object that a lookup finds: read and
+	// write are view and edit without.
 	Schema = `
 definition user {}
 
@@ -24,6 +25,8 @@ definition document {
 
 	permission view = viewer - banned
 	permission edit = editor - banned
+	permission read = viewer
+	permission write = editor
 }
 
 definition shapegate_canary {
@@ -40,6 +43,12 @@ shapes:
     authorize:
       filter:
         - {resource: document, permission: view, column: id}
+  plain_documents:
+    table: documents
+    columns: [id, project_id, title, updated_at]
+    authorize:
+      filter:
+        - {resource: document, permission: read, column: id}
 
 grants:
   document_views:
@@ -50,6 +59,14 @@ grants:
     resource: document
     permissions: [view, edit]
     column_type: uuid
+  plain_views:
+    resource: document
+    permissions: [read]
+    column_type: uuid
+  plain_actions:
+    resource: document
+    permissions: [read, write]
+    column_type: uuid
 `
 
 	// ShapePath is where shapegate serves it.
@@ -58,6 +75,11 @@ grants:
 	// ViewsPath and ActionsPath are where it serves the collections.
 	ViewsPath   = "/v1/grants/document_views"
 	ActionsPath = "/v1/grants/document_actions"
+
+	// The same by permissions without an exclusion.
+	PlainShapePath   = "/v1/shapes/plain_documents"
+	PlainViewsPath   = "/v1/grants/plain_views"
+	PlainActionsPath = "/v1/grants/plain_actions"
 
 	// DirectQuery asks Electric for the changes of the same table and columns.
 	DirectQuery = "table=documents&columns=id,project_id,title,updated_at&log=changes_only"
