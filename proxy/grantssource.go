@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"github.com/shapegate/shapegate/authz"
@@ -30,26 +29,17 @@ const grantsLog = "grants"
 // from beyond was not given out.
 const farAhead = time.Hour
 
-// placeAfter returns a place after an offset: now, unless another replica's clock is ahead.
-// Its LSN has no mark.
-func placeAfter(after electric.Offset, now time.Time) (feed.Place, error) {
-	const step = 8 // see electric.Marked
-	lsn := uint64(max(now.UnixMicro(), 0))
-	if after.IsPosition() {
-		if after.LSN() > lsn+uint64(farAhead.Microseconds()) {
-			return feed.Place{}, errStaleHandle
-		}
-		lsn = max(lsn, after.LSN()+step)
-	}
-	at, err := electric.ParseOffset(strconv.FormatUint(lsn, 10) + "_0")
-	return feed.Place{Handle: grantsLog, Offset: at.Unmarked()}, err
+// placeAt returns the place of a time. Its LSN has no mark.
+func placeAt(micros uint64) feed.Place {
+	return feed.Place{Handle: grantsLog, Offset: electric.TransactionAt(micros).Unmarked()}
 }
+
+func microsNow() uint64 { return uint64(max(time.Now().UnixMicro(), 0)) }
 
 func (s *grantsSource) firstRead(x *exchange, d authz.Decision) answer { return &initialRead{x, d} }
 
 func (s *grantsSource) position(context.Context) (feed.Place, *electric.Schema, error) {
-	at, err := placeAfter(electric.Now, time.Now())
-	return at, s.table.Schema(), err
+	return placeAt(microsNow()), s.table.Schema(), nil
 }
 
 func (s *grantsSource) positionNow(ctx context.Context) (feed.Place, *electric.Schema, error) {
@@ -57,14 +47,13 @@ func (s *grantsSource) positionNow(ctx context.Context) (feed.Place, *electric.S
 }
 
 func (s *grantsSource) read(_ context.Context, after feed.Place) (*feed.Part, error) {
-	if after.Handle != grantsLog {
+	const step = 8 // see electric.Marked
+	from, now := after.Offset.LSN(), microsNow()
+	if after.Handle != grantsLog || from > now+uint64(farAhead.Microseconds()) {
 		return nil, errStaleHandle
 	}
-	end, err := placeAfter(after.Offset, time.Now())
-	if err != nil {
-		return nil, err
-	}
-	return s.emptyPart(end), nil
+	// After the place, also where the clock of another replica is ahead.
+	return s.emptyPart(placeAt(max(now, from+step))), nil
 }
 
 // emptyPart is a part that ends at a place, which is the end of the log.

@@ -74,6 +74,9 @@ func parseNumber(s string) (uint64, error) {
 	return n, nil
 }
 
+// TransactionAt returns the first position of the transaction at an LSN.
+func TransactionAt(lsn uint64) Offset { return Offset{lsn: lsn} }
+
 // IsPosition reports whether o is a position in a log, and neither BeforeAll nor Now.
 func (o Offset) IsPosition() bool { return o.kind == kindPosition }
 

@@ -21,6 +21,7 @@ type Table struct {
 	permissions []string
 	idType      string
 	schema      *electric.Schema
+	forClients  *subset.Table
 	begin       string // the beginning of a message, up to the id in its key
 	relation    string // the end of a message, from the relation on
 }
@@ -43,8 +44,14 @@ func TableOf(def *schema.Grants) (*Table, error) {
 	}
 	t.begin = `{"key":` + strings.TrimSuffix(string(key), endOfKey)
 	t.relation = fmt.Sprintf(`","relation":["%s","%s"]}}`, schemaName, def.Name)
-	t.schema, err = electric.ParseSchema(string(header))
-	return t, err
+	if t.schema, err = electric.ParseSchema(string(header)); err != nil {
+		return nil, err
+	}
+	t.forClients = &subset.Table{Schema: schemaName, Name: def.Name, Columns: make(subset.Columns)}
+	for name, c := range t.schema.Columns {
+		t.forClients.Columns[name] = subset.Column{Type: c.Type}
+	}
+	return t, nil
 }
 
 // IDColumn is the primary key of each collection.
@@ -54,13 +61,7 @@ const IDColumn = "id"
 func (t *Table) Schema() *electric.Schema { return t.schema }
 
 // ForClients is what a client may name in a subset.
-func (t *Table) ForClients() *subset.Table {
-	columns := make(subset.Columns, len(t.schema.Columns))
-	for name, c := range t.schema.Columns {
-		columns[name] = subset.Column{Type: c.Type}
-	}
-	return &subset.Table{Schema: schemaName, Name: t.name, Columns: columns}
-}
+func (t *Table) ForClients() *subset.Table { return t.forClients }
 
 // Select returns what a request asks of the rows. Errors are of type *subset.Error.
 func (t *Table) Select(asked *subset.Request) (*subset.Selection, error) {
