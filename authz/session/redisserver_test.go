@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/shapegate/shapegate/authz/session"
+	"github.com/shapegate/shapegate/integration/prerequisite"
 )
 
 // backend is something that speaks the Redis protocol and can go away.
@@ -50,10 +51,7 @@ func redisProgram(t *testing.T) string {
 	t.Helper()
 	program, err := exec.LookPath("redis-server")
 	if err != nil {
-		if os.Getenv("SHAPEGATE_TEST_REQUIRE_ALL") != "" {
-			t.Fatalf("redis-server is required: %v", err)
-		}
-		t.Skip("redis-server is not on PATH")
+		prerequisite.Missing(t, err)
 	}
 	return program
 }

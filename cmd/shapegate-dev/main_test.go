@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"os"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/shapegate/shapegate/integration/prerequisite"
 	"github.com/shapegate/shapegate/schema/demo"
 )
 
@@ -39,19 +39,10 @@ func (s *screen) lines() string {
 	return s.text.String()
 }
 
-// required skips a test for want of a program, which fails it where nothing may be skipped.
-func required(t *testing.T, err error) {
-	t.Helper()
-	if os.Getenv("SHAPEGATE_TEST_REQUIRE_ALL") != "" {
-		t.Fatal(err)
-	}
-	t.Skip(err)
-}
-
 func TestThePrintedLinesWorkWhenPasted(t *testing.T) {
 	for _, program := range []string{"curl", "sh"} {
 		if _, err := exec.LookPath(program); err != nil {
-			required(t, err)
+			prerequisite.Missing(t, err)
 		}
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

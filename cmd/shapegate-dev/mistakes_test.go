@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/shapegate/shapegate/integration/prerequisite"
 )
 
 const (
@@ -101,7 +103,7 @@ func TestATakenAddressIsNamed(t *testing.T) {
 // value of a param is known there is a line to put one in.
 func TestTheLinesOfAnOwnWorldWorkWhenPasted(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
-		required(t, err)
+		prerequisite.Missing(t, err)
 	}
 	s := start(t, nil,
 		"--schema", writeFile(t, "a.zed", ownZed), "--relationships", writeFile(t, "r", "plan:p2#owner@user:*\nplan:p1#owner@user:dave\nplan:p2#owner@user:erin\n"),

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/shapegate/shapegate/integration/prerequisite"
 	"github.com/shapegate/shapegate/integration/spicedbtest"
 	"github.com/shapegate/shapegate/schema/demo"
 )
@@ -25,10 +26,7 @@ func program(t *testing.T, name string) string {
 	if path, err := exec.LookPath(name); err == nil {
 		return path
 	}
-	if os.Getenv("SHAPEGATE_TEST_REQUIRE_ALL") != "" {
-		t.Fatalf("%s is required", name)
-	}
-	t.Skipf("%s is not on PATH", name)
+	prerequisite.Missing(t, name+" is not on PATH")
 	return ""
 }
 

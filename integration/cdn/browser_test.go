@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/shapegate/shapegate/authz/spicedb"
+	"github.com/shapegate/shapegate/integration/prerequisite"
 )
 
 // What a browser keeps of a person is nothing: neither its cache nor the button Back has
@@ -45,26 +46,16 @@ func revoking(w *world) http.Handler {
 func chromium(t *testing.T) string {
 	t.Helper()
 	if _, err := exec.LookPath("node"); err != nil {
-		missing(t, "node is not installed")
+		prerequisite.Missing(t, "node is not installed")
 	}
 	if _, err := os.Stat(filepath.Join("..", "web", "node_modules", ".package-lock.json")); err != nil {
-		missing(t, "playwright-core is not installed: run npm ci in integration/web")
+		prerequisite.Missing(t, "playwright-core is not installed: run npm ci in integration/web")
 	}
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if path, err := exec.LookPath(name); err == nil {
 			return path
 		}
 	}
-	missing(t, "chromium is not installed")
+	prerequisite.Missing(t, "chromium is not installed")
 	return ""
-}
-
-// missing skips the test since a program is missing, which is a failure where everything is
-// required to be there.
-func missing(t *testing.T, why string) {
-	t.Helper()
-	if os.Getenv("SHAPEGATE_TEST_REQUIRE_ALL") != "" {
-		t.Fatal(why)
-	}
-	t.Skip(why)
 }

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+
+	"github.com/shapegate/shapegate/integration/prerequisite"
 )
 
 // control is what the scripts call to open worlds, to change what is in them, and
@@ -145,7 +147,7 @@ type redisServers struct {
 func (c *control) needRedis(t *testing.T) {
 	t.Helper()
 	if c.redis.real == "" {
-		missing(t, "redis-server is not installed")
+		prerequisite.Missing(t, "redis-server is not installed")
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/shapegate/shapegate/integration/prerequisite"
 	"github.com/shapegate/shapegate/schema/demo"
 )
 
@@ -47,7 +48,7 @@ func TestClients(t *testing.T) {
 				c.startPostgres(t)
 			}
 			if _, err := exec.LookPath("caddy"); err != nil && needsCaddy[script] {
-				missing(t, "caddy is not installed")
+				prerequisite.Missing(t, "caddy is not installed")
 			}
 			runScript(t, script, environment)
 		})
@@ -94,30 +95,20 @@ func summaryOf(out string) map[string]string {
 func installPackages(t *testing.T) {
 	t.Helper()
 	if _, err := exec.LookPath("node"); err != nil {
-		missing(t, "node is not installed")
+		prerequisite.Missing(t, "node is not installed")
 	}
 	// npm writes this file when it has installed everything.
 	if _, err := os.Stat(filepath.Join("node_modules", ".package-lock.json")); err == nil {
 		return
 	}
 	if _, err := exec.LookPath("npm"); err != nil {
-		missing(t, "the clients are not installed, and neither is npm: run npm ci in integration/e2e")
+		prerequisite.Missing(t, "the clients are not installed, and neither is npm: run npm ci in integration/e2e")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	if out, err := exec.CommandContext(ctx, "npm", "ci", "--no-audit", "--no-fund").CombinedOutput(); err != nil {
-		missing(t, fmt.Sprintf("the clients are not installed, and npm ci failed: %v\n%s", err, out))
+		prerequisite.Missing(t, fmt.Sprintf("the clients are not installed, and npm ci failed: %v\n%s", err, out))
 	}
-}
-
-// missing skips the test since a program is missing, which is a failure where
-// everything is required to be there.
-func missing(t *testing.T, why string) {
-	t.Helper()
-	if os.Getenv("SHAPEGATE_TEST_REQUIRE_ALL") != "" {
-		t.Fatal(why)
-	}
-	t.Skip(why)
 }
 
 // jwtSecret signs the tokens of all worlds.

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -21,6 +20,7 @@ import (
 	"github.com/shapegate/shapegate/authz/spicedb"
 	"github.com/shapegate/shapegate/integration/electrictest"
 	"github.com/shapegate/shapegate/integration/forwardauth"
+	"github.com/shapegate/shapegate/integration/prerequisite"
 	"github.com/shapegate/shapegate/integration/spicedbtest"
 	"github.com/shapegate/shapegate/proxy"
 	"github.com/shapegate/shapegate/proxy/electric"
@@ -165,7 +165,7 @@ func (w *world) front(name string) string {
 func (w *world) running(f *forwardauth.Front, err error) string {
 	w.t.Helper()
 	if errors.Is(err, exec.ErrNotFound) {
-		missing(w.t, err.Error())
+		prerequisite.Missing(w.t, err.Error())
 	}
 	w.check(err)
 	w.t.Cleanup(func() {
@@ -177,16 +177,6 @@ func (w *world) running(f *forwardauth.Front, err error) string {
 		}
 	})
 	return f.URL
-}
-
-// missing skips the test since a program is missing, which is a failure where everything is
-// required to be there.
-func missing(t *testing.T, why string) {
-	t.Helper()
-	if os.Getenv("SHAPEGATE_TEST_REQUIRE_ALL") != "" {
-		t.Fatal(why)
-	}
-	t.Skip(why)
 }
 
 // await looks again and again until something is so.

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/shapegate/shapegate/integration/prerequisite"
 )
 
 // Config says what nginx serves.
@@ -43,10 +45,7 @@ func Start(t testing.TB, c Config) *Server {
 	t.Helper()
 	nginx, err := program()
 	if err != nil {
-		if os.Getenv("SHAPEGATE_TEST_REQUIRE_ALL") != "" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
+		prerequisite.Missing(t, err)
 	}
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/shapegate/shapegate/integration/prerequisite"
 )
 
 // Server is a Postgres that runs.
@@ -29,10 +31,7 @@ type Server struct {
 func Start(t testing.TB) *Server {
 	t.Helper()
 	if _, err := program("initdb"); err != nil {
-		if os.Getenv("SHAPEGATE_TEST_REQUIRE_ALL") != "" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
+		prerequisite.Missing(t, err)
 	}
 	s, err := start()
 	if err != nil {

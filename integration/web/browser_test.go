@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/shapegate/shapegate/integration/prerequisite"
 )
 
 // TestBrowser has a real browser use the page, one script after the other. What it looks
@@ -42,6 +44,6 @@ func chromium(t *testing.T) string {
 			return path
 		}
 	}
-	missing(t, "chromium is not installed")
+	prerequisite.Missing(t, "chromium is not installed")
 	return ""
 }

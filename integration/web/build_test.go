@@ -10,24 +10,16 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
-)
 
-// missing skips the test since a program is missing, which is a failure where everything
-// is required to be there.
-func missing(t *testing.T, why string) {
-	t.Helper()
-	if os.Getenv("SHAPEGATE_TEST_REQUIRE_ALL") != "" {
-		t.Fatal(why)
-	}
-	t.Skip(why)
-}
+	"github.com/shapegate/shapegate/integration/prerequisite"
+)
 
 // installPackages sees to it that Node and the packages are there.
 func installPackages(t *testing.T) {
 	t.Helper()
 	for _, program := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(program); err != nil {
-			missing(t, program+" is not installed")
+			prerequisite.Missing(t, program+" is not installed")
 		}
 	}
 	// npm writes this file when it has installed everything.
@@ -35,7 +27,7 @@ func installPackages(t *testing.T) {
 		return
 	}
 	if out, err := npm(t, "ci", "--no-audit", "--no-fund"); err != nil {
-		missing(t, fmt.Sprintf("npm ci failed: %v\n%s", err, out))
+		prerequisite.Missing(t, fmt.Sprintf("npm ci failed: %v\n%s", err, out))
 	}
 }
 

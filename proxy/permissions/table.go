@@ -17,7 +17,6 @@ const schemaName = "grants"
 // Table is the table that a collection would be in Postgres: its columns, and how its rows
 // are written. It does not change.
 type Table struct {
-	name        string
 	permissions []string
 	idType      string
 	schema      *electric.Schema
@@ -37,7 +36,7 @@ func TableOf(def *schema.Grants) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Table{name: def.Name, permissions: def.Permissions, idType: def.ColumnType}
+	t := &Table{permissions: def.Permissions, idType: def.ColumnType}
 	key, err := json.Marshal(electric.RowKey(schemaName, def.Name, []*string{new(string)}))
 	if err != nil {
 		return nil, err
