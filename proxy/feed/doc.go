@@ -43,7 +43,8 @@
 // feeds for the budget of Feeds.
 //
 // Where one message wakes many readers, new requests that are about to wait come after them,
-// see rush.
+// see rush. When they are answered, their garbage is collected before the next message, see
+// garbage.
 //
 // Three locks exist: that of Feeds, for which feeds there are and who uses them, that of
 // each tail, and that of rushes. They are locked in this order.

@@ -90,6 +90,8 @@ func New(cfg Config) (*Feeds, error) {
 	}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
 	f.tasks.Go(f.sweep)
+	f.rushes.begun = make(chan struct{}, 1)
+	f.tasks.Go(func() { newGarbage().run(f.ctx, f.rushes.begun) })
 	return f, nil
 }
 

@@ -24,6 +24,8 @@ const (
 
 // rushes has the rush of this moment, of all feeds together.
 type rushes struct {
+	begun chan struct{} // receives when there is one; nil, or full: nobody listens
+
 	mu  sync.Mutex
 	now *rush // nil: there is none
 }
@@ -33,6 +35,10 @@ type rushes struct {
 func (s *rushes) begin(woken int) *rush {
 	if woken < manyWoken {
 		return nil
+	}
+	select {
+	case s.begun <- struct{}{}:
+	default:
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
