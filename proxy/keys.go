@@ -60,9 +60,12 @@ func useOf(key string) (keyUse, bool) {
 // cutNumber takes params[1] apart.
 func cutNumber(key string) (name string, number int, ok bool) {
 	name, rest, ok := strings.Cut(key, "[")
+	if !ok {
+		return name, 0, false
+	}
 	digits, closed := strings.CutSuffix(rest, "]")
 	number, err := strconv.Atoi(digits)
-	return name, number, ok && closed && err == nil && number > 0 && strconv.Itoa(number) == digits
+	return name, number, closed && err == nil && number > 0 && strconv.Itoa(number) == digits
 }
 
 // checkKeys refuses a key that is neither the protocol's nor a param of the shape.

@@ -1,6 +1,7 @@
 package shapetoken
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"maps"
@@ -79,8 +80,8 @@ func LooksLikeToken(text string) bool {
 		return false
 	}
 	decoded, err := base64.RawURLEncoding.DecodeString(head)
-	if err != nil {
-		return false
+	if err != nil || !bytes.Contains(decoded, []byte(Type)) {
+		return false // most tokens are others, and each request has one
 	}
 	var header struct {
 		Type string `json:"typ"`

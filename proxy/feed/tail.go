@@ -80,19 +80,22 @@ func (t *tail) position(now time.Time) (at Place, table *electric.Schema, ok boo
 func (t *tail) read(after Place) (*Part, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.part(after)
+	p, ok, err := t.part(after)
+	if !ok {
+		return nil, err
+	}
+	return &p, nil
 }
 
-// part is read with the lock held.
-func (t *tail) part(after Place) (*Part, error) {
+// part is read with the lock held. It returns false if Electric has to be asked.
+func (t *tail) part(after Place) (p Part, ok bool, err error) {
 	if t.former.has(after.Handle) {
-		return nil, electric.ErrMustRefetch
+		return p, false, electric.ErrMustRefetch
 	}
 	if !t.window.has(after) {
-		return nil, nil //nolint:nilnil // Electric has to be asked
+		return p, false, nil
 	}
-	p := t.window.part(t.window.after(after.Offset), t.link.isAway())
-	return &p, nil
+	return t.window.part(t.window.after(after.Offset), t.link.isAway()), true, nil
 }
 
 // join returns the messages after a place or, if there are none yet, a waiter for them.
@@ -107,9 +110,13 @@ func (t *tail) join(after Place, in Interest) (*Waiter, *Part, error) {
 		return nil, nil, electric.ErrMustRefetch // the log was reset meanwhile
 	}
 	ahead := after.Known && t.window.isOf(after) && after.Offset.Compare(t.window.end) > 0
-	p, err := t.part(after)
-	if err != nil || p == nil && !ahead || p != nil && !p.Empty() {
-		return nil, p, err
+	p, ok, err := t.part(after)
+	switch {
+	case err != nil || !ok && !ahead:
+		return nil, nil, err
+	case ok && !p.Empty():
+		found := p // p itself stays on the stack: most readers have nothing to read
+		return nil, &found, nil
 	}
 	w := &Waiter{wake: make(chan wake, 1), interest: in, after: after.Offset}
 	t.waiters.join(w)

@@ -1,6 +1,10 @@
 package feed
 
-import "github.com/shapegate/shapegate/proxy/electric"
+import (
+	"slices"
+
+	"github.com/shapegate/shapegate/proxy/electric"
+)
 
 // waiters are the waiting readers of a feed. Each is in the list of its cohort and, with
 // Interest.Late, also in late. They have no lock: the tail guards them.
@@ -78,11 +82,17 @@ func (x *waiters) wake(b *batch, part func() Part) (wakes []wake) {
 		return nil
 	}
 	wakes = x.wakeLate(b, part, wakes)
+	var concerned []*Cohort
+	n := 0
 	x.cohorts.concerned(b.entries, func(a *Cohort) {
 		if len(a.waiters) > 0 {
-			wakes = x.wakeCohort(a, b, part, wakes)
+			concerned, n = append(concerned, a), n+len(a.waiters)
 		}
 	})
+	wakes = slices.Grow(wakes, n) // thousands of them are not moved again and again
+	for _, a := range concerned {
+		wakes = x.wakeCohort(a, b, part, wakes)
+	}
 	x.woken += uint64(len(wakes))
 	return wakes
 }
