@@ -107,7 +107,7 @@ var errUnsettled = &problem{
 // An id may have been taken away and given back meanwhile: its rows may be from in between,
 // when they were not the client's to read. They cannot be left out, since the handle names
 // the id, and nobody would bring them later. So ask is called again, with the newer
-// decision.
+// decision. So it is where a gate was lost for a moment, and with it all ids.
 func (a *access) settle(ctx context.Context, d authz.Decision, ask func(authz.Decision) (authz.Decision, error)) (*guard, error) {
 	for range mostAsked {
 		named, err := ask(d)
@@ -115,7 +115,9 @@ func (a *access) settle(ctx context.Context, d authz.Decision, ask func(authz.De
 			return nil, err
 		}
 		g, err := newGuard(ctx, a, named)
-		if err != nil || !g.regained {
+		switch {
+		case errors.Is(err, errStaleHandle): // what was lost has no names
+		case err != nil || !g.regained:
 			return g, err
 		}
 		d = g.now
