@@ -198,6 +198,12 @@ func (c Config) validateAlgorithms() error {
 	return nil
 }
 
+// hasTLS reports whether s is an https URL, in small letters or capitals.
+func hasTLS(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && u.Scheme == "https"
+}
+
 // isWebURL reports whether s is an absolute http or https URL.
 func isWebURL(s string) bool {
 	u, err := url.Parse(s)

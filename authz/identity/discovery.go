@@ -45,7 +45,7 @@ func (s keyServer) discover(ctx context.Context) (string, error) {
 		return "", wrongDocumentError(fmt.Sprintf("names the issuer %.200q, and %q is configured: they must be equal to the letter", document.Issuer, s.issuer))
 	case !isWebURL(document.Keys):
 		return "", wrongDocumentError("has no http or https URL as its jwks_uri")
-	case strings.HasPrefix(s.issuer, "https:") && !strings.HasPrefix(document.Keys, "https:"):
+	case hasTLS(s.issuer) && !hasTLS(document.Keys):
 		return "", wrongDocumentError("has a jwks_uri without TLS, and the issuer has TLS")
 	}
 	return document.Keys, nil

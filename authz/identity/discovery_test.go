@@ -84,6 +84,28 @@ func TestKeysThatAreAskedForOnce(t *testing.T) {
 	}
 }
 
+// The scheme of a URL may be written in capitals.
+func TestAnIssuerInCapitalsHasTLSToo(t *testing.T) {
+	for issuer, keys := range map[string]string{
+		"HTTPS://login.example.com": "http://login.example.com/keys",
+		"https://login.example.com": "HTTPS://login.example.com/keys",
+	} {
+		document := `{"issuer":"` + issuer + `","jwks_uri":"` + keys + `"}`
+		cfg := identity.Config{Issuer: issuer, Discover: true, HTTPClient: &http.Client{Transport: inMemory{http.HandlerFunc(
+			func(w http.ResponseWriter, r *http.Request) {
+				if strings.HasSuffix(r.URL.Path, "/keys") {
+					_, _ = w.Write([]byte(`{"keys":[]}`))
+					return
+				}
+				_, _ = w.Write([]byte(document))
+			})}}}
+		err := cfg.FetchKeys(t.Context())
+		if wrong := strings.HasPrefix(keys, "http:"); identity.IsWrongDocument(err) != wrong {
+			t.Errorf("%s: %v", document, err)
+		}
+	}
+}
+
 // Keys that anybody on the way could replace are none, wherever the way ends.
 func TestKeysAreNotFetchedWithoutTLSByWayOfARedirect(t *testing.T) {
 	keys := oidctest.New(t, oidctest.Auth0)
