@@ -34,7 +34,7 @@ func TestEachCommandMeasures(t *testing.T) {
 		says []string
 	}{
 		{
-			append([]string{"fanout", "--samples=2", "--gzip"}, small...),
+			append([]string{"fanout", "--samples=2", "--pause=0s", "--gzip"}, small...),
 			[]string{"6 clients, p99", "bare", "relay", "6 clients, requests open at Electric"},
 		},
 		{
@@ -62,6 +62,10 @@ func TestEachCommandMeasures(t *testing.T) {
 			[]string{"a collection of the same permission: given, p50", "a collection of two: taken, p99", "shape alone", "50 objects, 0.0 MB: a first read, p50", "LookupResources"},
 		},
 		{
+			[]string{"permissions", "--holders=4", "--held=5", "--groups=2", "--samples=2", "--reads=0", "--plain", "--http2"},
+			[]string{"a collection of the same permission: given, p50", "a collection of two: its client and its ids"},
+		},
+		{
 			[]string{"growth", "--times=1", "--clients=4", "--base-people=2", "--base-ids=1", "--base-rows=3", "--samples=1", "--for=100ms"},
 			[]string{"| people x1 | 4 clients, p99 |", "| `go run ./integration/load fanout --clients 4 --people 2 --samples 1` |", "| rows x1 | all of it, p50 |"},
 		},
@@ -71,7 +75,7 @@ func TestEachCommandMeasures(t *testing.T) {
 }
 
 func TestAllOfThemMakeOneReport(t *testing.T) {
-	args := []string{"all", "--samples=1", "--rate=100", "--for=100ms", "--holders=1", "--held=2", "--rows=5", "--concurrency=2"}
+	args := []string{"all", "--samples=1", "--pause=0s", "--rate=100", "--for=100ms", "--holders=1", "--held=2", "--rows=5", "--concurrency=2"}
 	measure(t, append(args, small...), "fanout:", "invisible:", "selective:", "memory:", "catchup:", "firstsync:", "a first read of 6 rows")
 }
 
@@ -94,7 +98,7 @@ func TestAShapegateThatRunsIsMeasured(t *testing.T) {
 	backend := start("backend")
 	gate := start("proxy", "--electric-url="+backend.URL, "--spicedb-endpoint="+backend.SpiceDB, "--spicedb-insecure")
 	args := []string{
-		"fanout", "--samples=2", "--url=" + gate.URL, "--jwt-secret=" + secret,
+		"fanout", "--samples=2", "--pause=0s", "--url=" + gate.URL, "--jwt-secret=" + secret,
 		"--spicedb-endpoint=" + backend.SpiceDB, "--spicedb-token=" + backend.Token, "--spicedb-insecure",
 		"--sql-url=" + backend.Control + "/sql", "--each=group:readers#member@user:" + world.PersonMark,
 	}
@@ -127,6 +131,7 @@ func TestOptionsHaveToGoTogether(t *testing.T) {
 		{"fanout", "--clients=0"},
 		{"fanout", "--clients="},
 		{"fanout", "--people=0"},
+		{"fanout", "--pause=-1s"},
 		{"fanout", "--electric-url=http://localhost:3000"},
 		{"fanout", "--url=http://localhost:8080/v1/shapes/documents"},
 		{"fanout", "--clients=1000000000"},

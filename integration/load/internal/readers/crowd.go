@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/shapegate/shapegate/integration/load/internal/lean"
 	"github.com/shapegate/shapegate/integration/load/internal/world"
 )
 
@@ -16,6 +17,7 @@ type crowd struct {
 	o       *options
 	log     io.Writer
 	door    *door
+	streams *lean.Streams // that all clients share; nil: each has a connection
 	members []*member
 
 	tally  tally
@@ -38,6 +40,9 @@ func (s *site) openCrowd(ctx context.Context, d *door, clients, first, last int)
 			err = errors.Join(err, c.close())
 		}
 	}()
+	if c.o.http2 {
+		c.streams = lean.NewStreams()
+	}
 	if err := c.admit(&s.people, clients, first, last); err != nil {
 		return nil, err
 	}
@@ -158,7 +163,11 @@ func (c *crowd) settle() error {
 // leave closes the crowd, waits until the door has noticed, and reports what there
 // is to say of its clients.
 func (c *crowd) leave(ctx context.Context, r *report) error {
-	err := errors.Join(c.close(), c.left(ctx))
+	err := c.close()
+	if c.streams != nil {
+		c.streams.Close()
+	}
+	err = errors.Join(err, c.left(ctx))
 	c.tally.into(r, c.door, len(c.members))
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -17,6 +18,7 @@ type fanout struct {
 	options
 	clients []int
 	samples int
+	pause   time.Duration
 }
 
 func (f *fanout) use() (name, short string) {
@@ -27,14 +29,15 @@ func (f *fanout) bind(flags *pflag.FlagSet) {
 	f.options.bind(flags)
 	flags.IntSliceVar(&f.clients, "clients", []int{1000, 5000, 9000}, "clients that wait, one number after the other")
 	flags.IntVar(&f.samples, "samples", 10, "changes, one after the other")
+	flags.DurationVar(&f.pause, "pause", 500*time.Millisecond, "after each change, ample for what a server does once its clients wait again, such as collecting its garbage: it must not be in the time of the other server")
 }
 
 func (f *fanout) complete(getenv func(string) string) error {
-	return errors.Join(f.options.complete(getenv), checkClients(f.clients), atLeast(1, sizes{"samples": f.samples}))
+	return errors.Join(f.options.complete(getenv), checkClients(f.clients), atLeast(1, sizes{"samples": f.samples}), notNegative(f.pause))
 }
 
 // mostFanout is how many times as long as the bare server it may take.
-const mostFanout = 2
+const mostFanout = 1.5
 
 func (f *fanout) measure(ctx context.Context, log io.Writer) (_ *report, err error) {
 	if err := needFiles(f.clients); err != nil {
@@ -115,7 +118,7 @@ func (f *fanout) both(ctx context.Context, s *site, clients int, bare *door, r *
 		return gate, least, a, err
 	}
 	defer func() { err = errors.Join(err, second.leave(ctx, r)) }()
-	took, err := inTurn(ctx, f.samples, toAll, first, second)
+	took, err := inTurn(ctx, f.samples, f.pause, first.changing(toAll), second.changing(toAll))
 	if err != nil {
 		return gate, least, a, err
 	}

@@ -26,7 +26,7 @@ func measurements() []measurement {
 // New returns the commands.
 func New(getenv func(string) string) []*cobra.Command {
 	var all []*cobra.Command
-	for _, m := range append(measurements(), &permissions{}, &residue{}) {
+	for _, m := range append(measurements(), &created{}, &permissions{}, &residue{}) {
 		name, short := m.use()
 		c := command(name, short, func(c *cobra.Command) error {
 			r, err := run(c.Context(), m, getenv, c.ErrOrStderr())

@@ -68,22 +68,13 @@ func (m *member) hangUp() {
 
 // read makes one request, and takes its answer.
 func (m *member) read(ctx context.Context) (err error) {
-	if m.conn == nil {
-		if m.conn, err = lean.Dial(ctx, m.crowd.door.base); err != nil {
-			return err
-		}
-		m.conn.Keep = m.crowd.door.keep
-	}
 	if m.live {
 		m.crowd.asking.Add(1)
 		defer m.crowd.asking.Add(-1)
 	}
 	asked := time.Now()
-	if err := m.conn.Do(m.request(), &m.answer); err != nil {
+	if err := m.ask(ctx); err != nil {
 		return err
-	}
-	if m.answer.Closing() {
-		m.hangUp()
 	}
 	switch s := m.answer.Status; {
 	case s == http.StatusOK, s == http.StatusNoContent:
@@ -100,7 +91,28 @@ func (m *member) read(ctx context.Context) (err error) {
 	}
 }
 
-func (m *member) request() []byte {
+// ask makes a request, on a connection of the client's own or on a shared one.
+func (m *member) ask(ctx context.Context) (err error) {
+	d := m.crowd.door
+	if shared := m.crowd.streams; shared != nil {
+		return shared.Get(ctx, d.base, m.query(), m.headers, &m.answer)
+	}
+	if m.conn == nil {
+		if m.conn, err = lean.Dial(ctx, d.base); err != nil {
+			return err
+		}
+		m.conn.Keep = d.keep
+	}
+	if err := m.conn.Do(lean.Request(http.MethodGet, d.base, m.query(), "", m.headers...), &m.answer); err != nil {
+		return err
+	}
+	if m.answer.Closing() {
+		m.hangUp()
+	}
+	return nil
+}
+
+func (m *member) query() string {
 	query := m.crowd.door.first
 	if m.begun {
 		query = "offset=" + m.answer.Offset + "&handle=" + url.QueryEscape(m.answer.Handle)
@@ -108,7 +120,7 @@ func (m *member) request() []byte {
 	if m.live {
 		query += "&live=true&cursor=" + m.answer.Cursor
 	}
-	return lean.Request(http.MethodGet, m.crowd.door.base, query, "", m.headers...)
+	return query
 }
 
 // take looks at an answer: who may see it, whether it was the one that is waited

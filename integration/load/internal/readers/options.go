@@ -28,6 +28,7 @@ type options struct {
 
 	rate     int // connections a second
 	gzip     bool
+	http2    bool // clients share connections
 	patience time.Duration
 	limit    time.Duration
 }
@@ -72,6 +73,14 @@ func atLeast(least int, s sizes) error {
 		if n < least {
 			return fmt.Errorf("--%s must be at least %d", name, least)
 		}
+	}
+	return nil
+}
+
+// notNegative checks --pause.
+func notNegative(pause time.Duration) error {
+	if pause < 0 {
+		return errors.New("--pause must not be negative")
 	}
 	return nil
 }

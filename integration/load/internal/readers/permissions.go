@@ -43,6 +43,7 @@ func (v *permissions) bind(flags *pflag.FlagSet) {
 	flags.IntVar(&v.samples, "samples", 50, "relationships that are written and deleted, one after the other")
 	flags.IntVar(&v.wide, "wide", 100_000, "objects of the people whose first reads are measured")
 	flags.BoolVar(&v.plain, "plain", false, "ask for permissions without an exclusion, so that SpiceDB checks no object by itself; the first reads stay as they are")
+	flags.BoolVar(&v.http2, "http2", false, "let the clients that wait share connections of HTTP/2, so that they need few open files")
 	flags.IntVar(&v.reads, "reads", 5, "first reads, each of another person; 0: none")
 }
 
@@ -58,7 +59,7 @@ func (v *permissions) complete(getenv func(string) string) error {
 }
 
 func (v *permissions) measure(ctx context.Context, log io.Writer) (_ *report, err error) {
-	if err := needFiles([]int{3 * v.holders}); err != nil {
+	if err := needFiles([]int{v.connections()}); err != nil {
 		return nil, err
 	}
 	s, err := openSite(ctx, &v.options, log)
@@ -78,6 +79,19 @@ func (v *permissions) measure(ctx context.Context, log io.Writer) (_ *report, er
 		return r, err
 	}
 	return r, v.wideReads(ctx, s, r)
+}
+
+// requestsPerConnection is how many requests a server on net/http takes on a connection of
+// HTTP/2 at once, or more.
+const requestsPerConnection = 100
+
+// connections is how many the clients need at most.
+func (v *permissions) connections() int {
+	clients := 3 * v.holders
+	if v.http2 {
+		return clients/requestsPerConnection + 3
+	}
+	return clients
 }
 
 // firstHolder is the first of the people who wait; the wide ones are behind them.

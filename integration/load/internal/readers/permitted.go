@@ -45,7 +45,7 @@ func (v *permissions) changes(ctx context.Context, s *site, crowds ...*crowd) (c
 					half.took[j] = append(half.took[j], took[j]...)
 				}
 			}
-			if err := aMoment(ctx); err != nil {
+			if err := rest(ctx, betweenChanges); err != nil {
 				return all, err
 			}
 		}
@@ -62,15 +62,6 @@ func (v *permissions) changes(ctx context.Context, s *site, crowds ...*crowd) (c
 // betweenChanges is ample for the person's clients to wait again, and for what shapegate asks
 // SpiceDB a tenth of a second later, to be sure. The others need not all wait at one time.
 const betweenChanges = 200 * time.Millisecond
-
-func aMoment(ctx context.Context) error {
-	select {
-	case <-time.After(betweenChanges):
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
 
 // arrivals writes a relationship, and returns how long after that the clients of its person
 // had the row.

@@ -3,6 +3,7 @@ package readers
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -130,30 +131,50 @@ func markIn(sql string) string {
 
 // samples makes changes one after the other, each once all clients wait again.
 func (c *crowd) samples(ctx context.Context, n int, person func() int) ([]time.Duration, error) {
-	all, err := inTurn(ctx, n, person, c)
+	all, err := inTurn(ctx, n, 0, c.changing(person))
 	return all[0], err
 }
 
+// turn is a change that is made again and again for a crowd. It returns how long it took.
+type turn struct {
+	crowd  *crowd
+	change func(context.Context) ([]time.Duration, error)
+}
+
+// changing is changes of rows of persons.
+func (c *crowd) changing(person func() int) turn {
+	return turn{c, func(ctx context.Context) ([]time.Duration, error) { return c.change(ctx, person()) }}
+}
+
 // inTurn makes changes at several doors in turn, so that all meet the same machine,
-// each once all clients of its door wait again. The first of each is not counted:
-// it finds everything cold.
-func inTurn(ctx context.Context, n int, person func() int, crowds ...*crowd) ([][]time.Duration, error) {
-	all := make([][]time.Duration, len(crowds))
+// each once all clients of its door wait again, and after a pause. The first of each is not
+// counted: it finds everything cold.
+func inTurn(ctx context.Context, n int, pause time.Duration, turns ...turn) ([][]time.Duration, error) {
+	all := make([][]time.Duration, len(turns))
 	for i := range n + 1 {
-		for j, c := range crowds {
-			took, err := c.change(ctx, person())
+		for j, t := range turns {
+			took, err := t.change(ctx)
 			if err != nil {
 				return all, err
 			}
 			if i > 0 {
 				all[j] = append(all[j], took...)
 			}
-			if err := c.settle(); err != nil {
+			if err := errors.Join(t.crowd.settle(), rest(ctx, pause)); err != nil {
 				return all, err
 			}
 		}
 	}
 	return all, nil
+}
+
+func rest(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // toAll has a change be one that everybody may see.

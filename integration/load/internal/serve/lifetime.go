@@ -31,7 +31,10 @@ func (p *process) serve(ctx context.Context, h http.Handler) (url string, err er
 	if err != nil {
 		return "", err
 	}
-	server := &http.Server{Handler: h, ReadHeaderTimeout: time.Minute}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	server := &http.Server{Handler: h, Protocols: protocols, ReadHeaderTimeout: time.Minute}
 	p.servers = append(p.servers, server)
 	p.group.Go(func() error {
 		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {

@@ -1,0 +1,160 @@
+package readers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/shapegate/shapegate/integration/load/internal/child"
+	"github.com/shapegate/shapegate/integration/load/internal/metrics"
+	"github.com/shapegate/shapegate/integration/load/internal/quantile"
+	"github.com/shapegate/shapegate/integration/load/internal/world"
+)
+
+// created measures how soon a document that is shared with a group is with all its members
+// who wait. One relationship changes what each of them may see.
+type created struct {
+	options
+	clients []int
+	samples int
+	pause   time.Duration
+
+	documents int // that were created so far
+}
+
+func (v *created) use() (name, short string) {
+	return "created", "Measure how soon a new document of a group is with all its members who wait, against a bare server"
+}
+
+func (v *created) bind(flags *pflag.FlagSet) {
+	v.options.bind(flags)
+	flags.IntSliceVar(&v.clients, "clients", []int{9000}, "people who wait, with a client each, one number after the other")
+	flags.IntVar(&v.samples, "samples", 10, "documents, one after the other")
+	flags.DurationVar(&v.pause, "pause", 500*time.Millisecond, "after each of them, as for fanout")
+}
+
+func (v *created) complete(getenv func(string) string) error {
+	err := errors.Join(v.options.complete(getenv), checkClients(v.clients), atLeast(1, sizes{"samples": v.samples}), notNegative(v.pause))
+	if err == nil && v.target.URL != "" {
+		err = errors.New("created measures the tool's own shapegate: leave out --url")
+	}
+	if err == nil {
+		v.people, v.own = slices.Max(v.clients), 0
+	}
+	return err
+}
+
+// theGroup is the one group: everybody is a member.
+const theGroup = 0
+
+func (v *created) measure(ctx context.Context, log io.Writer) (_ *report, err error) {
+	if err := needFiles(v.clients); err != nil {
+		return nil, err
+	}
+	s, err := openSite(ctx, &v.options, log)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	members := make([]string, v.people)
+	for n := range members {
+		members[n] = world.Member(theGroup, n)
+	}
+	if err := s.stores.relate(ctx, members); err != nil {
+		return nil, err
+	}
+	if err := s.gate.restart(ctx); err != nil {
+		return nil, err
+	}
+	template, err := s.capture(ctx)
+	if err != nil {
+		return nil, err
+	}
+	bare, control, err := s.startBare(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := child.Post(ctx, control+"/template", template); err != nil {
+		return nil, err
+	}
+	r := &report{title: fmt.Sprintf("created: from the write of a relationship until each member of its group has the document; %d documents", v.samples)}
+	for _, n := range v.clients {
+		if err := v.at(ctx, s, n, bare, r); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// at measures with one number of clients.
+func (v *created) at(ctx context.Context, s *site, clients int, bare *door, r *report) (err error) {
+	gate, err := s.openCrowd(ctx, s.shapegate(), clients, 0, clients)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, gate.leave(ctx, r)) }()
+	least, err := s.openCrowd(ctx, bare, clients, 0, clients)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, least.leave(ctx, r)) }()
+	began, err := s.asks(ctx)
+	if err != nil {
+		return err
+	}
+	create := turn{gate, func(ctx context.Context) ([]time.Duration, error) { return v.create(ctx, s, gate) }}
+	took, err := inTurn(ctx, v.samples, v.pause, create, least.changing(toAll))
+	if err != nil {
+		return err
+	}
+	ended, err := s.asks(ctx)
+	if err != nil {
+		return err
+	}
+	name := fmt.Sprintf("%d clients", clients)
+	r.figures = append(r.figures, quantiles(name, bare.name, quantile.Of(took[0]), quantile.Of(took[1]))...)
+	each := func(n float64) string { return fmt.Sprintf("%.1f", n/float64(v.samples+1)) }
+	r.add(figure{name: name + ", calls to SpiceDB for each document", got: each(ended.spicedb - began.spicedb)})
+	r.add(figure{name: name + ", requests to Electric for each document", got: each(ended.electric - began.electric)})
+	return nil
+}
+
+// create creates a document, and returns how long after the write of its relationship was
+// called each client had it.
+func (v *created) create(ctx context.Context, s *site, c *crowd) ([]time.Duration, error) {
+	v.documents++
+	id := world.Document(world.Grouped, theGroup, v.documents)
+	if err := world.Insert(ctx, s.stores.rows, []world.Row{{ID: id, Title: world.TitleForAll(id)}}); err != nil {
+		return nil, err
+	}
+	r := c.expect(everybody, id)
+	defer c.round.Store(nil)
+	called := time.Now()
+	if err := s.stores.relationships.Touch(ctx, world.GroupViewer(id, theGroup)); err != nil {
+		return nil, err
+	}
+	return c.took(r, called)
+}
+
+// asks is how often shapegate has asked so far, heartbeats left out.
+type asks struct{ spicedb, electric float64 }
+
+func (s *site) asks(ctx context.Context) (a asks, err error) {
+	m, err := metrics.Read(ctx, s.gate.metrics)
+	if err != nil {
+		return a, err
+	}
+	for method, n := range m.Calls {
+		if method != "WriteRelationships" {
+			a.spicedb += n
+		}
+	}
+	u, err := s.electric.asked(ctx)
+	a.electric = float64(u.Total)
+	return a, err
+}
