@@ -161,6 +161,10 @@ func newHandler(cfg *Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	shared, err := newSharedSnapshots(cfg.Registerer)
+	if err != nil {
+		return nil, err
+	}
 	draining, drain := context.WithCancel(context.Background())
 	auth := &authentication{sources: sources, tokens: cfg.Tokens, sessions: cfg.Sessions, shapes: cfg.ShapeTokens}
 	body := bodies{time: orDefault(cfg.BodyTime, 30*time.Second), draining: draining}
@@ -182,7 +186,10 @@ func newHandler(cfg *Config) (*Handler, error) {
 	}
 	reads := &shapeServer{
 		server: core, shapes: shapes,
-		upstream: upstream{electric: cfg.Electric, feeds: feeds, literals: newLiterals(), forwarded: newForwardedLogs(feeds.PerSubject())},
+		upstream: upstream{
+			electric: cfg.Electric, feeds: feeds, literals: newLiterals(),
+			shared: shared, forwarded: newForwardedLogs(feeds.PerSubject()),
+		},
 	}
 	var sessions *sessionServer
 	if cfg.Sessions != nil {
@@ -245,7 +252,10 @@ func (h *Handler) ForwardAuth() http.Handler { return h.forwardAuth }
 func (h *Handler) Drain() { h.drain() }
 
 // Close ends what runs besides requests. Call it when all of them are answered.
-func (h *Handler) Close() { h.feeds.Close() }
+func (h *Handler) Close() {
+	h.shapes.upstream.shared.Close()
+	h.feeds.Close()
+}
 
 // Feeds says of each feed of Electric's how it is, for operators.
 func (h *Handler) Feeds() []feed.Status { return h.feeds.Status() }

@@ -233,14 +233,24 @@ func (a *admission) read(ctx context.Context) (done func(), err error) {
 		}
 		leave = func() { places.Release(1) }
 	}
-	if err := l.await(ctx, l.reads); err != nil {
+	read, err := l.read(ctx)
+	if err != nil {
 		leave()
+		return nil, err
+	}
+	return func() { read(); leave() }, nil
+}
+
+// read waits for a place among the snapshots at Electric, for no subject in particular. The
+// caller calls done when Electric's answer has been read.
+func (l *limiter) read(ctx context.Context) (done func(), err error) {
+	if err := l.await(ctx, l.reads); err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		return nil, l.refuse("reads", &problem{kind: unavailable, message: "too many first reads are under way", retryAfter: spread(retryHeld), cause: err})
 	}
-	return func() { l.reads.Release(1); leave() }, nil
+	return func() { l.reads.Release(1) }, nil
 }
 
 // noTurn is the error of a request that has waited for its subject's turn in vain.

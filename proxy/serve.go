@@ -25,6 +25,7 @@ type upstream struct {
 	electric *electric.Client
 	feeds    *feed.Feeds
 	literals *literals
+	shared   sharedSnapshots
 
 	forwarded *forwardedLogs // that others read
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -261,4 +262,67 @@ func TestFeedsThatEndAreBegunAgain(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// A document that is shared with a group is read once for all its members who wait. Here the
+// first of them asks alone, and the others meanwhile wait for one answer.
+func TestManyReadersOfOneNewRowAreTwoRequestsAtElectric(t *testing.T) {
+	const readers = 20
+	members := make([]string, readers)
+	for i := range members {
+		members[i] = fmt.Sprintf("group:staff#member@user:reader%d", i)
+	}
+	d := deploy(t, granting(members...))
+	var polls []*held
+	for i := range readers {
+		r := d.as(fmt.Sprintf("reader%d", i))
+		polls = append(polls, r.hold("/v1/shapes/documents?live=true&"+r.get("/v1/shapes/documents?offset=-1").onward()))
+	}
+	d.waitHeld(readers)
+	first := true
+	d.upstream.failing(func(a asked) error {
+		if a.isSubset() && first { // the second one is asked when this is over
+			first = false
+			d.await(func() bool { return d.metric("shapegate_shared_snapshot_requests") == readers-1 })
+		}
+		return nil
+	})
+	d.upstream.forget()
+	d.grant("document:" + full("d3") + "#viewer@group:staff#member")
+	for _, poll := range polls {
+		poll.answer().says("insert d3", "snapshot-end", "up-to-date")
+	}
+	if n := len(slices.DeleteFunc(d.upstream.requests(), logReads)); n != 2 {
+		t.Errorf("Electric was asked for rows %d times", n)
+	}
+}
+
+// A snapshot that is shared has the rows that its query asks for. Each request is sent what it
+// may see, which may be less by then.
+func TestWhatIsRevokedWhileASnapshotIsSharedIsNotSent(t *testing.T) {
+	d := deploy(t, granting(sees("bob", "d1"), sees("bob", "d2")))
+	d.revoke(sees("bob", "d3")) // so that bob's request is the same as alice's
+	path := "/v1/shapes/documents?offset=-1"
+	asks := 0
+	d.upstream.failing(func(a asked) error {
+		if !a.isSubset() {
+			return nil
+		}
+		switch asks++; asks {
+		case 1:
+			d.await(func() bool { return d.metric("shapegate_shared_snapshot_requests") == 2 })
+		case 2:
+			d.revoke(sees("bob", "d2"))
+		}
+		return nil
+	})
+	first := d.as("alice").hold(path)
+	d.upstream.await(d.context(), t, 1, subsets)
+	second, third := d.as("alice").hold(path), d.as("bob").hold(path)
+	first.answer().holds("d1", "d2")
+	second.answer().holds("d1", "d2")
+	third.answer().holds("d1")
+	if asks != 2 {
+		t.Errorf("Electric was asked for rows %d times", asks)
+	}
 }

@@ -28,7 +28,20 @@ func (s *snapshots) open(ctx context.Context, asked *subset.Request, g authz.Gra
 
 // ask asks for the rows of a plan: for the first snapshot at once, so that its failure can
 // still be answered with a status. The caller closes the rows.
+//
+// Requests that ask for the same few rows at the same time share a snapshot. Where a document
+// is shared with a group, thousands of waiting readers ask for its row.
 func (s *snapshots) ask(ctx context.Context, plan []electric.Subset) (*rows, error) {
+	kept, asked, err := s.log.upstream.shared.join(ctx, s, plan)
+	if err != nil {
+		return nil, err
+	}
+	defer asked()
+	if kept != nil {
+		first := kept.Open()
+		s.log.learn(first.Schema)
+		return &rows{ctx: ctx, snapshots: s, open: first, first: first, leave: func() {}}, nil
+	}
 	leave, err := s.place.read(ctx)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package electric
 import (
 	"context"
 	"errors"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -107,12 +108,21 @@ type SubsetResponse struct {
 // Errors are ErrRefused, a *MisconfiguredError, ErrTooLarge, an *UnavailableError, a
 // *ProtocolError, or the context's.
 func (c *Client) ReadSubset(ctx context.Context, feed *LogSpec, s Subset) (*SubsetResponse, error) {
+	out, body, err := c.askSubset(ctx, feed, s)
+	if err == nil {
+		out.SnapshotReader = newSnapshotReader(body, feed.keySpelling())
+	}
+	return out, err
+}
+
+// askSubset is ReadSubset without a reader of the body.
+func (c *Client) askSubset(ctx context.Context, feed *LogSpec, s Subset) (*SubsetResponse, io.ReadCloser, error) {
 	body, err := s.Body()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(body) > MaxBody {
-		return nil, ErrTooLarge
+		return nil, nil, ErrTooLarge
 	}
 	q := feed.query()
 	q.Set("offset", Now.String())
@@ -120,17 +130,16 @@ func (c *Client) ReadSubset(ctx context.Context, feed *LogSpec, s Subset) (*Subs
 	resp, err := c.do(ctx, http.MethodPost, q, body)
 	if err != nil {
 		guard.stop()
-		return nil, err
+		return nil, nil, err
 	}
 	guard.answered()
 	out, err := subsetResponse(resp)
 	if err != nil {
 		drain(resp.Body)
 		guard.stop()
-		return nil, err
+		return nil, nil, err
 	}
-	out.SnapshotReader = newSnapshotReader(&guardedBody{resp.Body, guard}, feed.keySpelling())
-	return out, nil
+	return out, &guardedBody{resp.Body, guard}, nil
 }
 
 func subsetResponse(resp *http.Response) (*SubsetResponse, error) {

@@ -1,0 +1,165 @@
+// Package flight has calls for the same thing share one answer, none of which is older than
+// any of its calls.
+//
+// golang.org/x/sync/singleflight gives a call the answer that is under way, which may have
+// been made before the call. Here such a call waits for the next answer, with all others that
+// have come by then:
+//
+//	calls    1 ──────┐
+//	             2, 3, 4 … wait ──────┐
+//	                          5 … waits
+//	asked    [1     ][2, 3, 4        ][5 …
+//
+// So thousands of calls within a moment are a few questions. A call that meets no other is
+// not touched: it asks by itself, and may read its answer as it comes.
+//
+// The package knows nothing of what is asked.
+package flight
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+)
+
+// Group is calls for answers of one type. It is safe for concurrent use.
+type Group[T any] struct {
+	ctx    context.Context //nolint:containedctx // of all questions; Close ends it
+	cancel context.CancelFunc
+	tasks  sync.WaitGroup
+
+	mu      sync.Mutex
+	keys    map[string]*key[T] // of what is asked for at this moment
+	waiting atomic.Int64       // calls
+}
+
+// key is the calls for one thing.
+type key[T any] struct {
+	next  *answer[T] // of those who wait; nil: nobody does
+	ask   Ask[T]     // of the first of them
+	unfit bool       // answers cannot be shared: everybody asks alone
+}
+
+// answer is what is shared.
+type answer[T any] struct {
+	done  chan struct{} // closed when the rest is set
+	value T
+	fit   bool
+	err   error
+}
+
+// Ask asks for an answer that can be shared. It returns false if there is none, because it
+// is too large, for example. Its context is the Group's.
+type Ask[T any] func(context.Context) (value T, fit bool, err error)
+
+// New returns a Group without calls. The caller must Close it.
+func New[T any]() *Group[T] {
+	g := &Group[T]{keys: make(map[string]*key[T])}
+	g.ctx, g.cancel = context.WithCancel(context.Background())
+	return g
+}
+
+// Close ends the questions that are under way, and waits until they have.
+func (g *Group[T]) Close() {
+	g.mu.Lock()
+	g.cancel()
+	g.mu.Unlock()
+	g.tasks.Wait()
+}
+
+// Join returns an answer for a key, shared with others. It returns false if the caller has to
+// ask by itself. The caller calls done, once, when it has asked: those who come until then
+// wait for it, and the next of them are answered together by the ask of one of them.
+//
+// Errors are those of ask, and the cause of the context's end. After Close everybody asks
+// alone.
+func (g *Group[T]) Join(ctx context.Context, name string, ask Ask[T]) (value T, shared bool, done func(), err error) {
+	a, first := g.enter(name, ask)
+	if a == nil {
+		return value, false, func() { g.leave(name, first) }, nil
+	}
+	g.waiting.Add(1)
+	defer g.waiting.Add(-1)
+	select {
+	case <-a.done:
+		return a.value, a.fit && a.err == nil, func() {}, a.err
+	case <-ctx.Done():
+		return value, false, func() {}, context.Cause(ctx)
+	}
+}
+
+// Waiting returns how many calls wait for an answer that they share.
+func (g *Group[T]) Waiting() int { return int(g.waiting.Load()) }
+
+// enter returns the answer to wait for. Without one the caller asks alone, and leaves the key
+// if there is one.
+func (g *Group[T]) enter(name string, ask Ask[T]) (*answer[T], *key[T]) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	k := g.keys[name]
+	switch {
+	case k == nil:
+		k = &key[T]{}
+		g.keys[name] = k
+		return nil, k
+	case k.unfit, g.ctx.Err() != nil:
+		return nil, nil
+	case k.next == nil:
+		k.next, k.ask = &answer[T]{done: make(chan struct{})}, ask
+	}
+	return k.next, nil
+}
+
+// leave notes that the first call for a key has asked.
+func (g *Group[T]) leave(name string, k *key[T]) {
+	if k == nil {
+		return
+	}
+	g.mu.Lock()
+	waits, closed := k.next != nil, g.ctx.Err() != nil
+	switch {
+	case !waits:
+		delete(g.keys, name)
+	case !closed:
+		g.tasks.Go(func() { g.run(name, k) })
+	}
+	g.mu.Unlock()
+	if waits && closed {
+		g.run(name, k) // which ends at once
+	}
+}
+
+// run asks for those who wait, until nobody does.
+func (g *Group[T]) run(name string, k *key[T]) {
+	for {
+		a, ask := g.take(name, k)
+		if a == nil {
+			return
+		}
+		if ask != nil {
+			a.value, a.fit, a.err = ask(g.ctx)
+		}
+		if !a.fit && a.err == nil {
+			g.mu.Lock()
+			k.unfit = true
+			g.mu.Unlock()
+		}
+		close(a.done)
+	}
+}
+
+// take returns the answer that those wait for who have come by now, and what it is asked
+// with; nil: they ask alone.
+func (g *Group[T]) take(name string, k *key[T]) (a *answer[T], ask Ask[T]) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	a, ask = k.next, k.ask
+	k.next, k.ask = nil, nil
+	if a == nil {
+		delete(g.keys, name)
+	}
+	if k.unfit {
+		ask = nil
+	}
+	return a, ask
+}
