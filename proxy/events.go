@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/shapegate/shapegate/proxy/electric"
-	"github.com/shapegate/shapegate/proxy/feed"
 )
 
 // events answers a live read with a stream of server-sent events, as recording 05 has them:
@@ -27,10 +26,8 @@ func (e *events) serve(ctx context.Context) error {
 	if s == nil {
 		return err
 	}
-	defer s.timer.Stop()
-	ended, stop := e.x.server.auth.watch(e.x.access.creds)
-	defer stop()
-	s.wakes = feed.Until{Drained: e.x.server.holding.draining.Done(), Ended: ended, Timer: s.timer.C}
+	s.start()
+	defer s.stop()
 	for err == nil {
 		if err = s.begin(ctx); err == nil && s.reader != nil {
 			part, waited := s.reader.Wait(ctx, s.wakes)

@@ -23,11 +23,17 @@ type exchange struct {
 }
 
 // newExchange brings together what the answer to a request is made of. scope is what the
-// client's handles are good for. The caller releases the source.
+// client's handles are good for. The caller releases it.
 func (s *server) newExchange(w gin.ResponseWriter, r *request, who *access, from source, scope cursor.Scope) *exchange {
 	x := &exchange{server: s, w: w, req: r, access: who, source: from}
 	x.client = client{key: &s.key, from: &r.logRequest, scope: scope}
 	return x
+}
+
+// release ends what the exchange uses: its source, and its place among the subject's requests.
+func (x *exchange) release() {
+	x.source.release()
+	x.access.release()
 }
 
 // answer is one kind of answer to a request.

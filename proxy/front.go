@@ -37,7 +37,7 @@ func (f Front) Check() error {
 }
 
 // below returns what is behind the base path of a path with one reading, or noPath.
-func (f Front) below(path string) string {
+func (f *Front) below(path string) string {
 	rest, ok := strings.CutPrefix(path, f.BasePath)
 	switch {
 	case ok && rest == "":
@@ -49,7 +49,7 @@ func (f Front) below(path string) string {
 }
 
 // cookiePath is the path that the session cookie is for.
-func (f Front) cookiePath() string {
+func (f *Front) cookiePath() string {
 	if f.BasePath == "" {
 		return "/"
 	}
@@ -59,11 +59,17 @@ func (f Front) cookiePath() string {
 // received returns a request as the routes see it: with the one reading of its path, or a
 // path that nothing is at, and with the address of its client. The router would clean
 // another path, and route it.
-func (f Front) received(r *http.Request) *http.Request {
+func (f *Front) received(r *http.Request) *http.Request {
 	path := f.below(onlyReading(r))
 	if path == r.URL.Path && len(f.Proxies) == 0 {
 		return r
 	}
+	return f.rewritten(r, path)
+}
+
+// rewritten returns a request with another path, and the address of its client. It is no part
+// of received, whose stack is there while a request is held.
+func (f *Front) rewritten(r *http.Request, path string) *http.Request {
 	seen := r.WithContext(r.Context())
 	if path != r.URL.Path {
 		url := *r.URL
@@ -78,7 +84,7 @@ func (f Front) received(r *http.Request) *http.Request {
 
 // client returns the address of a request's client, in the form of RemoteAddr; empty: it is
 // not known.
-func (f Front) client(r *http.Request) string {
+func (f *Front) client(r *http.Request) string {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return ""

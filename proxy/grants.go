@@ -47,15 +47,11 @@ type grantsServer struct {
 
 // serve answers a request for the collection of a name.
 func (s *grantsServer) serve(c *gin.Context, name string) error {
-	who, err := s.admit(c.Request, s.auth.credentials)
-	if err != nil {
-		return err
-	}
-	defer who.release()
-	x, a, err := s.begin(c, name, who)
+	x, a, err := s.open(c.Request, s.auth.credentials, func(who *access) (*exchange, answer, error) { return s.begin(c, name, who) })
 	if x == nil {
 		return err
 	}
+	defer x.release()
 	return s.respond(c.Request.Context(), x, a, err)
 }
 

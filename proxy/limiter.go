@@ -117,8 +117,8 @@ func (l *limiter) recovery() time.Duration {
 type admission struct {
 	limiter *limiter
 	load    *load
-	working bool // it has one of the subject's places
-	held    bool
+	working bool             // it has one of the subject's places
+	held    prometheus.Gauge // of those that are held; nil: it is not
 }
 
 // admit counts a request of a subject, and waits for one of the subject's places.
@@ -178,8 +178,8 @@ func (l *limiter) enter(subject string) (s *load, wait bool, err error) {
 }
 
 // hold turns a request into one that is held, which gives up its place. It counts
-// as held until it leaves.
-func (a *admission) hold() error {
+// as held, in a gauge too, until it leaves.
+func (a *admission) hold(in prometheus.Gauge) error {
 	l, s := a.limiter, a.load
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -189,7 +189,8 @@ func (a *admission) hold() error {
 	case l.allHeld >= l.held:
 		return l.refuse("held_total", &problem{kind: unavailable, message: "too many requests are waiting", retryAfter: spread(retryHeld), cause: errLimit})
 	}
-	a.held = true
+	a.held = in
+	in.Inc()
 	s.held++
 	l.allHeld++
 	a.giveUpPlace()
@@ -205,7 +206,8 @@ func (a *admission) leave() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	a.giveUpPlace()
-	if a.held {
+	if a.held != nil {
+		a.held.Dec()
 		s.held--
 		l.allHeld--
 	}

@@ -137,7 +137,7 @@ func TestHeldRequestsAreBoundedApart(t *testing.T) {
 	limited(t, Limits{Rate: 1e6, Burst: 1e6, Concurrent: 1}, 3, 2, func(t *testing.T, l *limiter) {
 		hold := func(subject string) (*admission, error) {
 			a := admit(t, l, subject) // a held one does not take the place
-			return a, a.hold()
+			return a, a.hold(prometheus.NewGauge(prometheus.GaugeOpts{}))
 		}
 		var held []*admission
 		for range 2 {
@@ -194,7 +194,7 @@ func testTheLineToElectric(t *testing.T, held bool) {
 				}
 				defer a.leave()
 				if held {
-					if err := a.hold(); err != nil {
+					if err := a.hold(prometheus.NewGauge(prometheus.GaugeOpts{})); err != nil {
 						t.Error(err)
 					}
 				}
@@ -227,7 +227,7 @@ func testTheLineToElectric(t *testing.T, held bool) {
 func TestASubjectThatIsIdleIsForgotten(t *testing.T) {
 	limited(t, Limits{Rate: 10, Burst: 20}, 0, 0, func(t *testing.T, l *limiter) {
 		held := admit(t, l, "user:held")
-		if err := held.hold(); err != nil {
+		if err := held.hold(prometheus.NewGauge(prometheus.GaugeOpts{})); err != nil {
 			t.Fatal(err)
 		}
 		for i := range 1000 {

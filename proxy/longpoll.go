@@ -21,6 +21,9 @@ type longPoll struct {
 	deadline time.Time
 	until    feed.Until
 	reader   waiter // nil: there is something to read at once
+
+	timer   *time.Timer // until the deadline
+	unwatch func()      // ends the watch of the credentials
 }
 
 func newLongPoll(x *exchange) *longPoll {
@@ -31,11 +34,8 @@ func newLongPoll(x *exchange) *longPoll {
 // here: so whatever is done before and after is done in calls that have returned, and takes
 // no stack meanwhile.
 func (p *longPoll) serve(ctx context.Context) error {
-	timer := time.NewTimer(time.Until(p.deadline))
-	defer timer.Stop()
-	ended, stop := p.x.server.auth.watch(p.x.access.creds)
-	defer stop()
-	p.until = feed.Until{Drained: p.x.server.holding.draining.Done(), Ended: ended, Timer: timer.C}
+	p.start()
+	defer p.stop()
 	for {
 		if done, err := p.begin(ctx); done || err != nil {
 			return err
@@ -48,6 +48,18 @@ func (p *longPoll) serve(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// start makes what ends the wait, and stop ends it.
+func (p *longPoll) start() {
+	p.timer = time.NewTimer(time.Until(p.deadline))
+	p.until = feed.Until{Drained: p.x.server.holding.draining.Done(), Timer: p.timer.C}
+	p.until.Ended, p.unwatch = p.x.server.auth.watch(p.x.access.creds)
+}
+
+func (p *longPoll) stop() {
+	p.timer.Stop()
+	p.unwatch()
 }
 
 // begin authorizes the reader, and joins the feed's readers. It reports whether the

@@ -76,7 +76,7 @@ func (m *middleware) newEngine() *gin.Engine {
 	e.RedirectFixedPath = false
 	e.ForwardedByClientIP = false
 
-	e.Use(m.observe, m.recover, m.common, boundBody)
+	e.Use(m.observe, m.common, boundBody)
 	e.NoRoute(m.answer(m.nowhere))
 	e.NoMethod(m.answer(func(*gin.Context) error { return &problem{kind: methodNotAllowed, message: "no such method here"} }))
 	return e
@@ -148,34 +148,32 @@ func knownMethod(m string) string {
 	return "other"
 }
 
-// recover answers a panic with 500. An abort is meant to cut the connection, and
-// passes.
-func (m *middleware) recover(c *gin.Context) {
-	defer func() {
-		v := recover()
-		if v == nil {
-			return
-		}
-		if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
-			panic(http.ErrAbortHandler)
-		}
-		m.log.Error("panic", "value", v, "stack", string(debug.Stack()))
-		if c.Writer.Written() {
-			panic(http.ErrAbortHandler)
-		}
-		m.fail(c, &problem{kind: internal, message: "internal error"})
-	}()
-	c.Next()
-}
-
 // answer returns a handler that has do answer the request. If do returns an error, that is
 // the answer.
 func (m *middleware) answer(do func(*gin.Context) error) gin.HandlerFunc {
 	return func(c *gin.Context) {
+		defer m.recover(c)
 		if err := do(c); err != nil {
 			m.fail(c, err)
 		}
 	}
+}
+
+// recover answers a panic with 500. An abort is meant to cut the connection, and
+// passes. It is deferred.
+func (m *middleware) recover(c *gin.Context) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		panic(http.ErrAbortHandler)
+	}
+	m.log.Error("panic", "value", v, "stack", string(debug.Stack()))
+	if c.Writer.Written() {
+		panic(http.ErrAbortHandler)
+	}
+	m.fail(c, &problem{kind: internal, message: "internal error"})
 }
 
 // fail answers a request that could not be served, or cuts its connection where

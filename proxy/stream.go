@@ -19,10 +19,11 @@ type stream struct {
 	mark     uint64     // no up-to-date message has a lower LSN; 0: there was no resync
 	resynced time.Time  // when the resync began that the stream begins with
 
-	until  time.Time // the stream ends
-	timer  *time.Timer
-	wakes  feed.Until // what ends a wait besides the log
-	reader waiter     // nil: there was something to read at once
+	until   time.Time // the stream ends
+	timer   *time.Timer
+	wakes   feed.Until // what ends a wait besides the log
+	unwatch func()     // ends the watch of the credentials
+	reader  waiter     // nil: there was something to read at once
 }
 
 // errStreamOver and errGrantsChanged say that the stream has to end, and nothing is wrong.
@@ -35,6 +36,17 @@ var (
 	errGrantsChanged = errors.New("the grants have changed")
 	errLeftOut       = errors.New("grants were lost while a batch was written")
 )
+
+// start makes what ends a wait, and stop ends it.
+func (s *stream) start() {
+	s.wakes = feed.Until{Drained: s.x.server.holding.draining.Done(), Timer: s.timer.C}
+	s.wakes.Ended, s.unwatch = s.x.server.auth.watch(s.x.access.creds)
+}
+
+func (s *stream) stop() {
+	s.timer.Stop()
+	s.unwatch()
+}
 
 // begin authorizes the reader, and joins the feed's readers or takes what there is to read.
 // The stream is over after its time, and when the grants have changed.
