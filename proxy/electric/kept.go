@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"net/http"
 )
 
 // KeptSubset is a snapshot that was read whole, so that several readers can read it. It is
@@ -35,6 +36,7 @@ func (c *Client) KeepSubset(ctx context.Context, feed *LogSpec, s Subset, most i
 // Open returns the snapshot, to be read from its beginning.
 func (k *KeptSubset) Open() *SubsetResponse {
 	r := k.head
-	r.SnapshotReader = newSnapshotReader(io.NopCloser(bytes.NewReader(k.body)), k.keys)
+	r.SnapshotReader = newSnapshotReader(http.NoBody, k.keys)
+	r.text.buf = bytes.Clone(k.body) // a reader moves what it has not read yet
 	return &r
 }

@@ -17,8 +17,12 @@ type source struct {
 	at   int // the bytes before it have been taken
 }
 
-// ahead is how many bytes are read ahead.
-const ahead = 32 << 10
+// ahead is how many bytes are read ahead, and atFirst how many at the beginning: most snapshots
+// of a resync are a row or two.
+const (
+	ahead   = 32 << 10
+	atFirst = 4 << 10
+)
 
 // fill reads more of the body. An error of the body, and its end, are an
 // *UnavailableError.
@@ -27,7 +31,10 @@ func (s *source) fill() error {
 		s.buf = s.buf[:copy(s.buf, s.buf[s.at:])]
 		s.at = 0
 	}
-	if len(s.buf) == cap(s.buf) {
+	switch {
+	case s.buf == nil:
+		s.buf = make([]byte, 0, atFirst)
+	case len(s.buf) == cap(s.buf):
 		s.buf = append(make([]byte, 0, max(ahead, 2*cap(s.buf))), s.buf...)
 	}
 	n, err := s.body.Read(s.buf[len(s.buf):cap(s.buf)])
