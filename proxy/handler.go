@@ -99,7 +99,6 @@ type Handler struct {
 	forwardAuth http.Handler
 	shapes      *shapeServer
 	middleware  *middleware
-	feeds       *feed.Feeds
 	drain       context.CancelFunc
 }
 
@@ -152,48 +151,18 @@ func newHandler(cfg *Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	limits, err := newLimiter(cfg.Limits, cfg.Waiting, cfg.WaitingPerSubject, cfg.Registerer)
+	core, drain, err := cfg.server(sources, counts)
 	if err != nil {
 		return nil, err
 	}
-	cfg.Feeds.Upstream, cfg.Feeds.Logger, cfg.Feeds.Registerer = cfg.Electric, cfg.Logger, cfg.Registerer
-	feeds, err := feed.New(cfg.Feeds)
+	up, err := cfg.upstream()
 	if err != nil {
 		return nil, err
 	}
-	shared, err := newSharedSnapshots(cfg.Registerer)
-	if err != nil {
-		return nil, err
-	}
-	draining, drain := context.WithCancel(context.Background())
-	auth := &authentication{sources: sources, tokens: cfg.Tokens, sessions: cfg.Sessions, shapes: cfg.ShapeTokens}
-	body := bodies{time: orDefault(cfg.BodyTime, 30*time.Second), draining: draining}
-	core := &server{
-		ready:      cfg.Ready,
-		auth:       auth,
-		limiter:    limits,
-		authorizer: cfg.Authorizer,
-		key:        cursor.NewKey(cfg.Secret),
-		bodies:     body,
-		holding: holding{
-			longPoll:  orDefault(cfg.LongPollTimeout, 20*time.Second),
-			stream:    orDefault(cfg.StreamTimeout, 60*time.Second),
-			keepAlive: orDefault(cfg.KeepAlive, 21*time.Second),
-			draining:  draining,
-		},
-		metrics: counts,
-		log:     cfg.Logger,
-	}
-	reads := &shapeServer{
-		server: core, shapes: shapes,
-		upstream: upstream{
-			electric: cfg.Electric, feeds: feeds, literals: newLiterals(),
-			shared: shared, forwarded: newForwardedLogs(feeds.PerSubject()),
-		},
-	}
+	reads := &shapeServer{server: core, shapes: shapes, upstream: up}
 	var sessions *sessionServer
 	if cfg.Sessions != nil {
-		sessions = &sessionServer{auth: auth, limiter: limits, bodies: body, cookie: cookie}
+		sessions = &sessionServer{auth: core.auth, limiter: core.limiter, bodies: core.bodies, cookie: cookie}
 	}
 	var keeper *gatekeeper
 	if cfg.ShapeTokens != nil {
@@ -205,7 +174,49 @@ func newHandler(cfg *Config) (*Handler, error) {
 	}
 	return &Handler{
 		routes: m.routes(reads, &grantsServer{core, collections, notes}, sessions, keeper), forwardAuth: m.forwardAuth(reads),
-		shapes: reads, middleware: m, feeds: feeds, drain: drain,
+		shapes: reads, middleware: m, drain: drain,
+	}, nil
+}
+
+// server returns what all servers share, and what ends their waiting.
+func (c *Config) server(sources tokenSources, counts *metrics) (*server, context.CancelFunc, error) {
+	limits, err := newLimiter(c.Limits, c.Waiting, c.WaitingPerSubject, c.Registerer)
+	if err != nil {
+		return nil, nil, err
+	}
+	draining, drain := context.WithCancel(context.Background())
+	return &server{
+		ready:      c.Ready,
+		auth:       &authentication{sources: sources, tokens: c.Tokens, sessions: c.Sessions, shapes: c.ShapeTokens},
+		limiter:    limits,
+		authorizer: c.Authorizer,
+		key:        cursor.NewKey(c.Secret),
+		bodies:     bodies{time: orDefault(c.BodyTime, 30*time.Second), draining: draining},
+		holding: holding{
+			longPoll:  orDefault(c.LongPollTimeout, 20*time.Second),
+			stream:    orDefault(c.StreamTimeout, 60*time.Second),
+			keepAlive: orDefault(c.KeepAlive, 21*time.Second),
+			draining:  draining,
+		},
+		metrics: counts,
+		log:     c.Logger,
+	}, drain, nil
+}
+
+// upstream returns Electric, with nothing kept of it yet.
+func (c *Config) upstream() (upstream, error) {
+	shared, err := newSharedSnapshots(c.Registerer)
+	if err != nil {
+		return upstream{}, err
+	}
+	c.Feeds.Upstream, c.Feeds.Logger, c.Feeds.Registerer = c.Electric, c.Logger, c.Registerer
+	feeds, err := feed.New(c.Feeds)
+	if err != nil {
+		return upstream{}, err
+	}
+	return upstream{
+		electric: c.Electric, feeds: feeds, literals: newLiterals(),
+		shared: shared, forwarded: newForwardedLogs(feeds.PerSubject()),
 	}, nil
 }
 
@@ -254,8 +265,8 @@ func (h *Handler) Drain() { h.drain() }
 // Close ends what runs besides requests. Call it when all of them are answered.
 func (h *Handler) Close() {
 	h.shapes.upstream.shared.Close()
-	h.feeds.Close()
+	h.shapes.upstream.feeds.Close()
 }
 
 // Feeds says of each feed of Electric's how it is, for operators.
-func (h *Handler) Feeds() []feed.Status { return h.feeds.Status() }
+func (h *Handler) Feeds() []feed.Status { return h.shapes.upstream.feeds.Status() }
