@@ -58,6 +58,10 @@ func TestEachCommandMeasures(t *testing.T) {
 			[]string{"a first read of 701 rows", "all of it, p50", "the body's first byte, p50", "Electric"},
 		},
 		{
+			[]string{"created", "--clients=6", "--samples=2", "--pause=0s"},
+			[]string{"6 clients, p99", "bare", "6 clients, calls to SpiceDB for each document", "6 clients, requests to Electric for each document"},
+		},
+		{
 			[]string{"permissions", "--holders=4", "--held=5", "--groups=2", "--samples=2", "--wide=50", "--reads=1"},
 			[]string{"a collection of the same permission: given, p50", "a collection of two: taken, p99", "shape alone", "50 objects, 0.0 MB: a first read, p50", "LookupResources"},
 		},
@@ -139,6 +143,8 @@ func TestOptionsHaveToGoTogether(t *testing.T) {
 		{"invisible", "--for=0s"},
 		{"selective", "--see=0"},
 		{"memory", "--held=2", "--universe=1"},
+		{"created", "--samples=0"},
+		{"created", "--url=http://localhost:8080/v1/shapes/documents"},
 		{"permissions", "--groups=0"},
 		{"permissions", "--url=http://localhost:8080/v1/shapes/documents"},
 		{"catchup", "--concurrency=0"},

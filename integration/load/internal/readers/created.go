@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/shapegate/shapegate/integration/load/internal/child"
-	"github.com/shapegate/shapegate/integration/load/internal/metrics"
 	"github.com/shapegate/shapegate/integration/load/internal/quantile"
 	"github.com/shapegate/shapegate/integration/load/internal/world"
 )
@@ -139,22 +138,4 @@ func (v *created) create(ctx context.Context, s *site, c *crowd) ([]time.Duratio
 		return nil, err
 	}
 	return c.took(r, called)
-}
-
-// asks is how often shapegate has asked so far, heartbeats left out.
-type asks struct{ spicedb, electric float64 }
-
-func (s *site) asks(ctx context.Context) (a asks, err error) {
-	m, err := metrics.Read(ctx, s.gate.metrics)
-	if err != nil {
-		return a, err
-	}
-	for method, n := range m.Calls {
-		if method != "WriteRelationships" {
-			a.spicedb += n
-		}
-	}
-	u, err := s.electric.asked(ctx)
-	a.electric = float64(u.Total)
-	return a, err
 }

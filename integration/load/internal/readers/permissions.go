@@ -24,8 +24,7 @@ type permissions struct {
 	held    int
 	groups  int
 	samples int
-	wide    int
-	reads   int
+	wide    wide
 	plain   bool
 
 	documents int // that were granted so far
@@ -41,17 +40,18 @@ func (v *permissions) bind(flags *pflag.FlagSet) {
 	flags.IntVar(&v.held, "held", 1000, "objects that each of them may view; every second of them may be edited, too")
 	flags.IntVar(&v.groups, "groups", 20, "groups through which they hold them")
 	flags.IntVar(&v.samples, "samples", 50, "relationships that are written and deleted, one after the other")
-	flags.IntVar(&v.wide, "wide", 100_000, "objects of the people whose first reads are measured")
+	flags.IntVar(&v.wide.objects, "wide", 100_000, "objects of the people whose first reads are measured")
 	flags.BoolVar(&v.plain, "plain", false, "ask for permissions without an exclusion, so that SpiceDB checks no object by itself; the first reads stay as they are")
 	flags.BoolVar(&v.http2, "http2", false, "let the clients that wait share connections of HTTP/2, so that they need few open files")
-	flags.IntVar(&v.reads, "reads", 5, "first reads, each of another person; 0: none")
+	flags.IntVar(&v.wide.reads, "reads", 5, "first reads, each of another person; 0: none")
 }
 
 func (v *permissions) complete(getenv func(string) string) error {
 	v.people, v.own, v.withheld = 1, 0, 0
-	err := errors.Join(v.options.complete(getenv), atLeast(0, sizes{"reads": v.reads}), atLeast(1, sizes{
-		"holders": v.holders, "held": v.held, "groups": v.groups, "samples": v.samples, "wide": v.wide,
+	err := errors.Join(v.options.complete(getenv), atLeast(0, sizes{"reads": v.wide.reads}), atLeast(1, sizes{
+		"holders": v.holders, "held": v.held, "groups": v.groups, "samples": v.samples, "wide": v.wide.objects,
 	}))
+	v.wide.first = firstHolder + v.holders
 	if err == nil && v.target.URL != "" {
 		err = errors.New("permissions measures collections of the tool's own shapegate: leave out --url")
 	}
@@ -75,10 +75,10 @@ func (v *permissions) measure(ctx context.Context, log io.Writer) (_ *report, er
 		return nil, err
 	}
 	r := &report{title: fmt.Sprintf("permissions: collections of grants; %d people with %d objects each, through %d groups", v.holders, v.held, v.groups)}
-	if err := v.beside(ctx, s, r); err != nil || v.reads == 0 {
+	if err := v.beside(ctx, s, r); err != nil || v.wide.reads == 0 {
 		return r, err
 	}
-	return r, v.wideReads(ctx, s, r)
+	return r, v.wide.measure(ctx, s, r)
 }
 
 // requestsPerConnection is how many requests a server on net/http takes on a connection of
@@ -97,11 +97,6 @@ func (v *permissions) connections() int {
 // firstHolder is the first of the people who wait; the wide ones are behind them.
 const firstHolder = 1
 
-func (v *permissions) firstWide() int { return firstHolder + v.holders }
-
-// nobody is a person who holds nothing.
-func (v *permissions) nobody() int { return v.firstWide() + 2*v.reads }
-
 // holdings lists who may do what. The rows are not there, so that only ids are held.
 func (v *permissions) holdings() []string {
 	var all []string
@@ -119,11 +114,11 @@ func (v *permissions) holdings() []string {
 	for n := range v.holders {
 		all = append(all, world.Member(n%v.groups, firstHolder+n))
 	}
-	if v.reads > 0 {
-		of(v.groups, v.wide)
+	if v.wide.reads > 0 {
+		of(v.groups, v.wide.objects)
 	}
-	for n := range 2 * v.reads { // whom shapegate is asked about, and whom SpiceDB itself
-		all = append(all, world.Member(v.groups, v.firstWide()+n))
+	for n := v.wide.first; n < v.wide.after(); n++ {
+		all = append(all, world.Member(v.groups, n))
 	}
 	return all
 }
@@ -183,8 +178,9 @@ func (v *permissions) report(r *report, name string, used, shape float64, got, b
 // open opens a client of each person, and returns by how much the heap and the stacks have
 // grown for each.
 func (v *permissions) open(ctx context.Context, s *site, d *door, r *report) (_ *crowd, each float64, err error) {
-	// What the first client of all brings is not what each client takes.
-	one, err := s.openCrowd(ctx, d, 1, v.nobody(), v.nobody()+1)
+	// What the first client of all brings is not what each client takes. It is of a person who
+	// holds nothing.
+	one, err := s.openCrowd(ctx, d, 1, v.wide.after(), v.wide.after()+1)
 	if err != nil {
 		return nil, 0, err
 	}

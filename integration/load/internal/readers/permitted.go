@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/shapegate/shapegate/integration/load/internal/metrics"
 	"github.com/shapegate/shapegate/integration/load/internal/world"
 )
 
@@ -19,11 +18,11 @@ type changed struct {
 // and of a person who is chosen at random. It wakes one client of each crowd.
 func (v *permissions) changes(ctx context.Context, s *site, crowds ...*crowd) (changed, error) {
 	all := changed{given: make([][]time.Duration, len(crowds)), taken: make([][]time.Duration, len(crowds))}
-	var before metrics.Values
+	var before asks
 	for i := range v.samples + 1 {
 		if i == 1 { // the first finds everything cold
 			var err error
-			if before, err = metrics.Read(ctx, s.gate.metrics); err != nil {
+			if before, err = s.asks(ctx); err != nil {
 				return all, err
 			}
 		}
@@ -50,12 +49,8 @@ func (v *permissions) changes(ctx context.Context, s *site, crowds ...*crowd) (c
 			}
 		}
 	}
-	after, err := metrics.Read(ctx, s.gate.metrics)
-	for method, n := range after.Since(before).Calls {
-		if method != "WriteRelationships" { // heartbeats
-			all.calls += n / float64(2*v.samples)
-		}
-	}
+	after, err := s.asks(ctx)
+	all.calls = (after.spicedb - before.spicedb) / float64(2*v.samples)
 	return all, err
 }
 

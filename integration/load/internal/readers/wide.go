@@ -15,14 +15,24 @@ import (
 	"github.com/shapegate/shapegate/integration/load/internal/world"
 )
 
-// wideReads measures the first read of a collection by people who hold many objects, and
-// the same again, when their grants are known. Between them SpiceDB itself is asked for as
-// much, about others.
-func (v *permissions) wideReads(ctx context.Context, s *site, r *report) error {
+// wide is people who hold many objects: by turns one of whom shapegate is asked, and one of
+// whom SpiceDB itself is.
+type wide struct {
+	objects int
+	reads   int // of shapegate
+	first   int // of the people
+}
+
+// after is who comes behind them.
+func (v *wide) after() int { return v.first + 2*v.reads }
+
+// measure measures the first read of a collection, and the same again, when the grants are
+// known. Between them SpiceDB itself is asked for as much.
+func (v *wide) measure(ctx context.Context, s *site, r *report) error {
 	var first, again, lookup []time.Duration
 	size := 0
 	for n := range v.reads {
-		reader, err := v.wideReader(ctx, s, v.firstWide()+2*n)
+		reader, err := v.reader(ctx, s, v.first+2*n)
 		if err != nil {
 			return err
 		}
@@ -31,14 +41,14 @@ func (v *permissions) wideReads(ctx context.Context, s *site, r *report) error {
 			return err
 		}
 		size = one
-		took, err := v.lookups(ctx, s, v.firstWide()+2*n+1)
+		took, err := v.lookups(ctx, s, v.first+2*n+1)
 		if err != nil {
 			return err
 		}
 		lookup = append(lookup, took)
 	}
 	base := quantile.Of(lookup).P50
-	name := fmt.Sprintf("%d objects, %.1f MB: ", v.wide, float64(size)/1e6)
+	name := fmt.Sprintf("%d objects, %.1f MB: ", v.objects, float64(size)/1e6)
 	for _, f := range []struct {
 		what string
 		took []time.Duration
@@ -49,7 +59,7 @@ func (v *permissions) wideReads(ctx context.Context, s *site, r *report) error {
 	return nil
 }
 
-func (v *permissions) wideReader(ctx context.Context, s *site, person int) (*reader, error) {
+func (v *wide) reader(ctx context.Context, s *site, person int) (*reader, error) {
 	headers, err := s.people.headersOf(person)
 	if err != nil {
 		return nil, err
@@ -59,7 +69,7 @@ func (v *permissions) wideReader(ctx context.Context, s *site, person int) (*rea
 	if err != nil {
 		return nil, err
 	}
-	r.request, r.changes = lean.Request(http.MethodGet, base, fromStart, "", headers...), v.wide
+	r.request, r.changes = lean.Request(http.MethodGet, base, fromStart, "", headers...), v.objects
 	return r, nil
 }
 
@@ -77,10 +87,10 @@ func timeReads(r *reader, first, again *[]time.Duration) (size int, err error) {
 }
 
 // lookups asks SpiceDB for what a first read needs, at once as shapegate does.
-func (v *permissions) lookups(ctx context.Context, s *site, person int) (time.Duration, error) {
+func (v *wide) lookups(ctx context.Context, s *site, person int) (time.Duration, error) {
 	began := time.Now()
 	group, asking := errgroup.WithContext(ctx)
-	for permission, want := range map[string]int{"view": v.wide, "edit": (v.wide + 1) / 2} {
+	for permission, want := range map[string]int{"view": v.objects, "edit": (v.objects + 1) / 2} {
 		group.Go(func() error {
 			found := 0
 			_, err := s.stores.relationships.Client.LookupResources(asking, authz.Lookup{
