@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/shapegate/shapegate/integration/load/internal/child"
 	"github.com/shapegate/shapegate/integration/load/internal/quantile"
 	"github.com/shapegate/shapegate/integration/load/internal/world"
 )
@@ -70,15 +69,8 @@ func (v *created) measure(ctx context.Context, log io.Writer) (_ *report, err er
 	if err := s.gate.restart(ctx); err != nil {
 		return nil, err
 	}
-	template, err := s.capture(ctx)
+	bare, err := s.startCopy(ctx)
 	if err != nil {
-		return nil, err
-	}
-	bare, control, err := s.startBare(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := child.Post(ctx, control+"/template", template); err != nil {
 		return nil, err
 	}
 	r := &report{title: fmt.Sprintf("created: from the write of a relationship until each member of its group has the document; %d documents", v.samples)}

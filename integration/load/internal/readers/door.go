@@ -75,6 +75,19 @@ func (s *site) startRelay(ctx context.Context) (*door, error) {
 	return d, nil
 }
 
+// startCopy starts a bare server that sends what shapegate sends, headers included.
+func (s *site) startCopy(ctx context.Context) (*door, error) {
+	template, err := s.capture(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d, control, err := s.startBare(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return d, child.Post(ctx, control+"/template", template)
+}
+
 // startBare starts a server that sends the same bytes to all.
 func (s *site) startBare(ctx context.Context) (d *door, control string, err error) {
 	p, err := s.start(ctx, "bare")

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/shapegate/shapegate/integration/load/internal/child"
 	"github.com/shapegate/shapegate/integration/load/internal/quantile"
 )
 
@@ -48,15 +47,8 @@ func (f *fanout) measure(ctx context.Context, log io.Writer) (_ *report, err err
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	template, err := s.capture(ctx)
+	bare, err := s.startCopy(ctx)
 	if err != nil {
-		return nil, err
-	}
-	bare, control, err := s.startBare(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := child.Post(ctx, control+"/template", template); err != nil {
 		return nil, err
 	}
 	relay, err := s.startRelay(ctx)
