@@ -196,6 +196,45 @@ func TestACallThatEndsLeavesTheOthers(t *testing.T) {
 	})
 }
 
+// A question costs something where it is asked. It is for those who wait, and ends with the
+// last of them.
+func TestAQuestionEndsWhenNobodyWaitsForItsAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.gate = make(chan struct{}) // which nobody opens
+		done := w.first()
+		ctx, cancel := context.WithCancelCause(t.Context())
+		calls := []<-chan string{w.call(ctx)}
+		last, end := context.WithCancelCause(t.Context())
+		calls = append(calls, w.call(last))
+		done()
+		cancel(errors.New("gone"))
+		w.are(calls[:1], "gone")
+		next := w.call(t.Context()) // waits until the question is answered, or has ended
+		end(errors.New("gone"))
+		w.are(calls[1:], "gone")
+		w.gate <- struct{}{} // of the next question
+		w.are([]<-chan string{next}, "0")
+	})
+}
+
+func TestNothingIsAskedForThoseWhoHaveLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		done := w.first()
+		ctx, cancel := context.WithCancelCause(t.Context())
+		gone := w.call(ctx)
+		cancel(errors.New("gone"))
+		w.are([]<-chan string{gone}, "gone")
+		done()
+		synctest.Wait()
+		if len(w.asked) > 0 {
+			t.Errorf("asked for nobody: %v", w.asked)
+		}
+		w.first()()
+	})
+}
+
 func TestCloseEndsWhatIsAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
