@@ -18,6 +18,8 @@ package flight
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 )
@@ -57,6 +59,17 @@ type answer[T any] struct {
 // at Close.
 type Ask[T any] func(context.Context) (value T, fit bool, err error)
 
+// safely asks, and makes an error of a panic. Nobody else would recover from it here, where
+// those who wait are in other goroutines, and the process would end.
+func (ask Ask[T]) safely(ctx context.Context) (value T, fit bool, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+		}
+	}()
+	return ask(ctx)
+}
+
 // New returns a Group without calls. The caller must Close it.
 func New[T any]() *Group[T] {
 	g := &Group[T]{keys: make(map[string]*key[T])}
@@ -76,7 +89,7 @@ func (g *Group[T]) Close() {
 // ask by itself. The caller calls done, once, when it has asked: those who come until then
 // wait for it, and the next of them are answered together by the ask of one of them.
 //
-// Errors are those of ask, and the cause of the context's end. After Close everybody asks
+// Errors are those of ask, one for a panic of it, and the cause of the context's end. After Close everybody asks
 // alone.
 func (g *Group[T]) Join(ctx context.Context, name string, ask Ask[T]) (value T, shared bool, done func(), err error) {
 	a, k := g.enter(name, ask)
@@ -159,7 +172,7 @@ func (g *Group[T]) run(name string, k *key[T]) {
 			return
 		}
 		if ask != nil {
-			a.value, a.fit, a.err = ask(a.ctx)
+			a.value, a.fit, a.err = ask.safely(a.ctx)
 		}
 		a.stop()
 		if !a.fit && a.err == nil {

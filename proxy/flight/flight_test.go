@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -179,6 +180,33 @@ func TestAnErrorIsSharedToo(t *testing.T) {
 		calls := []<-chan string{w.call(t.Context()), w.call(t.Context())}
 		done()
 		w.are(calls, "away")
+	})
+}
+
+// The process goes on after a panic: those who wait for the answer get an error.
+func TestAPanicIsAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		done := w.first()
+		errs := make(chan error, 2)
+		for range cap(errs) {
+			go func() {
+				_, shared, _, err := w.Join(t.Context(), "a", func(context.Context) (int, bool, error) { panic("odd header") })
+				if shared {
+					t.Error("an answer")
+				}
+				errs <- err
+			}()
+		}
+		synctest.Wait()
+		done()
+		for range cap(errs) {
+			if err := <-errs; err == nil || !strings.Contains(err.Error(), "odd header") || !strings.Contains(err.Error(), "flight_test.go") {
+				t.Errorf("error %v", err)
+			}
+		}
+		synctest.Wait()
+		w.first()() // nothing is left
 	})
 }
 
