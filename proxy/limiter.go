@@ -222,29 +222,23 @@ func (a *admission) giveUpPlace() {
 	}
 }
 
-// read waits for a place among the snapshots at Electric. A request that is held has
-// given up its place among those of its subject, and takes one again meanwhile: one
-// subject's requests, of whatever kind, cannot fill the line. The caller calls done when
-// Electric's answer has been read.
-func (a *admission) read(ctx context.Context) (done func(), err error) {
+// turn waits for what a request needs before it asks for rows, by itself or with others. A
+// request that is held has given up its place among those of its subject, and takes one again
+// meanwhile: one subject's requests, of whatever kind, cannot fill the line to Electric. The
+// caller calls done when the rows have been read.
+func (a *admission) turn(ctx context.Context) (done func(), err error) {
+	if a.working {
+		return func() {}, nil
+	}
 	l, places := a.limiter, a.load.places
-	leave := func() {}
-	if !a.working {
-		if err := l.await(ctx, places); err != nil {
-			return nil, l.noTurn(ctx, err)
-		}
-		leave = func() { places.Release(1) }
+	if err := l.await(ctx, places); err != nil {
+		return nil, l.noTurn(ctx, err)
 	}
-	read, err := l.read(ctx)
-	if err != nil {
-		leave()
-		return nil, err
-	}
-	return func() { read(); leave() }, nil
+	return func() { places.Release(1) }, nil
 }
 
-// read waits for a place among the snapshots at Electric, for no subject in particular. The
-// caller calls done when Electric's answer has been read.
+// read waits for a place among the snapshots at Electric. The caller calls done when
+// Electric's answer has been read.
 func (l *limiter) read(ctx context.Context) (done func(), err error) {
 	if err := l.await(ctx, l.reads); err != nil {
 		if ctx.Err() != nil {

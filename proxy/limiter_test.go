@@ -182,6 +182,20 @@ func TestOneSubjectCannotFillTheLineToElectric(t *testing.T) {
 	}
 }
 
+// read is a request that asks for rows by itself.
+func read(ctx context.Context, a *admission) (done func(), err error) {
+	turn, err := a.turn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	asked, err := a.limiter.read(ctx)
+	if err != nil {
+		turn()
+		return nil, err
+	}
+	return func() { asked(); turn() }, nil
+}
+
 func testTheLineToElectric(t *testing.T, held bool) {
 	limited(t, Limits{Rate: 1e6, Burst: 1e6, Concurrent: 2, Reads: 3}, 0, 0, func(t *testing.T, l *limiter) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -198,7 +212,7 @@ func testTheLineToElectric(t *testing.T, held bool) {
 						t.Error(err)
 					}
 				}
-				if done, err := a.read(ctx); err == nil {
+				if done, err := read(ctx, a); err == nil {
 					<-ctx.Done()
 					done()
 				}
@@ -207,11 +221,11 @@ func testTheLineToElectric(t *testing.T, held bool) {
 		synctest.Wait()
 		a := admit(t, l, "user:bob")
 		started := time.Now()
-		done, err := a.read(t.Context())
+		done, err := read(t.Context(), a)
 		if err != nil || time.Since(started) != 0 {
 			t.Fatalf("bob waited for %v: %v", time.Since(started), err)
 		}
-		_, err = a.read(t.Context())
+		_, err = read(t.Context(), a)
 		refusedWith(t, err, http.StatusServiceUnavailable)
 		done()
 		a.leave()

@@ -32,27 +32,41 @@ func (s *snapshots) open(ctx context.Context, asked *subset.Request, g authz.Gra
 // Requests that ask for the same few rows at the same time share a snapshot. Where a document
 // is shared with a group, thousands of waiting readers ask for its row.
 func (s *snapshots) ask(ctx context.Context, plan []electric.Subset) (*rows, error) {
-	kept, asked, err := s.log.upstream.shared.join(ctx, s, plan)
+	leave, err := s.place.turn(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer asked()
-	if kept != nil {
-		first := kept.Open()
-		s.log.learn(first.Schema)
-		return &rows{ctx: ctx, snapshots: s, open: first, first: first, leave: func() {}}, nil
-	}
-	leave, err := s.place.read(ctx)
-	if err != nil {
-		return nil, err
-	}
-	first, err := s.take(ctx, plan[0])
+	first, read, err := s.first(ctx, plan)
 	if err != nil {
 		leave()
 		return nil, err
 	}
 	s.log.learn(first.Schema)
-	return &rows{ctx: ctx, snapshots: s, todo: plan[1:], open: first, first: first, leave: sync.OnceFunc(leave)}, nil
+	return &rows{
+		ctx: ctx, snapshots: s, todo: plan[1:], open: first, first: first,
+		leave: sync.OnceFunc(func() { read(); leave() }),
+	}, nil
+}
+
+// first takes the first snapshot of a plan, or shares it with others. The caller calls read
+// when the plan's rows have been read.
+func (s *snapshots) first(ctx context.Context, plan []electric.Subset) (first *electric.SubsetResponse, read func(), err error) {
+	kept, asked, err := s.log.upstream.shared.join(ctx, s, plan)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer asked()
+	if kept != nil {
+		return kept.Open(), func() {}, nil
+	}
+	if read, err = s.place.limiter.read(ctx); err != nil {
+		return nil, nil, err
+	}
+	if first, err = s.take(ctx, plan[0]); err != nil {
+		read()
+		return nil, nil, err
+	}
+	return first, read, nil
 }
 
 // take returns rows as they are now: at no time before the call.

@@ -18,6 +18,8 @@ package flight
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 )
@@ -42,6 +44,10 @@ type key[T any] struct {
 
 // answer is what is shared.
 type answer[T any] struct {
+	ctx   context.Context //nolint:containedctx // of the question
+	stop  context.CancelFunc
+	calls int // that wait; without one the question ends
+
 	done  chan struct{} // closed when the rest is set
 	value T
 	fit   bool
@@ -49,8 +55,20 @@ type answer[T any] struct {
 }
 
 // Ask asks for an answer that can be shared. It returns false if there is none, because it
-// is too large, for example. Its context is the Group's.
+// is too large, for example. Its context ends when nobody waits for the answer any more, and
+// at Close.
 type Ask[T any] func(context.Context) (value T, fit bool, err error)
+
+// safely asks, and makes an error of a panic. Nobody else would recover from it here, where
+// those who wait are in other goroutines, and the process would end.
+func (ask Ask[T]) safely(ctx context.Context) (value T, fit bool, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+		}
+	}()
+	return ask(ctx)
+}
 
 // New returns a Group without calls. The caller must Close it.
 func New[T any]() *Group[T] {
@@ -71,12 +89,12 @@ func (g *Group[T]) Close() {
 // ask by itself. The caller calls done, once, when it has asked: those who come until then
 // wait for it, and the next of them are answered together by the ask of one of them.
 //
-// Errors are those of ask, and the cause of the context's end. After Close everybody asks
+// Errors are those of ask, one for a panic of it, and the cause of the context's end. After Close everybody asks
 // alone.
 func (g *Group[T]) Join(ctx context.Context, name string, ask Ask[T]) (value T, shared bool, done func(), err error) {
-	a, first := g.enter(name, ask)
+	a, k := g.enter(name, ask)
 	if a == nil {
-		return value, false, func() { g.leave(name, first) }, nil
+		return value, false, func() { g.leave(name, k) }, nil
 	}
 	g.waiting.Add(1)
 	defer g.waiting.Add(-1)
@@ -84,6 +102,7 @@ func (g *Group[T]) Join(ctx context.Context, name string, ask Ask[T]) (value T, 
 	case <-a.done:
 		return a.value, a.fit && a.err == nil, func() {}, a.err
 	case <-ctx.Done():
+		g.abandon(k, a)
 		return value, false, func() {}, context.Cause(ctx)
 	}
 }
@@ -91,8 +110,8 @@ func (g *Group[T]) Join(ctx context.Context, name string, ask Ask[T]) (value T, 
 // Waiting returns how many calls wait for an answer that they share.
 func (g *Group[T]) Waiting() int { return int(g.waiting.Load()) }
 
-// enter returns the answer to wait for. Without one the caller asks alone, and leaves the key
-// if there is one.
+// enter returns the answer to wait for, with its key. Without an answer the caller asks alone,
+// and leaves the key if there is one.
 func (g *Group[T]) enter(name string, ask Ask[T]) (*answer[T], *key[T]) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -106,8 +125,24 @@ func (g *Group[T]) enter(name string, ask Ask[T]) (*answer[T], *key[T]) {
 		return nil, nil
 	case k.next == nil:
 		k.next, k.ask = &answer[T]{done: make(chan struct{})}, ask
+		k.next.ctx, k.next.stop = context.WithCancel(g.ctx)
 	}
-	return k.next, nil
+	k.next.calls++
+	return k.next, k
+}
+
+// abandon notes that a call does not wait for an answer any more. With the last one, the
+// question ends, or is not asked.
+func (g *Group[T]) abandon(k *key[T], a *answer[T]) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if a.calls--; a.calls > 0 {
+		return
+	}
+	a.stop()
+	if k.next == a {
+		k.next, k.ask = nil, nil
+	}
 }
 
 // leave notes that the first call for a key has asked.
@@ -137,8 +172,9 @@ func (g *Group[T]) run(name string, k *key[T]) {
 			return
 		}
 		if ask != nil {
-			a.value, a.fit, a.err = ask(g.ctx)
+			a.value, a.fit, a.err = ask.safely(a.ctx)
 		}
+		a.stop()
 		if !a.fit && a.err == nil {
 			g.mu.Lock()
 			k.unfit = true

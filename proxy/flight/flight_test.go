@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -182,6 +183,33 @@ func TestAnErrorIsSharedToo(t *testing.T) {
 	})
 }
 
+// The process goes on after a panic: those who wait for the answer get an error.
+func TestAPanicIsAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		done := w.first()
+		errs := make(chan error, 2)
+		for range cap(errs) {
+			go func() {
+				_, shared, _, err := w.Join(t.Context(), "a", func(context.Context) (int, bool, error) { panic("odd header") })
+				if shared {
+					t.Error("an answer")
+				}
+				errs <- err
+			}()
+		}
+		synctest.Wait()
+		done()
+		for range cap(errs) {
+			if err := <-errs; err == nil || !strings.Contains(err.Error(), "odd header") || !strings.Contains(err.Error(), "flight_test.go") {
+				t.Errorf("error %v", err)
+			}
+		}
+		synctest.Wait()
+		w.first()() // nothing is left
+	})
+}
+
 // A call whose context ends leaves, and the others get their answer.
 func TestACallThatEndsLeavesTheOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -193,6 +221,45 @@ func TestACallThatEndsLeavesTheOthers(t *testing.T) {
 		w.are([]<-chan string{gone}, "gone")
 		done()
 		w.are([]<-chan string{stays}, "0")
+	})
+}
+
+// A question costs something where it is asked. It is for those who wait, and ends with the
+// last of them.
+func TestAQuestionEndsWhenNobodyWaitsForItsAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.gate = make(chan struct{}) // which nobody opens
+		done := w.first()
+		ctx, cancel := context.WithCancelCause(t.Context())
+		calls := []<-chan string{w.call(ctx)}
+		last, end := context.WithCancelCause(t.Context())
+		calls = append(calls, w.call(last))
+		done()
+		cancel(errors.New("gone"))
+		w.are(calls[:1], "gone")
+		next := w.call(t.Context()) // waits until the question is answered, or has ended
+		end(errors.New("gone"))
+		w.are(calls[1:], "gone")
+		w.gate <- struct{}{} // of the next question
+		w.are([]<-chan string{next}, "0")
+	})
+}
+
+func TestNothingIsAskedForThoseWhoHaveLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		done := w.first()
+		ctx, cancel := context.WithCancelCause(t.Context())
+		gone := w.call(ctx)
+		cancel(errors.New("gone"))
+		w.are([]<-chan string{gone}, "gone")
+		done()
+		synctest.Wait()
+		if len(w.asked) > 0 {
+			t.Errorf("asked for nobody: %v", w.asked)
+		}
+		w.first()()
 	})
 }
 
