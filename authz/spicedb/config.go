@@ -78,7 +78,7 @@ func (c *Config) validate() error {
 	case c.Endpoint == "":
 		return errors.New("no endpoint")
 	case c.Token == "":
-		return errors.New("no preshared key")
+		return errors.New("no preshared key: set SPICEDB_TOKEN")
 	case c.Insecure && c.CAFile != "":
 		return errors.New("a CA file is of no use without TLS")
 	case c.Timeout < 0 || c.LookupTimeout < 0:

@@ -51,8 +51,8 @@ func reportSecrets(file string, made []string, isNew bool) string {
 	switch {
 	case isNew:
 		return fmt.Sprintf("wrote %s, which only you can read, with new secrets: %s\n"+
-			"Keep it as long as the volumes: they hold the first passwords. Have they been used with a %s that is lost?\n"+
-			"docker compose down --volumes deletes them, with all data.", file, names, file)
+			"Keep it as long as the volumes: Postgres keeps the password that it was made with. If there are volumes\n"+
+			"from a %s that is lost, docker compose down --volumes deletes them, with all data.", file, names, file)
 	case len(made) > 0:
 		return fmt.Sprintf("added to %s what it lacked: %s", file, names)
 	}
