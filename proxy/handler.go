@@ -156,12 +156,12 @@ func newHandler(cfg *Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg.Feeds.Upstream, cfg.Feeds.Logger, cfg.Feeds.Registerer = cfg.Electric, cfg.Logger, cfg.Registerer
-	feeds, err := feed.New(cfg.Feeds)
+	shared, err := newSharedSnapshots(cfg.Registerer)
 	if err != nil {
 		return nil, err
 	}
-	shared, err := newSharedSnapshots(cfg.Registerer)
+	cfg.Feeds.Upstream, cfg.Feeds.Logger, cfg.Feeds.Registerer = cfg.Electric, cfg.Logger, cfg.Registerer
+	feeds, err := feed.New(cfg.Feeds) // last: it starts goroutines
 	if err != nil {
 		return nil, err
 	}
