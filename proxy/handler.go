@@ -155,7 +155,7 @@ func newHandler(cfg *Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	up, err := cfg.upstream()
+	up, err := cfg.upstream() // last: feeds start goroutines
 	if err != nil {
 		return nil, err
 	}

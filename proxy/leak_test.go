@@ -4,7 +4,10 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
+
+	"github.com/shapegate/shapegate/proxy"
 )
 
 func TestNothingIsLeftOfADeployment(t *testing.T) {
@@ -31,5 +34,18 @@ func TestNothingIsLeftOfADeployment(t *testing.T) {
 	live(deploy(t)) // what belongs to the process starts here
 	before := goleak.IgnoreCurrent()
 	live(deploy(t))
+	goleak.VerifyNone(t, before)
+}
+
+func TestNothingIsLeftOfAHandlerThatCannotBeMade(t *testing.T) {
+	d := deploy(t)
+	before := goleak.IgnoreCurrent()
+	c := d.config
+	taken := prometheus.NewRegistry()
+	taken.MustRegister(prometheus.NewGauge(prometheus.GaugeOpts{Name: "shapegate_shared_snapshot_requests", Help: "another one"}))
+	c.Registerer = taken
+	if _, err := proxy.New(c); err == nil {
+		t.Fatal("a handler without one of its metrics")
+	}
 	goleak.VerifyNone(t, before)
 }

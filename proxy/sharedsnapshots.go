@@ -36,10 +36,20 @@ func newSharedSnapshots(r prometheus.Registerer) (sharedSnapshots, error) {
 	}, func() float64 { return float64(s.Waiting()) }))
 }
 
+// textSize is about the length of a question. It is had without the question's body, which
+// may be megabytes.
+func textSize(s *electric.Subset) int {
+	size := len(s.Where) + len(s.OrderBy)
+	for _, v := range s.Params {
+		size += len(v)
+	}
+	return size
+}
+
 // join returns a snapshot for a plan that others ask for, too. Where it returns none, the
 // caller asks, and calls asked when Electric answers. Errors are those of Electric.
 func (s sharedSnapshots) join(ctx context.Context, from *snapshots, plan []electric.Subset) (kept *electric.KeptSubset, asked func(), err error) {
-	if len(plan) > 1 || bodySize(plan[0]) > mostSharedQuestion {
+	if len(plan) > 1 || textSize(&plan[0]) > mostSharedQuestion {
 		return nil, func() {}, nil
 	}
 	body, err := plan[0].Body()

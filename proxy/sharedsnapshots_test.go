@@ -107,3 +107,34 @@ func TestHeldRequestsThatShareRowsKeepToTheirSubjectsPlaces(t *testing.T) {
 		}
 	})
 }
+
+// A folder of fifty documents is shared with a group as one document is.
+func TestAQuestionOfSomeKilobytesIsShared(t *testing.T) {
+	for ids, want := range map[int]int{50: 1, 100: 1, 200: 0} {
+		limited(t, Limits{Concurrent: 2}, 0, 0, func(t *testing.T, l *limiter) {
+			upstream := &slowElectric{let: make(chan struct{})}
+			log := upstream.log(t)
+			literal := "{" + strings.Repeat("d0000000-0000-4000-8000-000000000001,", ids) + "}"
+			var all sync.WaitGroup
+			for range 2 {
+				a := admit(t, l, "user:alice")
+				all.Go(func() {
+					defer a.leave()
+					s := snapshots{place: a, log: log}
+					rows, err := s.ask(t.Context(), []electric.Subset{{Where: "id = ANY($1)", Params: map[string]string{"1": literal}}})
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					rows.Close()
+				})
+			}
+			synctest.Wait()
+			if n := log.upstream.shared.Waiting(); n != want {
+				t.Errorf("%d ids: %d wait, want %d", ids, n, want)
+			}
+			close(upstream.let)
+			all.Wait()
+		})
+	}
+}

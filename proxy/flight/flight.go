@@ -89,8 +89,8 @@ func (g *Group[T]) Close() {
 // ask by itself. The caller calls done, once, when it has asked: those who come until then
 // wait for it, and the next of them are answered together by the ask of one of them.
 //
-// Errors are those of ask, one for a panic of it, and the cause of the context's end. After Close everybody asks
-// alone.
+// Errors are those of ask, one for a panic of it, and the cause of the context's end. After
+// Close everybody asks alone.
 func (g *Group[T]) Join(ctx context.Context, name string, ask Ask[T]) (value T, shared bool, done func(), err error) {
 	a, k := g.enter(name, ask)
 	if a == nil {
