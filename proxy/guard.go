@@ -116,7 +116,7 @@ func (a *access) settle(ctx context.Context, d authz.Decision, ask func(authz.De
 		}
 		g, err := newGuard(ctx, a, named)
 		switch {
-		case errors.Is(err, errStaleHandle): // what was lost has no names
+		case errors.Is(err, errStaleHandle) && !g.since.IsZero(): // decided, and what was lost has no names
 		case err != nil || !g.regained:
 			return g, err
 		}
