@@ -36,6 +36,13 @@ func randomSource(t *rapid.T) Source {
 		byName[table.Table] = table
 	}
 	s.Tables = slices.Collect(maps.Values(byName))
+	if rapid.Bool().Draw(t, "plain") { // one whose shape is active: few of the others' are
+		invoices := Table{Columns: []Column{column("id", "uuid"), column(rapid.SampledFrom(columnWords[:10]).Draw(t, "plain column"), "text")}, Key: []string{"id"}}
+		invoices.Schema, invoices.Name = "public", "invoices"
+		invoices.Columns = slices.CompactFunc(invoices.Columns, func(a, b Column) bool { return a.Name == b.Name })
+		s.Tables = append(s.Tables, invoices)
+		s.Definitions = append(s.Definitions, schema.Definition{Name: "invoice", Permissions: []string{"view"}})
+	}
 	for _, name := range rapid.SliceOfDistinct(rapid.SampledFrom(definitionWords), rapid.ID).Draw(t, "definitions") {
 		s.Definitions = append(s.Definitions, schema.Definition{
 			Name:        name,
