@@ -25,9 +25,7 @@ func NewStreams() *Streams {
 func (s *Streams) Get(ctx context.Context, base *url.URL, query string, headers []string, a *Answer) error {
 	ctx, cancel := context.WithTimeout(ctx, longestAnswer)
 	defer cancel()
-	at := *base
-	at.RawQuery = strings.TrimPrefix(at.RawQuery+"&"+query, "&")
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, WithQuery(base, query).String(), http.NoBody)
 	if err != nil {
 		return err
 	}
@@ -53,6 +51,13 @@ func (s *Streams) Get(ctx context.Context, base *url.URL, query string, headers 
 	a.Body, err = io.ReadAll(io.LimitReader(resp.Body, MostBody))
 	a.At = time.Now()
 	return err
+}
+
+// WithQuery returns a URL with more in its query.
+func WithQuery(base *url.URL, query string) *url.URL {
+	at := *base
+	at.RawQuery = strings.TrimPrefix(at.RawQuery+"&"+query, "&")
+	return &at
 }
 
 // Close closes the connections that no request uses.

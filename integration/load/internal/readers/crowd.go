@@ -160,14 +160,19 @@ func (c *crowd) settle() error {
 	}
 }
 
-// leave closes the crowd, waits until the door has noticed, and reports what there
-// is to say of its clients.
-func (c *crowd) leave(ctx context.Context, r *report) error {
-	err := c.close()
+// close ends the clients, and closes their connections.
+func (c *crowd) close() error {
+	err := c.running.close()
 	if c.streams != nil {
 		c.streams.Close()
 	}
-	err = errors.Join(err, c.left(ctx))
+	return err
+}
+
+// leave closes the crowd, waits until the door has noticed, and reports what there
+// is to say of its clients.
+func (c *crowd) leave(ctx context.Context, r *report) error {
+	err := errors.Join(c.close(), c.left(ctx))
 	c.tally.into(r, c.door, len(c.members))
 	return err
 }

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/shapegate/shapegate/integration/load/internal/lean"
@@ -40,9 +39,7 @@ func (p *people) ask(ctx context.Context, person int, at *url.URL, query string)
 	if err != nil {
 		return nil, nil, err
 	}
-	u := *at
-	u.RawQuery = strings.TrimPrefix(u.RawQuery+"&"+query, "&")
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, lean.WithQuery(at, query).String(), http.NoBody)
 	if err != nil {
 		return nil, nil, err
 	}

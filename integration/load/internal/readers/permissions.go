@@ -126,11 +126,11 @@ func (v *permissions) holdings() []string {
 // beside opens the clients of the shape and then those of one collection and of the other,
 // and measures changes each time.
 func (v *permissions) beside(ctx context.Context, s *site, r *report) (err error) {
-	shape, viewsPath, actionsPath := world.ShapePath, world.ViewsPath, world.ActionsPath
+	paths := world.Checked
 	if v.plain {
-		shape, viewsPath, actionsPath = world.PlainShapePath, world.PlainViewsPath, world.PlainActionsPath
+		paths = world.Plain
 	}
-	alone, used, err := v.open(ctx, s, s.collection("shapegate", shape), r)
+	alone, used, err := v.open(ctx, s, s.collection("shapegate", paths.Shape), r)
 	if err != nil {
 		return err
 	}
@@ -141,7 +141,7 @@ func (v *permissions) beside(ctx context.Context, s *site, r *report) (err error
 	}
 	r.add(figure{name: "a shape's client and its person, heap and stack", got: kilobytes(used)})
 
-	views, viewsUsed, err := v.open(ctx, s, s.collection("views", viewsPath), r)
+	views, viewsUsed, err := v.open(ctx, s, s.collection("views", paths.Views), r)
 	if err != nil {
 		return err
 	}
@@ -152,7 +152,7 @@ func (v *permissions) beside(ctx context.Context, s *site, r *report) (err error
 	}
 	v.report(r, "a collection of the same permission", viewsUsed, used, shared, base)
 
-	actions, actionsUsed, err := v.open(ctx, s, s.collection("actions", actionsPath), r)
+	actions, actionsUsed, err := v.open(ctx, s, s.collection("actions", paths.Actions), r)
 	if err != nil {
 		return err
 	}

@@ -168,6 +168,7 @@ func inTurn(ctx context.Context, n int, pause time.Duration, turns ...turn) ([][
 	return all, nil
 }
 
+// rest waits for some time, or until ctx ends.
 func rest(ctx context.Context, d time.Duration) error {
 	select {
 	case <-time.After(d):

@@ -64,7 +64,7 @@ func (v *wide) reader(ctx context.Context, s *site, person int) (*reader, error)
 	if err != nil {
 		return nil, err
 	}
-	base := s.collection("actions", world.ActionsPath).base
+	base := s.collection("actions", world.Checked.Actions).base
 	r, err := newReader(ctx, base, person, false)
 	if err != nil {
 		return nil, err

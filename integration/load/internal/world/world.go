@@ -72,17 +72,17 @@ grants:
 	// ShapePath is where shapegate serves it.
 	ShapePath = "/v1/shapes/documents"
 
-	// ViewsPath and ActionsPath are where it serves the collections.
-	ViewsPath   = "/v1/grants/document_views"
-	ActionsPath = "/v1/grants/document_actions"
-
-	// The same by permissions without an exclusion.
-	PlainShapePath   = "/v1/shapes/plain_documents"
-	PlainViewsPath   = "/v1/grants/plain_views"
-	PlainActionsPath = "/v1/grants/plain_actions"
-
 	// DirectQuery asks Electric for the changes of the same table and columns.
 	DirectQuery = "table=documents&columns=id,project_id,title,updated_at&log=changes_only"
+)
+
+// Paths are where shapegate serves a shape and the collections beside it.
+type Paths struct{ Shape, Views, Actions string }
+
+// Checked is by permissions with an exclusion, and Plain by those without.
+var (
+	Checked = Paths{ShapePath, "/v1/grants/document_views", "/v1/grants/document_actions"}
+	Plain   = Paths{"/v1/shapes/plain_documents", "/v1/grants/plain_views", "/v1/grants/plain_actions"}
 )
 
 // PersonMark stands for a person's id in --each.
