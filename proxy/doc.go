@@ -17,8 +17,9 @@
 //   - source (source.go) is where messages and rows come from. That of a shape is a feed of
 //     Electric's log (logsource.go) and snapshots, whose rows are brought by a plan of
 //     requests at Electric (snapshots.go, plan.go, literals.go). Requests that ask for the
-//     same few rows at the same time share a snapshot (package flight). That of a collection of grants has no
-//     messages, and its rows are what SpiceDB says (grantssource.go, package permissions).
+//     same few rows at the same time share a snapshot (sharedsnapshots.go, package flight).
+//     That of a collection of grants has no messages, and its rows are what SpiceDB says
+//     (grantssource.go, package permissions).
 //   - client is what the client holds, by its handle. namedGrants are the grants that the
 //     handle names, recalled.
 //   - exchange has these, and chooses one of the kinds of answer: initialRead,

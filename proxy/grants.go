@@ -48,10 +48,6 @@ type grantsServer struct {
 // serve answers a request for the collection of a name.
 func (s *grantsServer) serve(c *gin.Context, name string) error {
 	x, a, err := s.open(c.Request, s.auth.credentials, func(who *access) (*exchange, answer, error) { return s.begin(c, name, who) })
-	if x == nil {
-		return err
-	}
-	defer x.release()
 	return s.respond(c.Request.Context(), x, a, err)
 }
 

@@ -86,20 +86,28 @@ func split(asked *subset.Request, column string, ids []string) []electric.Subset
 // bodySize is the length of the request's body, or a bound on it that is good enough
 // where it is surely small.
 func bodySize(s electric.Subset) int {
-	const longest = 6 // of one byte in JSON: \u003c
-	size := longest * (len(s.Where) + len(s.OrderBy))
-	for _, v := range s.Params {
-		size += longest * len(v)
-	}
-	const envelope = 1024
-	if size+envelope <= electric.MaxBody {
-		return size + envelope
+	const (
+		longest  = 6 // of one byte in JSON: \u003c
+		envelope = 1024
+	)
+	if size := longest*textSize(&s) + envelope; size <= electric.MaxBody {
+		return size
 	}
 	body, err := s.Body()
 	if err != nil {
 		return electric.MaxBody + 1
 	}
 	return len(body)
+}
+
+// textSize is about the length of a request's body. It is had without the body, which may be
+// megabytes.
+func textSize(s *electric.Subset) int {
+	size := len(s.Where) + len(s.OrderBy)
+	for _, v := range s.Params {
+		size += len(v)
+	}
+	return size
 }
 
 // combine returns the subset of what the client asked for that any of the filters

@@ -36,10 +36,6 @@ type upstream struct {
 // The load tool's memory command shows it.
 func (s *shapeServer) serve(c *gin.Context, name string) error {
 	x, a, err := s.take(c, name)
-	if x == nil {
-		return err
-	}
-	defer x.release()
 	return s.respond(c.Request.Context(), x, a, err)
 }
 

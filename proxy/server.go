@@ -71,8 +71,8 @@ func (s *server) authorize(r *http.Request, def *schema.Guarded, label string, p
 	return who.decide(r.Context())
 }
 
-// open admits a request, and has begin find its answer. Where it returns an exchange, the
-// caller releases it, whatever the error.
+// open admits a request, and has begin find its answer. Where it returns an exchange, whatever
+// the error, respond releases it.
 func (s *server) open(r *http.Request, find func(*http.Request) (credentials, error), begin func(*access) (*exchange, answer, error)) (x *exchange, a answer, err error) {
 	who, err := s.admit(r, find)
 	if err != nil {
@@ -86,8 +86,12 @@ func (s *server) open(r *http.Request, find func(*http.Request) (credentials, er
 	return begin(who)
 }
 
-// respond answers a request, unless it waits and too many do. err is of what came before.
+// respond answers a request, unless it waits and too many do. x, a and err are of open.
 func (s *server) respond(ctx context.Context, x *exchange, a answer, err error) error {
+	if x == nil {
+		return err
+	}
+	defer x.release()
 	if err == nil && x.req.live {
 		err = x.access.place.hold(s.metrics.held.WithLabelValues(x.req.def.Name))
 	}

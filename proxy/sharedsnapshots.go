@@ -36,16 +36,6 @@ func newSharedSnapshots(r prometheus.Registerer) (sharedSnapshots, error) {
 	}, func() float64 { return float64(s.Waiting()) }))
 }
 
-// textSize is about the length of a question. It is had without the question's body, which
-// may be megabytes.
-func textSize(s *electric.Subset) int {
-	size := len(s.Where) + len(s.OrderBy)
-	for _, v := range s.Params {
-		size += len(v)
-	}
-	return size
-}
-
 // join returns a snapshot for a plan that others ask for, too. Where it returns none, the
 // caller asks, and calls asked when Electric answers. Errors are those of Electric.
 func (s sharedSnapshots) join(ctx context.Context, from *snapshots, plan []electric.Subset) (kept *electric.KeptSubset, asked func(), err error) {

@@ -86,8 +86,8 @@ func (g *Group[T]) Close() {
 }
 
 // Join returns an answer for a key, shared with others. It returns false if the caller has to
-// ask by itself. The caller calls done, once, when it has asked: those who come until then
-// wait for it, and the next of them are answered together by the ask of one of them.
+// ask by itself. The caller calls done, once, when it has asked. Calls for the key that come
+// until then wait, and are then answered together: the ask of the first of them is called, once.
 //
 // Errors are those of ask, one for a panic of it, and the cause of the context's end. After
 // Close everybody asks alone.
