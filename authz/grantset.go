@@ -31,18 +31,17 @@ func NewGrantSet(ids *IDs, seq iter.Seq[string]) *GrantSet {
 // use; several builders may share one table.
 type GrantSetBuilder struct {
 	ids     *IDs
-	hasher  *elementHasher
 	entries []*idEntry
 }
 
 // NewBuilder returns an empty builder.
 func (ids *IDs) NewBuilder() *GrantSetBuilder {
-	return &GrantSetBuilder{ids: ids, hasher: ids.key.elements()}
+	return &GrantSetBuilder{ids: ids}
 }
 
 // Add puts an id into the set to be built. Adding it again changes nothing.
 func (b *GrantSetBuilder) Add(id string) {
-	b.entries = append(b.entries, b.ids.intern(id, b.hasher))
+	b.entries = append(b.entries, b.ids.intern(id))
 }
 
 // Build returns the set of what was added so far. The builder may go on.
@@ -105,7 +104,7 @@ func (s *GrantSet) Size() int {
 // of one table, and otherwise means nothing.
 func (s *GrantSet) All() iter.Seq[string] {
 	return func(yield func(string) bool) {
-		if s == nil {
+		if s.Len() == 0 {
 			return
 		}
 		entries := s.ids.all()
@@ -145,18 +144,33 @@ func (s *GrantSet) Difference(t *GrantSet) *GrantSet {
 	if s.Len() == 0 || t.Len() == 0 {
 		return s
 	}
-	t = t.In(s.ids)
-	d := &GrantSet{ids: s.ids, numbers: roaring.AndNot(s.numbers, t.numbers)}
-	if d.numbers.GetCardinality() == s.numbers.GetCardinality() {
+	return s.part(roaring.AndNot(s.numbers, t.In(s.ids).numbers))
+}
+
+// Intersection returns the ids that are in both s and t.
+func (s *GrantSet) Intersection(t *GrantSet) *GrantSet {
+	switch {
+	case s.Len() == 0:
 		return s
+	case t.Len() == 0:
+		return s.part(roaring.New())
 	}
+	return s.part(roaring.And(s.numbers, t.In(s.ids).numbers))
+}
+
+// part returns the set with some of its ids.
+func (s *GrantSet) part(numbers *roaring.Bitmap) *GrantSet {
+	p := &GrantSet{ids: s.ids, numbers: numbers}
 	// Sum up what stays or what goes, whichever is less.
-	if stay := d.numbers.GetCardinality(); 2*stay <= s.numbers.GetCardinality() {
-		d.sum = s.ids.sumOf(d.numbers)
-	} else {
-		d.sum = s.sum.minus(s.ids.sumOf(roaring.And(s.numbers, t.numbers)))
+	switch stay, all := numbers.GetCardinality(), s.numbers.GetCardinality(); {
+	case stay == all:
+		return s
+	case 2*stay <= all:
+		p.sum = s.ids.sumOf(numbers)
+	default:
+		p.sum = s.sum.minus(s.ids.sumOf(roaring.AndNot(s.numbers, numbers)))
 	}
-	return d
+	return p
 }
 
 // With returns the set with one more id.
@@ -164,9 +178,7 @@ func (s *GrantSet) With(id string) *GrantSet {
 	if s.Has(id) {
 		return s
 	}
-	b := s.ids.NewBuilder()
-	b.Add(id)
-	e := b.entries[0]
+	e := s.ids.intern(id)
 	numbers := s.numbers.Clone()
 	numbers.Add(e.number)
 	return &GrantSet{ids: s.ids, numbers: numbers, sum: s.sum.plus(e.element)}
@@ -182,9 +194,6 @@ func (s *GrantSet) Without(id string) *GrantSet {
 	numbers.Remove(n)
 	return &GrantSet{ids: s.ids, numbers: numbers, sum: s.sum.minus(s.ids.all()[n].element)}
 }
-
-// Intersection returns the ids that are in both s and t.
-func (s *GrantSet) Intersection(t *GrantSet) *GrantSet { return s.Difference(s.Difference(t)) }
 
 // Equal reports whether both sets hold the same ids.
 func (s *GrantSet) Equal(t *GrantSet) bool {
@@ -227,9 +236,13 @@ func (s *GrantSet) In(ids *IDs) *GrantSet {
 
 func (ids *IDs) sumOf(numbers *roaring.Bitmap) elementSum {
 	var sum elementSum
-	entries := ids.all()
-	for n := range roaring.Values(numbers) {
-		sum = sum.plus(entries[n].element)
+	if numbers.IsEmpty() {
+		return sum
 	}
+	entries := ids.all()
+	numbers.Iterate(func(n uint32) bool {
+		sum = sum.plus(entries[n].element)
+		return true
+	})
 	return sum
 }

@@ -82,14 +82,13 @@ func (ids *IDs) LookupBytes(id []byte) (uint32, bool) {
 	return numberOf(ids.table.Load(), maphash.Bytes(ids.seed, id), id)
 }
 
-// intern returns the entry of an id, and makes it if there is none. h must have
-// been made from the table's key.
-func (ids *IDs) intern(id string, h *elementHasher) *idEntry {
+// intern returns the entry of an id, and makes it if there is none.
+func (ids *IDs) intern(id string) *idEntry {
 	hash := maphash.String(ids.seed, id)
 	if e := find(ids.table.Load(), hash, id); e != nil {
 		return e
 	}
-	element := h.of(id) // before the lock: it is most of the work
+	element := ids.key.element(id) // before the lock: it is most of the work
 
 	ids.mu.Lock()
 	defer ids.mu.Unlock()

@@ -48,7 +48,6 @@ type nearby struct {
 
 func newNearby(key FingerprintKey, label string, g Grants, ids []NearID) *nearby {
 	n := &nearby{key: key, label: label, g: g, sums: make([]elementSum, len(g.sets)), count: make([]uint64, len(g.sets))}
-	h := key.elements()
 	seen := make(map[NearID]bool)
 	for _, id := range ids {
 		if len(n.ids) == MostNear {
@@ -60,7 +59,7 @@ func newNearby(key FingerprintKey, label string, g Grants, ids []NearID) *nearby
 		seen[id] = true
 		n.ids = append(n.ids, id)
 		n.in = append(n.in, g.Set(id.Filter).Has(id.ID))
-		n.share = append(n.share, h.of(id.ID))
+		n.share = append(n.share, key.element(id.ID))
 	}
 	for i, s := range g.sets {
 		if s != nil {

@@ -44,11 +44,11 @@ var errRecall = errors.New("too many grants of the past are looked up")
 // SpiceDB is asked, at the revisions of the tokens.
 func (r *recaller) recall(ctx context.Context, q *query, f authz.Fingerprint, tokens []authz.ZedToken) (authz.Grants, error) {
 	subject, label := q.q.Subject.ObjectRef, q.q.Rule.Label
-	if all := authz.Everything(); all.Fingerprint(r.key, label) == f {
-		return all, nil
-	}
 	if g, ok := r.remembered.get(subject, f); ok {
 		return g, nil
+	}
+	if all := authz.Everything(); all.Fingerprint(r.key, label) == f {
+		return all, nil
 	}
 	ids := q.nearby()
 	for _, g := range append(q.today(), r.remembered.some(subject, mostRecalled)...) {
