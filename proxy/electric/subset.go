@@ -3,7 +3,6 @@ package electric
 import (
 	"context"
 	"errors"
-	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -92,13 +91,21 @@ func isPlainInJSON(text string) bool {
 	return true
 }
 
-// SubsetResponse is a snapshot: its headers, and a reader of its rows.
+// SubsetResponse is a snapshot: its headers, and its rows.
 type SubsetResponse struct {
 	Handle string
 	Offset Offset // a position of the log; the snapshot is at least as new
 	Schema *Schema
 
-	*SnapshotReader
+	Rows
+}
+
+// Rows are the rows of a snapshot, to be read one by one. *SnapshotReader has them as they
+// come from Electric.
+type Rows interface {
+	Next() (*Message, error)
+	Metadata() *Metadata
+	Close() error
 }
 
 // ReadSubset takes a snapshot of the rows of feed that s selects. It sends a POST, since
@@ -108,21 +115,12 @@ type SubsetResponse struct {
 // Errors are ErrRefused, a *MisconfiguredError, ErrTooLarge, an *UnavailableError, a
 // *ProtocolError, or the context's.
 func (c *Client) ReadSubset(ctx context.Context, feed *LogSpec, s Subset) (*SubsetResponse, error) {
-	out, body, err := c.askSubset(ctx, feed, s)
-	if err == nil {
-		out.SnapshotReader = newSnapshotReader(body, feed.keySpelling())
-	}
-	return out, err
-}
-
-// askSubset is ReadSubset without a reader of the body.
-func (c *Client) askSubset(ctx context.Context, feed *LogSpec, s Subset) (*SubsetResponse, io.ReadCloser, error) {
 	body, err := s.Body()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if len(body) > MaxBody {
-		return nil, nil, ErrTooLarge
+		return nil, ErrTooLarge
 	}
 	q := feed.query()
 	q.Set("offset", Now.String())
@@ -130,16 +128,17 @@ func (c *Client) askSubset(ctx context.Context, feed *LogSpec, s Subset) (*Subse
 	resp, err := c.do(ctx, http.MethodPost, q, body)
 	if err != nil {
 		guard.stop()
-		return nil, nil, err
+		return nil, err
 	}
 	guard.answered()
 	out, err := subsetResponse(resp)
 	if err != nil {
 		drain(resp.Body)
 		guard.stop()
-		return nil, nil, err
+		return nil, err
 	}
-	return out, &guardedBody{resp.Body, guard}, nil
+	out.Rows = newSnapshotReader(&guardedBody{resp.Body, guard}, feed.keySpelling())
+	return out, nil
 }
 
 func subsetResponse(resp *http.Response) (*SubsetResponse, error) {
