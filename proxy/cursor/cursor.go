@@ -222,13 +222,8 @@ func (c Cursor) Acknowledge(offset electric.Offset) (_ Cursor, changed bool) {
 		changed = true
 	}
 	at := offset.Unmarked()
-	left := slices.DeleteFunc(slices.Clone(c.Steps), func(s Step) bool {
-		return s.Fence.LSN() > 0 && at.LSN() > s.Fence.LSN()
-	})
-	if len(left) == len(c.Steps) {
-		return c, changed
-	}
-	return c.passed(left, at), true
+	c, passed := c.pass(at, func(s Step) bool { return s.Fence.LSN() > 0 && at.LSN() > s.Fence.LSN() })
+	return c, changed || passed
 }
 
 // Onward returns the cursor for an answer that brings the client on in the log without
@@ -271,8 +266,8 @@ func (c *Cursor) fits() bool {
 	if slices.ContainsFunc(c.Steps, func(s Step) bool { return !s.fits() }) {
 		return false
 	}
-	none := math.MaxInt
-	return handleLen(len(encode(c, none))) <= MaxHandle
+	const usual, none = 512, math.MaxInt
+	return handleLen(len(encode(make([]byte, 0, usual), c, none))) <= MaxHandle
 }
 
 func (s *Step) fits() bool {
@@ -288,22 +283,23 @@ func (s *Step) fits() bool {
 // is before the offset cannot be read again with the new cursor: no step is left that shows
 // what is late.
 func (c Cursor) Pass(at electric.Offset, seen uint64, now time.Time) Cursor {
-	left := slices.DeleteFunc(slices.Clone(c.Steps), func(s Step) bool {
+	c, _ = c.pass(at, func(s Step) bool {
 		return s.Fence.LSN() > 0 && seen >= s.Fence.LSN() || now.Sub(s.At) > passTime
 	})
-	if len(left) == len(c.Steps) {
-		return c
-	}
-	return c.passed(left, at)
+	return c
 }
 
-// passed returns the cursor with the steps that are left at an offset.
-func (c Cursor) passed(left []Step, at electric.Offset) Cursor {
-	c.Steps = left
+// pass returns the cursor without the steps that were passed at an offset, and whether there
+// are any.
+func (c Cursor) pass(at electric.Offset, isPassed func(Step) bool) (_ Cursor, any bool) {
+	if !slices.ContainsFunc(c.Steps, isPassed) {
+		return c, false
+	}
+	c.Steps = slices.DeleteFunc(slices.Clone(c.Steps), isPassed)
 	if c.Base.Compare(at) < 0 {
 		c.Base = at
 	}
-	return c
+	return c, true
 }
 
 // Resume returns the offset from which the log is read for a client that comes with an

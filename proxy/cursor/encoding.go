@@ -11,16 +11,15 @@ import (
 // version is the first byte of what a handle seals. A handle of another version is a 409.
 const version = 3
 
-// encode writes a cursor as bytes. Numbers are varints; texts and lists have their
+// encode appends a cursor to dst as bytes. Numbers are varints; texts and lists have their
 // length in front:
 //
 //	version upstream base at step* pending* served
 //
 // drop is how many of the grants that the cursor names lose their revisions, in the
 // order of loseOrder.
-func encode(c *Cursor, drop int) []byte {
-	w := writer{drop: drop}
-	w.buf = append(w.buf, version)
+func encode(dst []byte, c *Cursor, drop int) []byte {
+	w := writer{buf: append(dst, version), drop: drop}
 	w.text(c.Upstream)
 	w.text(c.Base.String())
 	w.moment(c.At)

@@ -24,16 +24,16 @@ func full() Cursor {
 
 func FuzzDecode(f *testing.F) {
 	c := full()
-	f.Add(encode(&c, 0))
-	f.Add(encode(&c, 2))
-	f.Add(encode(&Cursor{}, 0))
+	f.Add(encode(nil, &c, 0))
+	f.Add(encode(nil, &c, 2))
+	f.Add(encode(nil, &Cursor{}, 0))
 	f.Add([]byte{version})
 	f.Fuzz(func(t *testing.T, body []byte) {
 		c, err := decode(body)
 		if err != nil {
 			return
 		}
-		if again := encode(&c, 0); !bytes.Equal(again, body) {
+		if again := encode(nil, &c, 0); !bytes.Equal(again, body) {
 			t.Errorf("%x\nis encoded to\n%x", body, again)
 		}
 	})
@@ -41,7 +41,7 @@ func FuzzDecode(f *testing.F) {
 
 func TestABodyHasOneSpelling(t *testing.T) {
 	c := full()
-	body := encode(&c, 0)
+	body := encode(nil, &c, 0)
 	if _, err := decode(body); err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func TestABodyHasOneSpelling(t *testing.T) {
 			t.Errorf("version %d: %v", v, err)
 		}
 	}
-	empty := encode(&Cursor{}, 0)
+	empty := encode(nil, &Cursor{}, 0)
 	long := append([]byte{version, 0x80, 0}, empty[2:]...) // the length of Upstream, in two bytes
 	if _, err := decode(long); err == nil {
 		t.Error("a number in a longer spelling decodes")
@@ -89,7 +89,7 @@ func TestTheDocumentedBody(t *testing.T) {
 		Tokens:      []authz.ZedToken{"GhUKEzE3OTU0NjM4Nzk="},
 		At:          authz.Moment{Time: time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)},
 	}, electric.NewFence(805, 805, nil, 27094008))
-	if got := string(encode(&c, 0)); got != want {
+	if got := string(encode(nil, &c, 0)); got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
 }

@@ -23,7 +23,13 @@ const (
 
 // Key seals handles. Replicas that serve the same clients have the same one.
 type Key struct {
-	hashes *sync.Pool // of hash.Hash, each with the key: to make one takes half the time of a seal
+	sealers *sync.Pool // of *sealer: to make one takes half the time of a seal
+}
+
+// sealer has the keyed hash, and memory for one handle at a time.
+type sealer struct {
+	mac           hash.Hash
+	in, raw, text []byte
 }
 
 // NewKey derives a key from a secret that the replicas share.
@@ -31,7 +37,7 @@ func NewKey(secret []byte) Key {
 	mac := hmac.New(sha256.New, secret)
 	mac.Write([]byte("shapegate/proxy/cursor/v3"))
 	derived := mac.Sum(nil)
-	return Key{&sync.Pool{New: func() any { return hmac.New(sha256.New, derived) }}}
+	return Key{&sync.Pool{New: func() any { return &sealer{mac: hmac.New(sha256.New, derived)} }}}
 }
 
 // Scope is what a handle is good for: one subject's reading of one shape, with its
@@ -50,24 +56,29 @@ var ErrNotACursor = errors.New("cursor: not a handle that was sealed here")
 // never again accepts the handle that it held. What does not fit into MaxHandle loses
 // its revisions, those of the oldest steps first.
 func (k Key) Seal(c *Cursor, s Scope) string {
-	var nonce [nonceBytes]byte
-	_, _ = rand.Read(nonce[:]) // never fails, by its documentation
+	l := k.sealers.Get().(*sealer)
+	defer k.sealers.Put(l)
+	var head [nonceBytes + sealBytes]byte
+	_, _ = rand.Read(head[:nonceBytes]) // never fails, by its documentation
 	for drop := 0; ; drop++ {
-		body := encode(c, drop)
-		text := base64.RawURLEncoding.EncodeToString(k.sealed(body, nonce[:], s))
-		if len(text) <= MaxHandle || !c.hasTokens(drop) {
-			return text
+		l.raw = encode(append(l.raw[:0], head[:]...), c, drop)
+		nonce, seal, body := parts(l.raw)
+		copy(seal, l.seal(body, nonce, s))
+		l.text = base64.RawURLEncoding.AppendEncode(l.text[:0], l.raw)
+		if len(l.text) <= MaxHandle || !c.hasTokens(drop) {
+			return string(l.text)
 		}
 	}
+}
+
+// parts takes a handle apart that was decoded.
+func parts(raw []byte) (nonce, seal, body []byte) {
+	return raw[:nonceBytes], raw[nonceBytes : nonceBytes+sealBytes], raw[nonceBytes+sealBytes:]
 }
 
 // handleLen is how long the handle of a body is.
 func handleLen(body int) int {
 	return base64.RawURLEncoding.EncodedLen(nonceBytes + sealBytes + body)
-}
-
-func (k Key) sealed(body, nonce []byte, s Scope) []byte {
-	return append(append(append([]byte(nil), nonce...), k.seal(body, nonce, s)...), body...)
 }
 
 // Open reads a handle. The error is ErrNotACursor.
@@ -79,8 +90,10 @@ func (k Key) Open(handle string, s Scope) (Cursor, error) {
 	if err != nil || len(raw) < nonceBytes+sealBytes {
 		return Cursor{}, ErrNotACursor
 	}
-	nonce, seal, body := raw[:nonceBytes], raw[nonceBytes:nonceBytes+sealBytes], raw[nonceBytes+sealBytes:]
-	if !hmac.Equal(seal, k.seal(body, nonce, s)) {
+	l := k.sealers.Get().(*sealer)
+	defer k.sealers.Put(l)
+	nonce, seal, body := parts(raw)
+	if !hmac.Equal(seal, l.seal(body, nonce, s)) {
 		return Cursor{}, ErrNotACursor
 	}
 	return decode(body)
@@ -88,24 +101,21 @@ func (k Key) Open(handle string, s Scope) (Cursor, error) {
 
 // seal is a keyed hash of all that the handle means. The parts are written with their
 // lengths, so that none can be taken for the end of another.
-func (k Key) seal(body, nonce []byte, s Scope) []byte {
-	mac := k.hashes.Get().(hash.Hash)
-	defer k.hashes.Put(mac)
-	mac.Reset()
-	write := func(part []byte) {
-		var n [4]byte
-		binary.BigEndian.PutUint32(n[:], uint32(len(part))) //nolint:gosec // parts are short
-		mac.Write(n[:])
-		mac.Write(part)
-	}
-	write(nonce)
-	write(body)
-	write([]byte(s.Shape))
-	write([]byte(s.Subject))
+func (l *sealer) seal(body, nonce []byte, s Scope) []byte {
+	l.in = appendPart(appendPart(l.in[:0], nonce), body)
+	l.in = appendPart(appendPart(l.in, s.Shape), s.Subject)
 	for _, p := range s.Params {
-		write([]byte(p))
+		l.in = appendPart(l.in, p)
 	}
-	return mac.Sum(nil)[:sealBytes]
+	l.mac.Reset()
+	l.mac.Write(l.in)
+	l.in = l.mac.Sum(l.in[:0])
+	return l.in[:sealBytes]
+}
+
+func appendPart[T ~string | ~[]byte](dst []byte, part T) []byte {
+	dst = binary.BigEndian.AppendUint32(dst, uint32(len(part))) //nolint:gosec // parts are short
+	return append(dst, part...)
 }
 
 // IsText reports whether a text could be a handle, of whatever server: one that can
