@@ -79,7 +79,7 @@ func (e *events) openWithPart(ctx context.Context, r *logRead) (*stream, error) 
 
 // openWithResync opens a stream that begins with a resync.
 func (e *events) openWithResync(ctx context.Context, l *logRead) (*stream, error) {
-	r, err := e.x.source.resync(ctx, e.x, l.d)
+	r, err := e.x.source.resync(ctx, l)
 	if err != nil {
 		return nil, err
 	}

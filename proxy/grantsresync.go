@@ -3,7 +3,6 @@ package proxy
 import (
 	"context"
 
-	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/proxy/cursor"
 	"github.com/shapegate/shapegate/proxy/feed"
 	"github.com/shapegate/shapegate/proxy/permissions"
@@ -14,7 +13,8 @@ type grantsResync struct{ change *permissions.Change }
 
 // resync compares the client's grants with a decision. There is nobody to ask for rows.
 // errStaleHandle says that the grants cannot be compared.
-func (s *grantsSource) resync(ctx context.Context, x *exchange, d authz.Decision) (*resync, error) {
+func (s *grantsSource) resync(ctx context.Context, l *logRead) (*resync, error) {
+	x, d := l.x, l.d
 	named := x.named()
 	held, err := named.mayHold(ctx, d)
 	if err != nil {

@@ -118,7 +118,7 @@ func (r *logRead) resync(ctx context.Context) error {
 	if !r.part.UpToDate {
 		return r.deliverWithoutResync(ctx)
 	}
-	s, err := r.x.source.resync(ctx, r.x, r.d)
+	s, err := r.x.source.resync(ctx, r)
 	if err != nil {
 		return err
 	}

@@ -72,7 +72,7 @@ func (p *longPoll) begin(ctx context.Context) (done bool, err error) {
 	case err != nil:
 		return false, err
 	case !served:
-		return true, p.resync(ctx)
+		return p.change(ctx)
 	case !time.Now().Before(p.deadline):
 		return true, p.answerNothing(p.at.Offset.LSN())
 	}
@@ -89,7 +89,7 @@ func (p *longPoll) begin(ctx context.Context) (done bool, err error) {
 func (p *longPoll) take(ctx context.Context, part *feed.Part, err error) (done bool, _ error) {
 	switch {
 	case errors.Is(err, feed.ErrChanged):
-		return false, nil // the part is read again, with what it passed over
+		return p.change(ctx) // most often the grants, which need not be decided twice then
 	case errors.Is(err, feed.ErrOver):
 		return true, p.timeout(ctx, part)
 	case err != nil:
@@ -117,11 +117,14 @@ func (p *longPoll) take(ctx context.Context, part *feed.Part, err error) (done b
 // timeout answers a long-poll that has waited long enough.
 func (p *longPoll) timeout(ctx context.Context, part *feed.Part) error {
 	d, served, err := p.x.authorizeLog(ctx)
-	switch {
-	case err != nil:
+	if err == nil && !served {
+		var done bool
+		if done, err = p.change(ctx); done {
+			return err
+		}
+	}
+	if err != nil {
 		return err
-	case !served:
-		return p.resync(ctx)
 	}
 	p.x.client.passed(part, d)
 	p.reach(part)
@@ -131,14 +134,18 @@ func (p *longPoll) timeout(ctx context.Context, part *feed.Part) error {
 // reach notes that the reader has come to the end of a part that had nothing for it.
 func (p *longPoll) reach(part *feed.Part) { p.at, p.upToDate = part.End, part.UpToDate }
 
-// resync answers a long-poll of a client whose grants have changed.
-func (p *longPoll) resync(ctx context.Context) error {
+// change answers with a resync, if the client's grants have changed. It reports whether it
+// did. The log is read first, with what the wait has passed over.
+func (p *longPoll) change(ctx context.Context) (done bool, err error) {
 	r, err := p.x.readLog(ctx, p.at)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer closing(r.part)
-	return r.resync(ctx)
+	if r.served {
+		return false, nil
+	}
+	return true, r.resync(ctx)
 }
 
 // answerNothing answers a long-poll that brought nothing visible. Between two chunks of

@@ -16,18 +16,19 @@ import (
 type rowResync struct {
 	source *shapeSource
 	diff   rowfilter.Resync
-	filter *rowfilter.Filter // of the log up to the resync
+	filter *rowfilter.Filter // of the log up to the resync; nil: the part of it is empty
 	rows   *rows             // nil: there are none to ask for
 }
 
 // resync compares the client's grants with a decision and asks Electric for the rows in
 // question. errStaleHandle says that the grants cannot be compared.
-func (s *shapeSource) resync(ctx context.Context, x *exchange, d authz.Decision) (*resync, error) {
+func (s *shapeSource) resync(ctx context.Context, l *logRead) (*resync, error) {
+	x := l.x
 	var body *rowResync
 	r := &resync{x: x}
-	g, err := x.access.settle(ctx, d, func(d authz.Decision) (_ authz.Decision, err error) {
+	g, err := x.access.settle(ctx, l.d, func(d authz.Decision) (_ authz.Decision, err error) {
 		body.Close()
-		body, err = s.compare(ctx, x, d, &r.of)
+		body, err = s.compare(ctx, l, d, &r.of)
 		return d, err
 	})
 	if err != nil {
@@ -35,7 +36,7 @@ func (s *shapeSource) resync(ctx context.Context, x *exchange, d authz.Decision)
 		return nil, err
 	}
 	x.server.metrics.resyncs.WithLabelValues(x.req.def.Name).Inc()
-	if g.isNarrowed() {
+	if g.isNarrowed() && body.filter != nil {
 		body.filter = body.filter.Narrowed(g.permitted)
 	}
 	r.guard, r.body = g, body
@@ -44,8 +45,8 @@ func (s *shapeSource) resync(ctx context.Context, x *exchange, d authz.Decision)
 
 // compare compares the client's grants with a decision and asks Electric for the rows in
 // question. It says in of what the cursor has to know.
-func (s *shapeSource) compare(ctx context.Context, x *exchange, d authz.Decision, of *cursor.Resync) (*rowResync, error) {
-	named := s.named(x)
+func (s *shapeSource) compare(ctx context.Context, l *logRead, d authz.Decision, of *cursor.Resync) (*rowResync, error) {
+	named := s.named(l.x)
 	held, err := named.mayHold(ctx, d)
 	if err != nil {
 		return nil, err
@@ -69,8 +70,10 @@ func (s *shapeSource) compare(ctx context.Context, x *exchange, d authz.Decision
 	if err := r.keep(ctx, named, d, held[0], of); err != nil {
 		return nil, err
 	}
-	if r.filter, err = named.filterOf(ctx, d, held, lost); err != nil {
-		return nil, err
+	if !l.part.Empty() {
+		if r.filter, err = named.filterOf(ctx, d, held, lost); err != nil {
+			return nil, err
+		}
 	}
 	return r, r.ask(ctx, of)
 }
@@ -164,6 +167,9 @@ func (r *rowResync) writeRows(ctx context.Context, g *guard, send func(message [
 // write sends the log up to the resync, the resync, and the present state of the rows that
 // late messages take away.
 func (r *rowResync) write(ctx context.Context, p *feed.Part, g *guard, send func(message []byte) error) (upToDate []byte, err error) {
+	if r.filter == nil {
+		return feed.UpToDateMessage(p.LastSeen), r.writeRows(ctx, g, send)
+	}
 	part := newLogPart(&r.source.snapshots, p, r.filter, g)
 	if err := part.writeMessages(ctx, send); err != nil {
 		return nil, err

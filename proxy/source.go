@@ -39,9 +39,10 @@ type source interface {
 	// now. The caller closes the snapshot.
 	open(ctx context.Context, asked *subset.Request, g authz.Grants) (snapshot, error)
 
-	// resync compares the client's grants with a decision, and asks for what is needed to
-	// bring the client to it. The log was read before. The caller closes the resync.
-	resync(ctx context.Context, x *exchange, d authz.Decision) (*resync, error)
+	// resync compares the client's grants with the decision that was made when a part of the
+	// log was read, and asks for what is needed to bring the client to it. The caller closes
+	// the resync.
+	resync(ctx context.Context, l *logRead) (*resync, error)
 
 	release()
 }
