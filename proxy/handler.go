@@ -15,6 +15,7 @@ import (
 	"github.com/shapegate/shapegate/proxy/cursor"
 	"github.com/shapegate/shapegate/proxy/electric"
 	"github.com/shapegate/shapegate/proxy/feed"
+	"github.com/shapegate/shapegate/proxy/rush"
 	"github.com/shapegate/shapegate/schema"
 )
 
@@ -40,7 +41,7 @@ type Config struct {
 	Secret []byte
 
 	// Feeds bounds what is read of Electric for everybody, and what is kept of it. Its
-	// Upstream, Logger and Registerer are the handler's.
+	// Upstream, Rushes, Logger and Registerer are the handler's.
 	Feeds feed.Config
 
 	// Waiting bounds how many long-polls and event streams may be open, and
@@ -155,8 +156,10 @@ func newHandler(cfg *Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	up, err := cfg.upstream() // last: feeds start goroutines
+	core.rushes = rush.New() // last: from here on there are goroutines
+	up, err := cfg.upstream(core.rushes)
 	if err != nil {
+		core.rushes.Close()
 		return nil, err
 	}
 	reads := &shapeServer{server: core, shapes: shapes, upstream: up}
@@ -204,12 +207,12 @@ func (c *Config) server(sources tokenSources, counts *metrics) (*server, context
 }
 
 // upstream returns Electric, with nothing kept of it yet.
-func (c *Config) upstream() (upstream, error) {
+func (c *Config) upstream(rushes *rush.Rushes) (upstream, error) {
 	shared, err := newSharedSnapshots(c.Registerer)
 	if err != nil {
 		return upstream{}, err
 	}
-	c.Feeds.Upstream, c.Feeds.Logger, c.Feeds.Registerer = c.Electric, c.Logger, c.Registerer
+	c.Feeds.Upstream, c.Feeds.Rushes, c.Feeds.Logger, c.Feeds.Registerer = c.Electric, rushes, c.Logger, c.Registerer
 	feeds, err := feed.New(c.Feeds)
 	if err != nil {
 		return upstream{}, err
@@ -266,6 +269,7 @@ func (h *Handler) Drain() { h.drain() }
 func (h *Handler) Close() {
 	h.shapes.upstream.shared.Close()
 	h.shapes.upstream.feeds.Close()
+	h.shapes.rushes.Close()
 }
 
 // Feeds says of each feed of Electric's how it is, for operators.

@@ -89,25 +89,30 @@ func (p *longPoll) begin(ctx context.Context) (done bool, err error) {
 func (p *longPoll) take(ctx context.Context, part *feed.Part, err error) (done bool, _ error) {
 	switch {
 	case errors.Is(err, feed.ErrChanged):
-		return p.change(ctx) // most often the grants, which need not be decided twice then
+		// What the wait has passed over concerns neither the grants that the client was served
+		// nor a snapshot that it has.
+		p.reach(part)
+		return p.change(ctx)
 	case errors.Is(err, feed.ErrOver):
 		return true, p.timeout(ctx, part)
 	case err != nil:
 		return false, staleHandle(err)
 	}
+	return p.read(ctx, part)
+}
+
+// read answers with a part of the log, if something of it is visible.
+func (p *longPoll) read(ctx context.Context, part *feed.Part) (done bool, err error) {
 	defer closing(part)
 	if part.Empty() {
 		p.reach(part)
 		return false, nil
 	}
-	d, served, err := p.x.authorizeLog(ctx)
-	switch {
-	case err != nil:
-		return false, err
-	case !served:
-		return false, nil // the part is read again, as what the resync begins with
+	r := &logRead{x: p.x, part: part}
+	r.d, r.served, err = p.x.authorizeLog(ctx)
+	if err != nil || !r.served {
+		return false, err // not served: the part is read again, as what the resync begins with
 	}
-	r := logRead{x: p.x, part: part, d: d, served: true}
 	if done, err = r.deliver(ctx, false); err == nil && !done {
 		p.reach(part)
 	}
@@ -135,8 +140,9 @@ func (p *longPoll) timeout(ctx context.Context, part *feed.Part) error {
 func (p *longPoll) reach(part *feed.Part) { p.at, p.upToDate = part.End, part.UpToDate }
 
 // change answers with a resync, if the client's grants have changed. It reports whether it
-// did. The log is read first, with what the wait has passed over.
+// did. The log is read up to its end first.
 func (p *longPoll) change(ctx context.Context) (done bool, err error) {
+	defer p.x.server.rushes.Add(1).Done() // the same change may have woken others
 	r, err := p.x.readLog(ctx, p.at)
 	if err != nil {
 		return false, err

@@ -45,12 +45,12 @@ func (s *shapeServer) take(c *gin.Context, name string) (*exchange, answer, erro
 	return s.open(c.Request, s.auth.readerCredentials, func(who *access) (*exchange, answer, error) { return s.begin(c, name, who) })
 }
 
-// giveWay delays a live request while readers that a message has just woken are answered.
-// Most often the request comes from the client of one that was answered already. It is done
+// giveWay delays a live request while many readers are answered that were just woken. Most
+// often the request comes from the client of one that was answered already. It is done
 // first, so that all work for thousands of such requests comes later, too.
 func (s *shapeServer) giveWay(r *http.Request) {
 	if strings.Contains(r.URL.RawQuery, "live=true") {
-		s.upstream.feeds.GiveWay(r.Context())
+		s.rushes.GiveWay(r.Context())
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/proxy/cursor"
+	"github.com/shapegate/shapegate/proxy/rush"
 	"github.com/shapegate/shapegate/schema"
 )
 
@@ -22,6 +23,7 @@ type server struct {
 	key        cursor.Key
 	bodies     bodies
 	holding    holding
+	rushes     *rush.Rushes
 	metrics    *metrics
 	log        *slog.Logger
 }

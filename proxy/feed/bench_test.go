@@ -16,7 +16,7 @@ var benchIDs = authz.NewIDs(authz.NewFingerprintKey([]byte("a key for the benche
 // benchTail is a tail with cohorts of one waiting reader each. Each reader holds some
 // ids, and no two hold the same one.
 func benchTail(people, held int) *tail {
-	t := newTail(newColumns([]Column{{Name: "id"}}), &Config{Memory: 64 << 20}, nil, func() {}, &rushes{})
+	t := newTail(newColumns([]Column{{Name: "id"}}), &Config{Memory: 64 << 20}, nil, func() {})
 	t.begin(Place{Handle: "h"}, nil)
 	for p := range people {
 		set := authz.NewGrantSet(benchIDs, func(yield func(string) bool) {

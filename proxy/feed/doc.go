@@ -42,10 +42,9 @@
 // shared without a lock. An account counts bytes: windows and answers for their feed, and
 // feeds for the budget of Feeds.
 //
-// Where one message wakes many readers, new requests that are about to wait come after them,
-// see rush. When they are answered, their garbage is collected before the next message, see
-// garbage.
+// A tail says how many readers a message wakes, and the part of each when its reader is
+// answered: what can wait gives way to them, see package rush.
 //
-// Three locks exist: that of Feeds, for which feeds there are and who uses them, that of
-// each tail, and that of rushes. They are locked in this order.
+// Two locks exist: that of Feeds, for which feeds there are and who uses them, and that of
+// each tail. They are locked in this order.
 package feed

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/proxy/rush"
 )
 
 // Config configures Feeds. Upstream is required.
@@ -29,6 +30,9 @@ type Config struct {
 	// PerSubject bounds the feeds that count against one subject: those it started, but
 	// for those that only others read; 0: 100.
 	PerSubject int
+
+	// Rushes is told of the readers that are woken; nil: nobody is.
+	Rushes *rush.Rushes
 
 	// Memory bounds the windows and shared answers of all feeds, in bytes; 0: 64 MiB.
 	// The feeds that the fewest subjects read are trimmed first.
@@ -59,7 +63,6 @@ func orDefault[T ~int | ~int64](value *T, def T) {
 type Feeds struct {
 	cfg    Config
 	memory account // of all feeds
-	rushes rushes
 
 	ctx    context.Context //nolint:containedctx // of all feeds; Close ends it
 	cancel context.CancelFunc
@@ -90,8 +93,6 @@ func New(cfg Config) (*Feeds, error) {
 	}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
 	f.tasks.Go(f.sweep)
-	f.rushes.begun = make(chan struct{}, 1)
-	f.tasks.Go(func() { newGarbage().run(f.ctx, f.rushes.begun) })
 	return f, nil
 }
 
@@ -143,16 +144,12 @@ func (f *Feeds) Open(log *electric.LogSpec, columns []Column, shape, subject str
 	return feed, nil
 }
 
-// GiveWay waits while many readers that one message woke are being answered, for a tenth of
-// a second at most: a request that is about to wait itself can come after them.
-func (f *Feeds) GiveWay(ctx context.Context) { f.rushes.wait(ctx) }
-
 // start starts a feed. The caller holds the lock.
 func (f *Feeds) start(log *upstreamLog, shape string) *Feed {
 	f.number++
 	ctx, cancel := context.WithCancel(f.ctx)
 	feed := &Feed{
-		upstream: log, tail: newTail(log.columns, &f.cfg, &f.memory, f.reclaim, &f.rushes),
+		upstream: log, tail: newTail(log.columns, &f.cfg, &f.memory, f.reclaim),
 		feeds: f, shape: shape, name: strconv.Itoa(f.number), cancel: cancel,
 	}
 	follower := newFollower(log, feed.tail, f.cfg.Logger.With(slog.String("shape", shape)))

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/proxy/rush"
 )
 
 // Place is a place in a log.
@@ -33,7 +34,7 @@ type Part struct {
 	cohort *Cohort
 	over   bool // up-to-date was returned
 
-	rush *rush // of the part's reader, until it is answered; nil: none
+	rush *rush.Rush // of the part's reader, until it is answered
 }
 
 // Next returns the next message, or io.EOF after the last one. Other errors are those of
@@ -95,10 +96,8 @@ func (p *Part) span() (_ span, whole bool) {
 
 // Close notes that the reader is answered, and ends the request at Electric, if there is one.
 func (p *Part) Close() error {
-	if p.rush != nil {
-		p.rush.done()
-		p.rush = nil
-	}
+	p.rush.Done()
+	p.rush = nil
 	if p.response == nil {
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/shapegate/shapegate/proxy/electric"
+	"github.com/shapegate/shapegate/proxy/rush"
 )
 
 // tail is the newest part of a log and those who read it: under one lock, so that no
@@ -16,7 +17,7 @@ import (
 type tail struct {
 	memory  account // of the window and the answers
 	reclaim func()  // frees memory if all feeds use too much; called without the lock
-	rushes  *rushes // of all feeds
+	rushes  *rush.Rushes
 
 	mu       sync.Mutex
 	link     link
@@ -31,8 +32,8 @@ var errAway = errors.New("the log could not be followed for too long")
 
 // newTail returns a tail that waits for its follower. Its shared answers may take a part
 // of the budget.
-func newTail(columns *columns, cfg *Config, budget *account, reclaim func(), rushes *rushes) *tail {
-	t := &tail{link: newLink(cfg.Away), reclaim: reclaim, rushes: rushes}
+func newTail(columns *columns, cfg *Config, budget *account, reclaim func()) *tail {
+	t := &tail{link: newLink(cfg.Away), reclaim: reclaim, rushes: cfg.Rushes}
 	t.memory.above = budget
 	t.window.memory.above = &t.memory
 	t.cohorts.columns = columns
@@ -166,9 +167,9 @@ func (t *tail) pass(b *batch) {
 	t.link.answered()
 	t.mu.Unlock()
 	t.reclaim()
-	rush := t.rushes.begin(len(wakes))
+	woken := t.rushes.Add(len(wakes))
 	for _, w := range wakes {
-		w.part.rush = rush
+		w.part.rush = woken
 		w.send()
 	}
 }

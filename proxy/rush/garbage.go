@@ -1,8 +1,7 @@
-package feed
+package rush
 
 import (
 	"context"
-	"runtime"
 	"runtime/metrics"
 	"time"
 )
@@ -18,26 +17,25 @@ import (
 // With GOGC=off the collector is never started here.
 type garbage struct {
 	heap    func() heap
+	isBusy  func() bool // there is a rush
 	collect func()
 }
 
 // calmTime is how long after the last rush the collector is started. The clients of the rush
 // are back by then. Where rushes follow each other faster, it is left to itself.
-const calmTime = 500 * time.Millisecond
+const calmTime = 250 * time.Millisecond
 
-func newGarbage() *garbage { return &garbage{heap: readHeap, collect: runtime.GC} }
-
-// run collects after rushes until ctx ends. A rush that begins is sent on begun.
-func (g *garbage) run(ctx context.Context, begun <-chan struct{}) {
+// run collects after rushes until ctx ends. The end of each is sent on ended.
+func (g *garbage) run(ctx context.Context, ended <-chan struct{}) {
 	calm := time.NewTimer(calmTime)
-	calm.Stop() // nothing has begun yet
+	calm.Stop() // there was no rush yet
 	defer calm.Stop()
 	for {
 		select {
-		case <-begun:
+		case <-ended:
 			calm.Reset(calmTime)
 		case <-calm.C:
-			if g.heap().isWorthCollecting() {
+			if !g.isBusy() && g.heap().isWorthCollecting() {
 				g.collect()
 			}
 		case <-ctx.Done():

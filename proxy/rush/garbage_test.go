@@ -1,39 +1,46 @@
-package feed
+package rush
 
 import (
 	"context"
 	"math"
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
-// Rushes that follow each other are followed by one collection, and not by one for each.
+// Rushes that follow each other are followed by one collection, and not by one for each. None
+// is in the middle of a rush that is longer than the calm.
 func TestGarbageIsCollectedOnceAfterRushes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		rushes, collections := make(chan struct{}), make(chan time.Time, 10)
+		ended, collections := make(chan struct{}), make(chan time.Time, 10)
+		var busy atomic.Bool
 		g := &garbage{
 			heap:    func() heap { return heap{live: 100, now: 140, goal: 200} },
+			isBusy:  busy.Load,
 			collect: func() { collections <- time.Now() },
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan struct{})
+		over := make(chan struct{})
 		go func() {
-			defer close(ended)
-			g.run(ctx, rushes)
+			defer close(over)
+			g.run(ctx, ended)
 		}()
 		time.Sleep(2 * calmTime) // there was no rush
 		var last time.Time
-		for range 3 {
-			time.Sleep(calmTime / 2)
-			rushes <- struct{}{}
+		for _, length := range []time.Duration{calmTime / 2, calmTime / 2, 3 * calmTime} {
+			busy.Store(true)
+			time.Sleep(length)
+			busy.Store(false)
+			ended <- struct{}{}
 			last = time.Now()
+			synctest.Wait()
 		}
 		time.Sleep(5 * calmTime)
 		cancel()
-		<-ended
+		<-over
 		close(collections)
 		var after []time.Duration
 		for at := range collections {
