@@ -28,12 +28,6 @@ func guardOf(a *access, d authz.Decision) *guard {
 	return &guard{access: a, named: d, permitted: d.Grants, since: time.Now()}
 }
 
-// newGuard decides anew: the caller has just asked Electric for something.
-func newGuard(ctx context.Context, a *access, named authz.Decision) (*guard, error) {
-	g := &guard{access: a, named: named}
-	return g, g.renew(ctx)
-}
-
 // renew decides anew.
 func (g *guard) renew(ctx context.Context) error {
 	d, err := g.access.reauthorize(ctx)
@@ -41,9 +35,14 @@ func (g *guard) renew(ctx context.Context) error {
 		return err
 	}
 	g.since, g.now = time.Now(), d
+	return g.narrow()
+}
+
+// narrow permits of what is named what is permitted now, and was all the time.
+func (g *guard) narrow() error {
 	g.permitted = g.named.Grants
-	if d.Fingerprint != g.named.Fingerprint {
-		g.permitted = g.named.Grants.And(d.Grants)
+	if g.now.Fingerprint != g.named.Fingerprint {
+		g.permitted = g.named.Grants.And(g.now.Grants)
 	}
 	lost, ok := g.access.sub.Interrupted(g.named.At)
 	if !ok {
@@ -101,26 +100,26 @@ var errUnsettled = &problem{
 }
 
 // settle has ask ask Electric for the rows that a decision permits, or for some of them,
-// and decides anew when they are there. ask returns the decision with the grants that it
-// has asked for.
+// and decides anew when they are there. ask leaves in the decision the grants that it has
+// asked for.
 //
 // An id may have been taken away and given back meanwhile: its rows may be from in between,
 // when they were not the client's to read. They cannot be left out, since the handle names
 // the id, and nobody would bring them later. So ask is called again, with the newer
 // decision. So it is where a gate was lost for a moment, and with it all ids.
-func (a *access) settle(ctx context.Context, d authz.Decision, ask func(authz.Decision) (authz.Decision, error)) (*guard, error) {
+func (a *access) settle(ctx context.Context, d authz.Decision, ask func(*authz.Decision) error) (*guard, error) {
+	g := &guard{access: a, now: d}
 	for range mostAsked {
-		named, err := ask(d)
-		if err != nil {
+		g.named, g.since = g.now, time.Time{}
+		if err := ask(&g.named); err != nil {
 			return nil, err
 		}
-		g, err := newGuard(ctx, a, named)
+		err := g.renew(ctx)
 		switch {
 		case errors.Is(err, errStaleHandle) && !g.since.IsZero(): // decided, and what was lost has no names
 		case err != nil || !g.regained:
 			return g, err
 		}
-		d = g.now
 	}
 	return nil, errUnsettled
 }

@@ -28,10 +28,10 @@ func (i *initialRead) serve(ctx context.Context) error {
 	}
 	var r snapshot
 	defer func() { closeSnapshot(r) }()
-	g, err := x.access.settle(ctx, i.d, func(d authz.Decision) (_ authz.Decision, err error) {
+	g, err := x.access.settle(ctx, i.d, func(d *authz.Decision) (err error) {
 		closeSnapshot(r)
 		r, err = x.source.open(ctx, &subset.Request{}, d.Grants)
-		return d, err
+		return err
 	})
 	if err != nil {
 		return err

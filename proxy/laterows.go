@@ -48,7 +48,11 @@ func (l *lateRows) ask(ctx context.Context, keys []string, f *rowfilter.Filter, 
 	if err != nil {
 		return err
 	}
-	snapshot, err := l.snapshots.ask(ctx, []electric.Subset{q})
+	p, err := newPlan(q)
+	if err != nil {
+		return err
+	}
+	snapshot, err := l.snapshots.ask(ctx, p)
 	if err != nil {
 		return err
 	}

@@ -9,13 +9,34 @@ import (
 	"github.com/shapegate/shapegate/proxy/subset"
 )
 
-// plan returns the subset requests that together ask for the rows that grants reach and
-// that the client asked for. That is one request, unless the ids do not fit into one body:
-// then there are several, where neither an order nor a limit stands against it. Rows that
-// two filters reach may come twice.
-func (s *snapshots) plan(asked *subset.Request, g authz.Grants) ([]electric.Subset, error) {
+// plan is the subset requests that together ask for some rows.
+type plan struct {
+	subsets []electric.Subset
+	body    string // of the only one, if requests may share its answer
+}
+
+// mostSharedQuestion is how long the body of a request is at most, in bytes, whose answer
+// requests may share: it is compared with those that are under way.
+const mostSharedQuestion = 4 << 10
+
+// newPlan returns the plan with some subset requests. It returns an error for text that is not
+// valid UTF-8.
+func newPlan(subsets ...electric.Subset) (*plan, error) {
+	p := &plan{subsets: subsets}
+	if len(subsets) > 1 || textSize(&subsets[0]) > mostSharedQuestion {
+		return p, nil
+	}
+	body, err := subsets[0].Body()
+	p.body = string(body)
+	return p, err
+}
+
+// plan plans for the rows that grants reach and that the client asked for. That is one
+// request, unless the ids do not fit into one body: then there are several, where neither an
+// order nor a limit stands against it. Rows that two filters reach may come twice.
+func (s *snapshots) plan(asked *subset.Request, g authz.Grants) (*plan, error) {
 	if g.IsEverything() {
-		return []electric.Subset{combine(asked)}, nil
+		return newPlan(combine(asked))
 	}
 	shape := s.log.shape
 	rule := shape.table.rule()
@@ -23,13 +44,17 @@ func (s *snapshots) plan(asked *subset.Request, g authz.Grants) ([]electric.Subs
 		none := combine(asked)
 		none.Where = "false"
 		none.Params = nil
-		return []electric.Subset{none}, nil
+		return newPlan(none)
 	}
 	filters := make([]filterArray, len(rule.Filters))
 	for i, name := range rule.Filters {
 		filters[i] = s.log.upstream.literals.of(shape, name, g.Set(i))
 	}
-	return planFor(asked, filters, func(i int) []string { return shape.validIDs(rule.Filters[i], g.Set(i)) })
+	subsets, err := planFor(asked, filters, func(i int) []string { return shape.validIDs(rule.Filters[i], g.Set(i)) })
+	if err != nil {
+		return nil, err
+	}
+	return newPlan(subsets...)
 }
 
 // planFor returns the subset requests that together ask for the rows that any of the

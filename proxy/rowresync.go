@@ -15,7 +15,7 @@ import (
 // rowResync is the resync of a shape: deletes, then rows.
 type rowResync struct {
 	source *shapeSource
-	diff   rowfilter.Resync
+	comparison
 	filter *rowfilter.Filter // of the log up to the resync; nil: the part of it is empty
 	rows   *rows             // nil: there are none to ask for
 }
@@ -26,10 +26,10 @@ func (s *shapeSource) resync(ctx context.Context, l *logRead) (*resync, error) {
 	x := l.x
 	var body *rowResync
 	r := &resync{x: x}
-	g, err := x.access.settle(ctx, l.d, func(d authz.Decision) (_ authz.Decision, err error) {
+	g, err := x.access.settle(ctx, l.d, func(d *authz.Decision) (err error) {
 		body.Close()
 		body, err = s.compare(ctx, l, d, &r.of)
-		return d, err
+		return err
 	})
 	if err != nil {
 		body.Close()
@@ -45,37 +45,55 @@ func (s *shapeSource) resync(ctx context.Context, l *logRead) (*resync, error) {
 
 // compare compares the client's grants with a decision and asks Electric for the rows in
 // question. It says in of what the cursor has to know.
-func (s *shapeSource) compare(ctx context.Context, l *logRead, d authz.Decision, of *cursor.Resync) (*rowResync, error) {
+func (s *shapeSource) compare(ctx context.Context, l *logRead, d *authz.Decision, of *cursor.Resync) (*rowResync, error) {
 	named := s.named(l.x)
-	held, err := named.mayHold(ctx, d)
-	if err != nil {
-		return nil, err
-	}
-	for _, g := range append(held, d.Grants) {
-		if g.IsEverything() {
-			return nil, errStaleHandle // to or from every row: there are no ids to compare
-		}
-	}
 	lost, err := named.interrupted()
 	if err != nil {
 		return nil, err
 	}
+	*of = cursor.Resync{To: cursor.Named(*d), At: d.At, ByKey: named.rule.ByKey()}
+	r := &rowResync{source: s}
+	between, isPlain := named.between(d, lost)
+	if isPlain = isPlain && l.part.Empty(); !isPlain || !s.shape.compared.find(between, &r.comparison) {
+		if err := r.compare(ctx, named, l.part, *d, lost, of); err != nil {
+			return nil, err
+		}
+	}
+	if isPlain {
+		s.shape.compared.keep(between, &r.comparison)
+	}
+	return r, r.ask(ctx, of)
+}
+
+// compare is shapeSource.compare without asking. lost are the ids that were interrupted.
+func (r *rowResync) compare(ctx context.Context, named *namedGrants, p *feed.Part, d authz.Decision, lost authz.Grants, of *cursor.Resync) error {
+	held, err := named.mayHold(ctx, d)
+	if err != nil {
+		return err
+	}
+	for _, g := range append(held, d.Grants) {
+		if g.IsEverything() {
+			return errStaleHandle // to or from every row: there are no ids to compare
+		}
+	}
 	unkept, all := named.client.cursor.Unkept()
 	lost = lost.Or(grantsOfIDs(d.Grants, unkept))
-	r := &rowResync{source: s, diff: rowfilter.NewResync(named.rule, d.Grants, held[0], held[1:], lost)}
-	*of = cursor.Resync{To: cursor.Named(d), At: d.At, ByKey: named.rule.ByKey()}
+	r.diff = rowfilter.NewResync(named.rule, d.Grants, held[0], held[1:], lost)
 	if all {
 		r.diff = r.diff.Keeping(authz.Grants{})
 	}
 	if err := r.keep(ctx, named, d, held[0], of); err != nil {
-		return nil, err
+		return err
 	}
-	if !l.part.Empty() {
+	if !p.Empty() {
 		if r.filter, err = named.filterOf(ctx, d, held, lost); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return r, r.ask(ctx, of)
+	if asked := r.diff.Ask(); !asked.IsEmpty() {
+		r.plan, err = r.source.snapshots.plan(&subset.Request{}, asked)
+	}
+	return err
 }
 
 // keep decides what was kept through the resync, and notes for the cursor what was not.
@@ -110,12 +128,11 @@ func (r *rowResync) keep(ctx context.Context, named *namedGrants, d authz.Decisi
 // ask asks Electric for the rows that come and, where an id is not the key of a row, for
 // those that go.
 func (r *rowResync) ask(ctx context.Context, of *cursor.Resync) error {
-	asked := r.diff.Ask()
-	if asked.IsEmpty() {
+	if r.plan == nil {
 		return nil
 	}
 	var err error
-	if r.rows, err = r.source.snapshots.open(ctx, &subset.Request{}, asked); err != nil {
+	if r.rows, err = r.source.snapshots.ask(ctx, r.plan); err != nil {
 		return r.source.req.explain(err)
 	}
 	of.Fence, err = r.rows.Fence()

@@ -25,6 +25,8 @@ type shape struct {
 	feedColumns   []feed.Column
 	filterColumns []int
 
+	compared compared
+
 	// specs are the log specs of a shape without params, by replica.
 	specs [2]atomic.Pointer[electric.LogSpec]
 }

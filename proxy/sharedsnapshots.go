@@ -14,19 +14,24 @@ import (
 // a snapshot. It is taken when all of them have come, so it is as new as one of their own.
 // Which of its rows a request may have is decided for each of them as ever.
 type sharedSnapshots struct {
-	*flight.Group[*electric.KeptSubset]
+	*flight.Group[sharedQuestion, *electric.KeptSubset]
 }
 
-// What can be shared: in bytes, since a question is compared with those that are under way
-// and an answer is kept until all have read it, and how long it may take.
+// sharedQuestion is the same for requests that may share a snapshot.
+type sharedQuestion struct {
+	log  string // see electric.LogSpec.Key
+	body string // see plan
+}
+
+// What can be shared: an answer of so many bytes, since it is kept until all have read it,
+// that takes so long at most.
 const (
-	mostSharedQuestion = 4 << 10
-	mostSharedAnswer   = 64 << 10
-	sharedTime         = time.Minute
+	mostSharedAnswer = 64 << 10
+	sharedTime       = time.Minute
 )
 
 func newSharedSnapshots(r prometheus.Registerer) (sharedSnapshots, error) {
-	s := sharedSnapshots{flight.New[*electric.KeptSubset]()}
+	s := sharedSnapshots{flight.New[sharedQuestion, *electric.KeptSubset]()}
 	if r == nil {
 		return s, nil
 	}
@@ -38,16 +43,12 @@ func newSharedSnapshots(r prometheus.Registerer) (sharedSnapshots, error) {
 
 // join returns a snapshot for a plan that others ask for, too. Where it returns none, the
 // caller asks, and calls asked when Electric answers. Errors are those of Electric.
-func (s sharedSnapshots) join(ctx context.Context, from *snapshots, plan []electric.Subset) (kept *electric.KeptSubset, asked func(), err error) {
-	if len(plan) > 1 || textSize(&plan[0]) > mostSharedQuestion {
+func (s sharedSnapshots) join(ctx context.Context, from *snapshots, p *plan) (kept *electric.KeptSubset, asked func(), err error) {
+	if p.body == "" {
 		return nil, func() {}, nil
 	}
-	body, err := plan[0].Body()
-	if err != nil {
-		return nil, nil, err
-	}
 	places, client, spec := from.place.limiter, from.log.upstream.electric, from.log.spec
-	kept, _, asked, err = s.Join(ctx, spec.Key()+"\x00"+string(body), func(ctx context.Context) (*electric.KeptSubset, bool, error) {
+	kept, _, asked, err = s.Join(ctx, sharedQuestion{spec.Key(), p.body}, func(ctx context.Context) (*electric.KeptSubset, bool, error) {
 		ctx, cancel := context.WithTimeout(ctx, sharedTime)
 		defer cancel()
 		leave, err := places.read(ctx)
@@ -55,7 +56,7 @@ func (s sharedSnapshots) join(ctx context.Context, from *snapshots, plan []elect
 			return nil, false, err
 		}
 		defer leave()
-		kept, err := client.KeepSubset(ctx, spec, plan[0], mostSharedAnswer)
+		kept, err := client.KeepSubset(ctx, spec, p.subsets[0], mostSharedAnswer)
 		if ctx.Err() != nil {
 			err = &electric.UnavailableError{Err: context.Cause(ctx)}
 		}

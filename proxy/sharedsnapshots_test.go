@@ -41,6 +41,14 @@ func (e *slowElectric) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
+func planOf(t *testing.T, q electric.Subset) *plan {
+	p, err := newPlan(q)
+	if err != nil {
+		t.Error(err)
+	}
+	return p
+}
+
 // log is where rows come from that it is asked for.
 func (e *slowElectric) log(t *testing.T) *logSource {
 	t.Helper()
@@ -83,7 +91,7 @@ func TestHeldRequestsThatShareRowsKeepToTheirSubjectsPlaces(t *testing.T) {
 			all.Go(func() {
 				defer a.leave()
 				s := snapshots{place: a, log: log}
-				rows, err := s.ask(ctx, []electric.Subset{{Where: where}})
+				rows, err := s.ask(ctx, planOf(t, electric.Subset{Where: where}))
 				if err == nil {
 					rows.Close()
 				} else if !errors.Is(err, context.Canceled) {
@@ -121,7 +129,7 @@ func TestAQuestionOfSomeKilobytesIsShared(t *testing.T) {
 				all.Go(func() {
 					defer a.leave()
 					s := snapshots{place: a, log: log}
-					rows, err := s.ask(t.Context(), []electric.Subset{{Where: "id = ANY($1)", Params: map[string]string{"1": literal}}})
+					rows, err := s.ask(t.Context(), planOf(t, electric.Subset{Where: "id = ANY($1)", Params: map[string]string{"1": literal}}))
 					if err != nil {
 						t.Error(err)
 						return

@@ -19,11 +19,11 @@ type snapshots struct {
 // open asks for the rows that grants reach and that the client asked for. The caller closes
 // the rows.
 func (s *snapshots) open(ctx context.Context, asked *subset.Request, g authz.Grants) (*rows, error) {
-	plan, err := s.plan(asked, g)
+	p, err := s.plan(asked, g)
 	if err != nil {
 		return nil, err
 	}
-	return s.ask(ctx, plan)
+	return s.ask(ctx, p)
 }
 
 // ask asks for the rows of a plan: for the first snapshot at once, so that its failure can
@@ -31,27 +31,27 @@ func (s *snapshots) open(ctx context.Context, asked *subset.Request, g authz.Gra
 //
 // Requests that ask for the same few rows at the same time share a snapshot. Where a document
 // is shared with a group, thousands of waiting readers ask for its row.
-func (s *snapshots) ask(ctx context.Context, plan []electric.Subset) (*rows, error) {
+func (s *snapshots) ask(ctx context.Context, p *plan) (*rows, error) {
 	leave, err := s.place.turn(ctx)
 	if err != nil {
 		return nil, err
 	}
-	first, read, err := s.first(ctx, plan)
+	first, read, err := s.first(ctx, p)
 	if err != nil {
 		leave()
 		return nil, err
 	}
 	s.log.learn(first.Schema)
 	return &rows{
-		ctx: ctx, snapshots: s, todo: plan[1:], open: first, first: first,
+		ctx: ctx, snapshots: s, todo: p.subsets[1:], open: first, first: first,
 		leave: sync.OnceFunc(func() { read(); leave() }),
 	}, nil
 }
 
 // first takes the first snapshot of a plan, or shares it with others. The caller calls read
 // when the plan's rows have been read.
-func (s *snapshots) first(ctx context.Context, plan []electric.Subset) (first *electric.SubsetResponse, read func(), err error) {
-	kept, asked, err := s.log.upstream.shared.join(ctx, s, plan)
+func (s *snapshots) first(ctx context.Context, p *plan) (first *electric.SubsetResponse, read func(), err error) {
+	kept, asked, err := s.log.upstream.shared.join(ctx, s, p)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -62,7 +62,7 @@ func (s *snapshots) first(ctx context.Context, plan []electric.Subset) (first *e
 	if read, err = s.place.limiter.read(ctx); err != nil {
 		return nil, nil, err
 	}
-	if first, err = s.take(ctx, plan[0]); err != nil {
+	if first, err = s.take(ctx, p.subsets[0]); err != nil {
 		read()
 		return nil, nil, err
 	}

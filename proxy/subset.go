@@ -35,11 +35,11 @@ func (s *subsetRead) serve(ctx context.Context) error {
 	}
 	var r snapshot
 	defer func() { closeSnapshot(r) }()
-	g, err := x.access.settle(ctx, s.d, func(d authz.Decision) (_ authz.Decision, err error) {
-		d.Grants = s.mayBring(d)
+	g, err := x.access.settle(ctx, s.d, func(d *authz.Decision) (err error) {
+		d.Grants = s.mayBring(*d)
 		closeSnapshot(r)
 		r, err = x.source.open(ctx, x.req.subset, d.Grants)
-		return d, err
+		return err
 	})
 	if err != nil {
 		return err

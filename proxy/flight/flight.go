@@ -24,15 +24,15 @@ import (
 	"sync/atomic"
 )
 
-// Group is calls for answers of one type. It is safe for concurrent use.
-type Group[T any] struct {
+// Group is calls for answers of one type, each by a key. It is safe for concurrent use.
+type Group[K comparable, T any] struct {
 	ctx    context.Context //nolint:containedctx // of all questions; Close ends it
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup
 
 	mu      sync.Mutex
-	keys    map[string]*key[T] // of what is asked for at this moment
-	waiting atomic.Int64       // calls
+	keys    map[K]*key[T] // of what is asked for at this moment
+	waiting atomic.Int64  // calls
 }
 
 // key is the calls for one thing.
@@ -71,14 +71,14 @@ func (ask Ask[T]) safely(ctx context.Context) (value T, fit bool, err error) {
 }
 
 // New returns a Group without calls. The caller must Close it.
-func New[T any]() *Group[T] {
-	g := &Group[T]{keys: make(map[string]*key[T])}
+func New[K comparable, T any]() *Group[K, T] {
+	g := &Group[K, T]{keys: make(map[K]*key[T])}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	return g
 }
 
 // Close ends the questions that are under way, and waits until they have.
-func (g *Group[T]) Close() {
+func (g *Group[K, T]) Close() {
 	g.mu.Lock()
 	g.cancel()
 	g.mu.Unlock()
@@ -91,7 +91,7 @@ func (g *Group[T]) Close() {
 //
 // Errors are those of ask, one for a panic of it, and the cause of the context's end. After
 // Close everybody asks alone.
-func (g *Group[T]) Join(ctx context.Context, name string, ask Ask[T]) (value T, shared bool, done func(), err error) {
+func (g *Group[K, T]) Join(ctx context.Context, name K, ask Ask[T]) (value T, shared bool, done func(), err error) {
 	a, k := g.enter(name, ask)
 	if a == nil {
 		return value, false, func() { g.leave(name, k) }, nil
@@ -108,11 +108,11 @@ func (g *Group[T]) Join(ctx context.Context, name string, ask Ask[T]) (value T, 
 }
 
 // Waiting returns how many calls wait for an answer that they share.
-func (g *Group[T]) Waiting() int { return int(g.waiting.Load()) }
+func (g *Group[K, T]) Waiting() int { return int(g.waiting.Load()) }
 
 // enter returns the answer to wait for, with its key. Without an answer the caller asks alone,
 // and leaves the key if there is one.
-func (g *Group[T]) enter(name string, ask Ask[T]) (*answer[T], *key[T]) {
+func (g *Group[K, T]) enter(name K, ask Ask[T]) (*answer[T], *key[T]) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	k := g.keys[name]
@@ -133,7 +133,7 @@ func (g *Group[T]) enter(name string, ask Ask[T]) (*answer[T], *key[T]) {
 
 // abandon notes that a call does not wait for an answer any more. With the last one, the
 // question ends, or is not asked.
-func (g *Group[T]) abandon(k *key[T], a *answer[T]) {
+func (g *Group[K, T]) abandon(k *key[T], a *answer[T]) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if a.calls--; a.calls > 0 {
@@ -146,7 +146,7 @@ func (g *Group[T]) abandon(k *key[T], a *answer[T]) {
 }
 
 // leave notes that the first call for a key has asked.
-func (g *Group[T]) leave(name string, k *key[T]) {
+func (g *Group[K, T]) leave(name K, k *key[T]) {
 	if k == nil {
 		return
 	}
@@ -165,7 +165,7 @@ func (g *Group[T]) leave(name string, k *key[T]) {
 }
 
 // run asks for those who wait, until nobody does.
-func (g *Group[T]) run(name string, k *key[T]) {
+func (g *Group[K, T]) run(name K, k *key[T]) {
 	for {
 		a, ask := g.take(name, k)
 		if a == nil {
@@ -186,7 +186,7 @@ func (g *Group[T]) run(name string, k *key[T]) {
 
 // take returns the answer that those wait for who have come by now, and what it is asked
 // with; nil: they ask alone.
-func (g *Group[T]) take(name string, k *key[T]) (a *answer[T], ask Ask[T]) {
+func (g *Group[K, T]) take(name K, k *key[T]) (a *answer[T], ask Ask[T]) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	a, ask = k.next, k.ask

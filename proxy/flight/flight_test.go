@@ -19,7 +19,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // world is what is asked about: a number that grows.
 type world struct {
-	*flight.Group[int]
+	*flight.Group[string, int]
 	t *testing.T
 
 	mu    sync.Mutex
@@ -31,7 +31,7 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{Group: flight.New[int](), t: t, fit: true}
+	w := &world{Group: flight.New[string, int](), t: t, fit: true}
 	t.Cleanup(w.Close)
 	return w
 }
@@ -281,7 +281,7 @@ func TestCloseEndsWhatIsAsked(t *testing.T) {
 }
 
 func BenchmarkJoinAlone(b *testing.B) {
-	g := flight.New[int]()
+	g := flight.New[string, int]()
 	defer g.Close()
 	b.ReportAllocs()
 	for b.Loop() {

@@ -1,0 +1,56 @@
+package proxy
+
+import (
+	"sync/atomic"
+
+	"github.com/shapegate/shapegate/authz"
+	"github.com/shapegate/shapegate/proxy/rowfilter"
+)
+
+// comparison is what goes and comes between the grants that a client was served and those of
+// a decision, and how it is asked for.
+type comparison struct {
+	diff rowfilter.Resync
+	plan *plan // nil: there is nothing to ask for
+}
+
+// between names what a plain comparison depends on, and nothing else. Readers with equal
+// grants, which have become equal others, have the same.
+type between struct {
+	rule        *rowfilter.Rule
+	served, now authz.Fingerprint
+}
+
+// between returns what a comparison with a decision depends on. It returns false if it
+// depends on more: on resyncs that are pending or to be collapsed, or on what was lost for a
+// while.
+func (n *namedGrants) between(d *authz.Decision, lost authz.Grants) (_ between, isPlain bool) {
+	c := &n.client.cursor
+	return between{n.rule, c.Served.Fingerprint, d.Fingerprint}, len(c.Pending) == 0 && !c.MustCollapse() && lost.IsEmpty()
+}
+
+// compared keeps the latest plain comparison of a shape. One change of a group changes the
+// grants of thousands, and often from and to the same.
+type compared struct {
+	latest atomic.Pointer[keptComparison]
+}
+
+type keptComparison struct {
+	between    between
+	comparison comparison
+}
+
+func (c *compared) find(b between, found *comparison) bool {
+	kept := c.latest.Load()
+	if kept == nil || kept.between != b {
+		return false
+	}
+	*found = kept.comparison
+	return true
+}
+
+func (c *compared) keep(b between, made *comparison) {
+	if kept := c.latest.Load(); kept == nil || kept.between != b {
+		c.latest.Store(&keptComparison{b, *made})
+	}
+}
