@@ -39,15 +39,16 @@ func (a *access) want(r *http.Request, def *schema.Guarded) error {
 // decide asks what the subject may see now, as fresh as the shape wants it: before rows
 // are asked for, and once more when they are there.
 func (a *access) decide(ctx context.Context) (authz.Decision, error) {
+	consistency := authz.Bounded
 	if a.strict {
-		return a.ask(ctx, authz.Strict)
+		consistency = authz.Strict
 	}
-	return a.ask(ctx, authz.Bounded)
+	return a.ask(ctx, consistency)
 }
 
-func (a *access) ask(ctx context.Context, consistency authz.Consistency) (authz.Decision, error) {
+func (a *access) ask(ctx context.Context, consistency authz.Consistency) (d authz.Decision, err error) {
 	start := time.Now()
-	d, err := a.sub.Decide(ctx, consistency, a.fresh)
+	d, err = a.sub.Decide(ctx, consistency, a.fresh)
 	a.decisions.observe(ctx, time.Since(start), err)
 	return d, err
 }

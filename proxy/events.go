@@ -48,9 +48,9 @@ func (e *events) open(ctx context.Context) (*stream, error) {
 	}
 	defer closing(r.part)
 	if r.served || !r.part.UpToDate {
-		return e.openWithPart(ctx, &r)
+		return e.openWithPart(ctx, r)
 	}
-	return e.openWithResync(ctx, &r)
+	return e.openWithResync(ctx, r)
 }
 
 // openWithPart opens a stream with the part of the log that is there. The client was served

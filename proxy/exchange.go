@@ -86,16 +86,17 @@ func (x *exchange) authorizeLog(ctx context.Context) (d authz.Decision, served b
 
 // readLog reads the messages after a place, and decides when they are there: a grant may be
 // revoked, and the row written, while the read is on its way. The caller closes the part.
-func (x *exchange) readLog(ctx context.Context, after feed.Place) (logRead, error) {
+func (x *exchange) readLog(ctx context.Context, after feed.Place) (*logRead, error) {
 	p, err := x.source.read(ctx, after)
 	if err != nil {
-		return logRead{}, err
+		return nil, err
 	}
-	d, served, err := x.authorizeLog(ctx)
-	if err != nil {
+	r := &logRead{x: x, part: p}
+	if r.d, r.served, err = x.authorizeLog(ctx); err != nil {
 		closing(p)
+		return nil, err
 	}
-	return logRead{x: x, part: p, d: d, served: served}, err
+	return r, nil
 }
 
 // head is the head of an answer that brings the client to the end of a part. The client

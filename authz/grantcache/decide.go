@@ -30,12 +30,19 @@ var errAsk = errors.New("not cached")
 //
 // A lookup may cost a thousand times as much as a check, so none starts before the
 // checks have shown that it is needed.
-func (d *decider) decide(ctx context.Context, q *query, consistency authz.Consistency, fresh authz.ZedToken) (authz.Decision, error) {
+func (d *decider) decide(ctx context.Context, q *query, consistency authz.Consistency, fresh authz.ZedToken) (decision authz.Decision, err error) {
+	err = errAsk
 	if consistency == authz.Bounded {
-		if decision, err := d.cached(q, fresh); !errors.Is(err, errAsk) {
-			return decision, err
-		}
+		decision, err = d.cached(q, fresh)
 	}
+	if errors.Is(err, errAsk) {
+		decision, err = d.decideAnew(ctx, q, consistency, fresh)
+	}
+	return decision, err
+}
+
+// decideAnew is decide where SpiceDB has to be asked.
+func (d *decider) decideAnew(ctx context.Context, q *query, consistency authz.Consistency, fresh authz.ZedToken) (authz.Decision, error) {
 	q.shard.mu.Lock()
 	isFresh := q.fresh.has(fresh)
 	q.shard.mu.Unlock()
@@ -64,21 +71,27 @@ func (d *decider) decide(ctx context.Context, q *query, consistency authz.Consis
 
 // cached answers from entries as they are; errAsk if some have to be asked for. Freshness
 // is looked at first: what the watch hears afterwards only makes the answer newer.
-func (d *decider) cached(q *query, fresh authz.ZedToken) (authz.Decision, error) {
+func (d *decider) cached(q *query, fresh authz.ZedToken) (decision authz.Decision, err error) {
 	now := time.Now()
 	known, isCurrent := d.freshness.known(now)
 	q.shard.mu.Lock()
 	defer q.shard.mu.Unlock()
-	if !isCurrent || !q.fresh.has(fresh) {
-		return authz.Decision{}, errAsk
+	if !isCurrent || !q.fresh.has(fresh) || !d.isCurrent(q, now) {
+		return decision, errAsk
 	}
+	return d.compose(q, known)
+}
+
+// isCurrent reports whether every entry of a query says what SpiceDB would, as far as the
+// watch has brought it. The caller holds the shard's lock.
+func (d *decider) isCurrent(q *query, now time.Time) bool {
 	for e := range q.entries {
 		v := &e.value
 		if !v.isRefused(now) && (!v.valid || v.failure != nil || e.heard.isDirty() || d.ages.isExpired(e, now)) {
-			return authz.Decision{}, errAsk
+			return false
 		}
 	}
-	return d.compose(q, known)
+	return true
 }
 
 // ask answers by asking SpiceDB for what is not cached: with anew, for everything.
@@ -137,21 +150,27 @@ func (d *decider) awaitFilters(ctx context.Context, q *query, anew bool) error {
 // compose makes a decision of what the entries say at this moment. It is errAsk if an
 // entry that is needed has no answer. The watch has brought what was written before known.
 // The caller holds the shard's lock.
-func (d *decider) compose(q *query, known time.Time) (authz.Decision, error) {
+func (d *decider) compose(q *query, known time.Time) (decision authz.Decision, err error) {
 	if err := q.err(); err != nil {
-		return authz.Decision{}, err
+		return decision, err
 	}
 	seesAll := q.seesAll()
 	if q.last.isStale {
-		q.last = composed{grants: q.grants(seesAll)}
-		q.last.fingerprint = q.last.grants.Fingerprint(d.key, q.q.Rule.Label)
-		d.remembered.put(q.q.Subject.ObjectRef, q.last.fingerprint, q.last.grants)
+		d.composeAnew(q, seesAll)
 	}
-	decision := authz.Decision{Grants: q.last.grants, Fingerprint: q.last.fingerprint, At: q.moment(known, d.freshness.bound)}
+	decision.Grants, decision.Fingerprint = q.last.grants, q.last.fingerprint
+	decision.At = q.moment(known, d.freshness.bound)
 	if !seesAll {
 		decision.Tokens = d.tokens(q)
 	}
 	return decision, nil
+}
+
+// composeAnew makes the grants of what the entries say. The caller holds the shard's lock.
+func (d *decider) composeAnew(q *query, seesAll bool) {
+	q.last = composed{grants: q.grants(seesAll)}
+	q.last.fingerprint = q.last.grants.Fingerprint(d.key, q.q.Rule.Label)
+	d.remembered.put(q.q.Subject.ObjectRef, q.last.fingerprint, q.last.grants)
 }
 
 // tokenAge is how old a token may be before a newer one takes its place: SpiceDB forgets
