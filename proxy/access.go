@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/shapegate/shapegate/authz"
+	"github.com/shapegate/shapegate/authz/identity"
 	"github.com/shapegate/shapegate/authz/shapetoken"
 	"github.com/shapegate/shapegate/schema"
 )
@@ -15,7 +16,8 @@ import (
 type access struct {
 	auth      *authentication
 	creds     credentials
-	place     *admission // among the subject's requests
+	jwt       *identity.Identity // that the credentials are; nil: they are none
+	place     *admission         // among the subject's requests
 	subject   authz.Subject
 	sub       authz.Subscription
 	strict    bool // decisions are made at full consistency
@@ -76,10 +78,14 @@ func (a *access) reauthorizeLog(ctx context.Context) (authz.Decision, error) {
 }
 
 func (a *access) identify(ctx context.Context) error {
+	if a.jwt.Holds() {
+		return nil
+	}
 	who, err := a.auth.identify(ctx, &a.creds)
 	if err != nil {
 		return err
 	}
+	a.jwt = who.jwt
 	if who.subject.ObjectRef != a.subject.ObjectRef {
 		return errStaleHandle
 	}

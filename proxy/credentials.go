@@ -123,6 +123,8 @@ type bearer struct {
 	subject authz.Subject
 	fresh   authz.ZedToken    // the revision that each decision must have seen; empty: none
 	only    *shapetoken.Shape // what the credentials are good for; nil: everything
+
+	jwt *identity.Identity // nil: the credentials are no JWT
 }
 
 // identify verifies the credentials, and returns whose they are. It notes when they expire.
@@ -141,7 +143,7 @@ func (a *authentication) identify(ctx context.Context, c *credentials) (bearer, 
 	default:
 		who, err := a.tokens.Verify(ctx, c.token)
 		c.expires = who.Expires
-		return bearer{subject: who.Subject}, err
+		return bearer{subject: who.Subject, jwt: &who}, err
 	}
 }
 

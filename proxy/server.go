@@ -55,7 +55,7 @@ func (s *server) admit(r *http.Request, find func(*http.Request) (credentials, e
 		return nil, err
 	}
 	return &access{
-		auth: s.auth, creds: creds, subject: who.subject, place: place, decisions: &s.metrics.decisions,
+		auth: s.auth, creds: creds, jwt: who.jwt, subject: who.subject, place: place, decisions: &s.metrics.decisions,
 		fresh: who.fresh, only: who.only,
 	}, nil
 }

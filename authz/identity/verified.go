@@ -11,13 +11,7 @@ import (
 // does not change, but for its being expired; and whether its signature holds
 // changes only with its issuer's keys, which are numbered here.
 type verified struct {
-	tokens *recent.Map[[sha256.Size]byte, remembered]
-}
-
-type remembered struct {
-	identity Identity
-	by       *issuer
-	keys     uint64 // the number of the issuer's keys that verified it
+	tokens *recent.Map[[sha256.Size]byte, Identity]
 }
 
 // verifiedBytes bounds what is remembered: some ten thousand tokens of common
@@ -25,14 +19,14 @@ type remembered struct {
 const verifiedBytes = 32 << 20
 
 func newVerified() verified {
-	return verified{recent.New[[sha256.Size]byte, remembered](verifiedBytes)}
+	return verified{recent.New[[sha256.Size]byte, Identity](verifiedBytes)}
 }
 
-func (v verified) get(token [sha256.Size]byte) (Identity, bool) {
-	r, ok := v.tokens.Get(token)
-	return r.identity, ok && r.keys == r.by.keys.number()
+func (v verified) get(token [sha256.Size]byte) (who Identity, ok bool) {
+	who, ok = v.tokens.Get(token)
+	return who, ok && who.Holds()
 }
 
-func (v verified) put(token [sha256.Size]byte, r remembered) {
-	v.tokens.Put(token, r, recent.Size(r.identity.Subject.Claims)+len(r.identity.Subject.ID))
+func (v verified) put(token [sha256.Size]byte, who Identity) {
+	v.tokens.Put(token, who, recent.Size(who.Subject.Claims)+len(who.Subject.ID))
 }

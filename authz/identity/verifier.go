@@ -23,6 +23,18 @@ type Identity struct {
 	// Expires is the token's "exp". It is always set, and was in the future when
 	// the token was verified.
 	Expires time.Time
+
+	by   *issuer
+	keys uint64 // the number of the issuer's keys that verified the token
+}
+
+// Holds reports whether the token that was verified still holds: it has not expired, and its
+// issuer's keys are those that verified it. Where it returns false, Verify says why. Nil and
+// the zero value do not hold.
+//
+// Verify knows the tokens that held, too, but has to look for them by their hash.
+func (i *Identity) Holds() bool {
+	return i != nil && i.by != nil && i.keys == i.by.keys.number() && i.by.now().Before(i.Expires)
 }
 
 // Verifier checks tokens of one issuer, or of several. It is safe for concurrent use.
@@ -89,7 +101,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Identity, error) {
 		return Identity{}, refuse(errTooLong)
 	}
 	key := sha256.Sum256([]byte(token))
-	if who, ok := v.verified.get(key); ok && v.now().Before(who.Expires) {
+	if who, ok := v.verified.get(key); ok {
 		return who, nil
 	}
 	by, err := v.issuers.of(token)
@@ -99,7 +111,8 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Identity, error) {
 	keys := by.keys.number()
 	who, err := by.verify(ctx, token)
 	if err == nil {
-		v.verified.put(key, remembered{who, by, keys})
+		who.by, who.keys = by, keys
+		v.verified.put(key, who)
 	}
 	return who, err
 }

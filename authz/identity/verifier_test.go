@@ -480,13 +480,23 @@ func TestATokenThatHeldExpires(t *testing.T) {
 	v := newVerifier(t, cfg)
 	token := signHS256(t, good(nil))
 	for range 2 {
-		if _, err := v.Verify(t.Context(), token); err != nil {
-			t.Fatal(err)
+		who, err := v.Verify(t.Context(), token)
+		if err != nil || !who.Holds() {
+			t.Fatal(err, who)
 		}
+		defer func() {
+			if who.Holds() {
+				t.Error("it still holds")
+			}
+		}()
 	}
 	at = now.Add(2 * time.Hour)
 	_, err := v.Verify(t.Context(), token)
 	assertRefused(t, err, token, "expired")
+	var none *identity.Identity
+	if none.Holds() || new(identity.Identity).Holds() {
+		t.Error("what nobody has verified holds")
+	}
 }
 
 func BenchmarkVerify(b *testing.B) {
