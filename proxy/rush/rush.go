@@ -12,6 +12,9 @@ const (
 	many = 100
 	// longest is how long a rush lasts at most: a client may be slow to take its answer.
 	longest = time.Second
+	// pause is how long nobody is being answered at the end of a rush. Readers that were woken
+	// are not counted before their goroutines run.
+	pause = 20 * time.Millisecond
 )
 
 // Rushes counts the readers that are being answered, and has the rush of this moment. It is
@@ -47,6 +50,9 @@ type Rush struct {
 	began time.Time
 	left  int           // readers that are not answered yet
 	over  chan struct{} // closed at the end of the rush; nil: they are few
+
+	last    time.Time // when left became 0
+	pausing bool      // paused is about to look whether it still is
 }
 
 // Add notes that some readers were woken and are about to be answered. The caller calls Done
@@ -77,9 +83,33 @@ func (r *Rush) Done() {
 	}
 	r.of.mu.Lock()
 	defer r.of.mu.Unlock()
-	if r.left--; r.left == 0 {
-		r.close()
+	if r.left--; r.left > 0 {
+		return
 	}
+	if r.over == nil {
+		r.close()
+		return
+	}
+	if r.last = time.Now(); !r.pausing {
+		r.pausing = true
+		time.AfterFunc(pause, r.paused)
+	}
+}
+
+// paused ends the rush if nobody has been answered for a while.
+func (r *Rush) paused() {
+	r.of.mu.Lock()
+	defer r.of.mu.Unlock()
+	r.pausing = false
+	if r.left > 0 {
+		return
+	}
+	if left := pause - time.Since(r.last); left > 0 {
+		r.pausing = true
+		time.AfterFunc(left, r.paused)
+		return
+	}
+	r.close()
 }
 
 // end ends the rush when its time is over.

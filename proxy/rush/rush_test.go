@@ -39,7 +39,7 @@ func TestARequestGivesWayToWokenReaders(t *testing.T) {
 				r.Done()
 			}
 		}()
-		if took := giveWay(t.Context(), s); took != 20*time.Millisecond {
+		if took := giveWay(t.Context(), s); took != 20*time.Millisecond+pause {
 			t.Errorf("it gives way for %v", took)
 		}
 		if took := giveWay(t.Context(), s); took != 0 {
@@ -58,16 +58,20 @@ func TestReadersThatComeOneByOneAreARush(t *testing.T) {
 				all[i].Done()
 			}
 		}
-		if !s.isOn() {
-			t.Error("there is no rush")
-		}
 		for i, r := range all {
 			if i%3 != 0 {
 				r.Done()
 			}
 		}
-		if s.isOn() {
-			t.Error("it goes on")
+		time.Sleep(pause / 2)
+		late := s.Add(1) // it was woken with the others, and runs now
+		if late != all[len(all)-1] {
+			t.Error("the reader that comes last is of another rush, or of none")
+		}
+		time.Sleep(pause)
+		late.Done()
+		if took := giveWay(t.Context(), s); took != pause {
+			t.Errorf("it gives way for %v after the last answer", took)
 		}
 	})
 }
@@ -84,7 +88,7 @@ func TestARushEnds(t *testing.T) {
 		for range many {
 			next.Done()
 		}
-		if took := giveWay(t.Context(), s); took != 0 {
+		if took := giveWay(t.Context(), s); took != pause {
 			t.Errorf("it gives way for %v", took)
 		}
 		s.Add(many)
@@ -127,6 +131,8 @@ func TestTheEndOfARushIsToldOnce(t *testing.T) {
 		for range many {
 			r.Done()
 		}
+		time.Sleep(pause)
+		synctest.Wait()
 		if len(s.ended) != 1 {
 			t.Error("the end is not told")
 		}
