@@ -15,7 +15,8 @@ import (
 )
 
 // created measures how soon a document that is shared with a group is with all its members
-// who wait. One relationship changes what each of them may see.
+// who wait. One relationship changes what each of them may see. It stands beside a change of
+// a row that all of them have.
 type created struct {
 	options
 	clients []int
@@ -26,11 +27,12 @@ type created struct {
 }
 
 func (v *created) use() (name, short string) {
-	return "created", "Measure how soon a new document of a group is with all its members who wait, against a bare server"
+	return "created", "Measure how soon a new document of a group is with all its members who wait, against a change of a row and a bare server"
 }
 
 func (v *created) bind(flags *pflag.FlagSet) {
 	v.options.bind(flags)
+	v.own, flags.Lookup("ids").DefValue = 0, "0" // so all have equal grants
 	flags.IntSliceVar(&v.clients, "clients", []int{9000}, "people who wait, with a client each, one number after the other")
 	flags.IntVar(&v.samples, "samples", 10, "documents, one after the other")
 	flags.DurationVar(&v.pause, "pause", 500*time.Millisecond, "after each of them, as for fanout")
@@ -42,7 +44,7 @@ func (v *created) complete(getenv func(string) string) error {
 		err = errors.New("created measures the tool's own shapegate: leave out --url")
 	}
 	if err == nil {
-		v.people, v.own = slices.Max(v.clients), 0
+		v.people = slices.Max(v.clients)
 	}
 	return err
 }
@@ -99,7 +101,7 @@ func (v *created) at(ctx context.Context, s *site, clients int, bare *door, r *r
 		return err
 	}
 	create := turn{gate, func(ctx context.Context) ([]time.Duration, error) { return v.create(ctx, s, gate) }}
-	took, err := inTurn(ctx, v.samples, v.pause, create, least.changing(toAll))
+	took, err := inTurn(ctx, v.samples, v.pause, create, gate.changing(toAll), least.changing(toAll))
 	if err != nil {
 		return err
 	}
@@ -108,7 +110,11 @@ func (v *created) at(ctx context.Context, s *site, clients int, bare *door, r *r
 		return err
 	}
 	name := fmt.Sprintf("%d clients", clients)
-	r.figures = append(r.figures, quantiles(name, bare.name, quantile.Of(took[0]), quantile.Of(took[1]))...)
+	document := quantile.Of(took[0])
+	r.figures = append(r.figures, quantiles(name, bare.name, document, quantile.Of(took[2]))...)
+	row := quantiles(name, "change of a row", document, quantile.Of(took[1]))
+	row[1] = row[1].most(2)
+	r.figures = append(r.figures, row...)
 	each := func(n float64) string { return fmt.Sprintf("%.1f", n/float64(v.samples+1)) }
 	r.add(figure{name: name + ", calls to SpiceDB for each document", got: each(ended.spicedb - began.spicedb)})
 	r.add(figure{name: name + ", requests to Electric for each document", got: each(ended.electric - began.electric)})
