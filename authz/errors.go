@@ -41,10 +41,14 @@ type Error struct {
 // E returns an error of the given kind for the operation op.
 func E(kind Kind, op string, err error) error { return &Error{Kind: kind, Op: op, Err: err} }
 
-// Error implements error.
+// Error implements error. A kind that the cause says, too, is said once.
 func (e *Error) Error() string {
-	if e.Err == nil {
+	var cause *Error
+	switch {
+	case e.Err == nil:
 		return fmt.Sprintf("%s: %s", e.Op, e.Kind)
+	case errors.As(e.Err, &cause) && cause.Kind == e.Kind:
+		return fmt.Sprintf("%s: %v", e.Op, e.Err)
 	}
 	return fmt.Sprintf("%s: %s: %v", e.Op, e.Kind, e.Err)
 }
