@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"sync/atomic"
+	"weak"
 
 	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/proxy/rowfilter"
@@ -29,28 +30,28 @@ func (n *namedGrants) between(d *authz.Decision, lost authz.Grants) (_ between, 
 	return between{n.rule, c.Served.Fingerprint, d.Fingerprint}, len(c.Pending) == 0 && !c.MustCollapse() && lost.IsEmpty()
 }
 
-// compared keeps the latest plain comparison of a shape. One change of a group changes the
-// grants of thousands, and often from and to the same.
+// compared has the latest plain comparison of a shape, as long as a reader uses it. One change
+// of a group changes the grants of thousands, and often from and to the same.
+//
+// It does not keep a comparison from being collected, since that would keep the ids of old
+// grants.
 type compared struct {
-	latest atomic.Pointer[keptComparison]
+	latest atomic.Pointer[namedComparison]
 }
 
-type keptComparison struct {
-	between    between
-	comparison comparison
+type namedComparison struct {
+	between between
+	made    weak.Pointer[comparison]
 }
 
-func (c *compared) find(b between, found *comparison) bool {
-	kept := c.latest.Load()
-	if kept == nil || kept.between != b {
-		return false
+// find returns the comparison, which must not be changed, or nil.
+func (c *compared) find(b between) *comparison {
+	if latest := c.latest.Load(); latest != nil && latest.between == b {
+		return latest.made.Value()
 	}
-	*found = kept.comparison
-	return true
+	return nil
 }
 
-func (c *compared) keep(b between, made *comparison) {
-	if kept := c.latest.Load(); kept == nil || kept.between != b {
-		c.latest.Store(&keptComparison{b, *made})
-	}
+func (c *compared) add(b between, made *comparison) {
+	c.latest.Store(&namedComparison{b, weak.Make(made)})
 }

@@ -15,7 +15,7 @@ import (
 // rowResync is the resync of a shape: deletes, then rows.
 type rowResync struct {
 	source *shapeSource
-	comparison
+	*comparison
 	filter *rowfilter.Filter // of the log up to the resync; nil: the part of it is empty
 	rows   *rows             // nil: there are none to ask for
 }
@@ -54,13 +54,18 @@ func (s *shapeSource) compare(ctx context.Context, l *logRead, d *authz.Decision
 	*of = cursor.Resync{To: cursor.Named(*d), At: d.At, ByKey: named.rule.ByKey()}
 	r := &rowResync{source: s}
 	between, isPlain := named.between(d, lost)
-	if isPlain = isPlain && l.part.Empty(); !isPlain || !s.shape.compared.find(between, &r.comparison) {
+	isPlain = isPlain && l.part.Empty()
+	if isPlain {
+		r.comparison = s.shape.compared.find(between)
+	}
+	if r.comparison == nil {
+		r.comparison = &comparison{}
 		if err := r.compare(ctx, named, l.part, *d, lost, of); err != nil {
 			return nil, err
 		}
-	}
-	if isPlain {
-		s.shape.compared.keep(between, &r.comparison)
+		if isPlain {
+			s.shape.compared.add(between, r.comparison)
+		}
 	}
 	return r, r.ask(ctx, of)
 }
