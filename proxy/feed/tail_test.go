@@ -177,3 +177,28 @@ func TestEveryWaiterIsInItsLists(t *testing.T) {
 		t.Errorf("%d were taken, of %d", len(all), len(waiting))
 	}
 }
+
+// A reader that leaves at the moment when it is woken has not read what woke it. Its part ends
+// before that, and so is not up to date: a client that is told it is drops the steps of its
+// snapshots, and reads late messages as new ones.
+func TestAReaderThatLeavesAsItIsWokenIsNotUpToDate(t *testing.T) {
+	for _, why := range []error{ErrOver, ErrChanged} {
+		tail := benchTail(0, 0)
+		cohort := tail.cohort("all", func() (View, Encoder) { return View{All: true}, encodeAll })
+		w := &Waiter{wake: make(chan wake, 1), interest: Interest{Cohort: cohort}}
+		tail.waiters.join(w)
+		e, err := tail.cohorts.columns.decode(update("doc-0"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := tail.window.end
+		tail.pass(&batch{entries: []*entry{e}, from: before, end: position(t, "8_0"), upToDate: true, lastSeen: 9, size: e.size()})
+		p, err := w.leave(why)
+		if err != why {
+			t.Fatal(err)
+		}
+		if p.End.Offset != before || !p.Empty() || p.UpToDate {
+			t.Errorf("%v: a part up to %s, up to date: %v; want one up to %s that is not", why, p.End.Offset, p.UpToDate, before)
+		}
+	}
+}
