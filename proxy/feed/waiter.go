@@ -71,7 +71,7 @@ func (w *Waiter) Wait(ctx context.Context, until Until) (*Part, error) {
 }
 
 // leave ends a wait without a message. If the waiter was woken at the same moment, the
-// reader does not see that part, and its position stays before it.
+// reader does not see that part: its position stays before it, and is not the end of the log.
 func (w *Waiter) leave(err error) (*Part, error) {
 	t := w.interest.Cohort.tail
 	t.mu.Lock()
@@ -92,7 +92,7 @@ func (w *Waiter) leave(err error) (*Part, error) {
 	}
 	_ = woken.part.Close()
 	back := *woken.part
-	back.End.Offset, back.messages.batches = back.messages.after, nil
+	back.End.Offset, back.messages.batches, back.UpToDate = back.messages.after, nil, false
 	return &back, err
 }
 
