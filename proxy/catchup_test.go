@@ -4,9 +4,11 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/shapegate/shapegate/authz"
 	"github.com/shapegate/shapegate/integration/electrictest"
 	"github.com/shapegate/shapegate/proxy"
 )
@@ -156,6 +158,64 @@ func TestALongPollThatEndsBetweenTwoChunksIsNotUpToDate(t *testing.T) {
 	if string(a.body) != "[]" || a.upToDate() || a.offset() == first.offset() {
 		t.Errorf("%s, headers %v after %v", a.body, a.header, first.header)
 	}
+}
+
+// nudging wakes readers whose grants have not changed.
+type nudging struct {
+	proxy.Authorizer
+	nudge chan struct{} // closed once
+}
+
+type nudged struct {
+	authz.Subscription
+	by *nudging
+}
+
+func (n *nudging) Subscribe(q authz.Question) (authz.Subscription, error) {
+	s, err := n.Authorizer.Subscribe(q)
+	return nudged{s, n}, err
+}
+
+func (n nudged) Changed() <-chan struct{} {
+	select {
+	case <-n.by.nudge:
+		return n.Subscription.Changed()
+	default:
+		return n.by.nudge
+	}
+}
+
+// Readers that decide anew between two chunks, as all do when the watch is lost, ask Electric
+// for the next one only if their grants have changed: the feed has asked for it already.
+func TestReadersThatDecideAnewBetweenTwoChunksDoNotAskElectric(t *testing.T) {
+	d := deploy(t, standIn(func(o *electrictest.Options) { o.ChunkBytes = 300 }))
+	nudge := make(chan struct{})
+	d.replica(func(c *proxy.Config) { c.Authorizer = &nudging{c.Authorizer, nudge} })
+	alice := d.as("alice")
+	first := alice.get("/v1/shapes/documents?offset=-1")
+	poll := alice.hold("/v1/shapes/documents?live=true&" + first.onward())
+	d.waitHeld(1)
+	d.upstream.await(d.context(), t, 1, asked.live)
+	var n atomic.Int64
+	next := make(chan struct{})
+	d.upstream.failing(func(a asked) error {
+		if !logReads(a) || a.live() {
+			return nil
+		}
+		n.Add(1)
+		<-next
+		return nil
+	})
+	d.execUnread("UPDATE documents SET title = $1 WHERE id IN ($2, $3)", strings.Repeat("hidden", 50), full("d3"), full("d4"))
+	d.await(func() bool { return n.Load() == 1 }) // the feed's
+	close(nudge)
+	time.Sleep(100 * time.Millisecond)
+	if n := n.Load(); n != 1 {
+		t.Errorf("Electric was asked %d times for the second chunk", n)
+	}
+	close(next)
+	d.exec("UPDATE documents SET title = 'live' WHERE id = $1", full("d1"))
+	poll.answer().says("update d1 title=live", "up-to-date")
 }
 
 func TestEveryAnswerOfALongPollHasAnotherCursor(t *testing.T) {
