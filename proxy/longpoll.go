@@ -92,6 +92,9 @@ func (p *longPoll) take(ctx context.Context, part *feed.Part, err error) (done b
 		// What the wait has passed over concerns neither the grants that the client was served
 		// nor a snapshot that it has.
 		p.reach(part)
+		if !part.UpToDate {
+			return false, nil // Electric would be asked for what comes next: what is needed is decided first
+		}
 		return p.change(ctx)
 	case errors.Is(err, feed.ErrOver):
 		return true, p.timeout(ctx, part)
