@@ -16,7 +16,7 @@ import (
 type access struct {
 	auth      *authentication
 	creds     credentials
-	jwt       *identity.Identity // that the credentials are; nil: they are none
+	jwt       *identity.Identity // see bearer
 	place     *admission         // among the subject's requests
 	subject   authz.Subject
 	sub       authz.Subscription

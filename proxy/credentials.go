@@ -124,7 +124,7 @@ type bearer struct {
 	fresh   authz.ZedToken    // the revision that each decision must have seen; empty: none
 	only    *shapetoken.Shape // what the credentials are good for; nil: everything
 
-	jwt *identity.Identity // nil: the credentials are no JWT
+	jwt *identity.Identity // nil: the credentials are no JWT, or its verifier has to be asked each time
 }
 
 // identify verifies the credentials, and returns whose they are. It notes when they expire.
@@ -143,7 +143,11 @@ func (a *authentication) identify(ctx context.Context, c *credentials) (bearer, 
 	default:
 		who, err := a.tokens.Verify(ctx, c.token)
 		c.expires = who.Expires
-		return bearer{subject: who.Subject, jwt: &who}, err
+		b := bearer{subject: who.Subject}
+		if _, ok := a.tokens.(*identity.Verifier); ok { // another one may know more of the token than Holds
+			b.jwt = &who
+		}
+		return b, err
 	}
 }
 
