@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -70,6 +71,7 @@ type load struct {
 	requests int // under way, waiting for their turn, or held
 	queued   int
 	held     int
+	woken    atomic.Int32 // see woken
 
 	since time.Time     // since when it is idle
 	place *list.Element // among the idle; nil while it is not

@@ -145,7 +145,7 @@ func (p *longPoll) reach(part *feed.Part) { p.at, p.upToDate = part.End, part.Up
 // change answers with a resync, if the client's grants have changed. It reports whether it
 // did. The log is read up to its end first.
 func (p *longPoll) change(ctx context.Context) (done bool, err error) {
-	defer p.x.server.rushes.Add(1).Done() // the same change may have woken others
+	defer wokenByGrants(p.x.access.place, p.x.server.rushes).done() // as others may be, by the same change
 	r, err := p.x.readLog(ctx, p.at)
 	if err != nil {
 		return false, err
