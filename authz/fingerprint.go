@@ -14,7 +14,7 @@ import (
 
 // FingerprintKey keys every fingerprint. All replicas must have the same one:
 // then equal sets have equal fingerprints on each of them, and after a restart.
-// Make one with NewFingerprintKey.
+// Make one with NewFingerprintKey: the zero value is no key.
 //
 // It is a secret. It prints as a placeholder, so that it cannot reach a log.
 type FingerprintKey struct {

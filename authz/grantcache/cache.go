@@ -2,6 +2,7 @@ package grantcache
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"strconv"
 	"sync/atomic"
@@ -33,6 +34,9 @@ type Cache struct {
 
 // New returns a cache that does not watch yet. The caller closes it.
 func New(cfg Config) (*Cache, error) {
+	if cfg.Engine == nil || cfg.Key == (authz.FingerprintKey{}) {
+		return nil, errors.New("grantcache: Engine and Key are needed")
+	}
 	cfg.fill()
 	process := strconv.FormatUint(rand.Uint64N(1<<48), 36) //nolint:gosec // a name, not a secret
 	tasks, shards, touches := newTasks(), newShards(), &atomic.Uint64{}

@@ -502,3 +502,13 @@ func TestFiltersThatShareAnEntryAreDroppedOnce(t *testing.T) {
 		}
 	})
 }
+
+// Fingerprints that anybody can compute would be no secret.
+func TestACacheNeedsAKey(t *testing.T) {
+	if _, err := New(Config{Engine: newWorld()}); err == nil {
+		t.Error("there is a cache without a key")
+	}
+	if _, err := New(Config{Key: authz.NewFingerprintKey([]byte("a key of tests"))}); err == nil {
+		t.Error("there is a cache without SpiceDB")
+	}
+}
