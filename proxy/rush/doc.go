@@ -8,8 +8,8 @@
 //	answered      1   2   3   4   5 …
 //	come back       1   2   3   4 …      what the readers after 4 wait for
 //
-// So requests that are about to wait themselves give way until all are answered, or for half
-// a second: Rushes.GiveWay. And when they are back, the garbage of the answers is collected,
+// So requests that are about to wait themselves give way until all are answered, or for a
+// second: Rushes.GiveWay. And when they are back, the garbage of the answers is collected,
 // before the next message: see garbage.
 //
 // The package knows nothing of requests. Who wakes readers says how many, and who answers

@@ -11,7 +11,7 @@ const (
 	// many is how many readers make a rush: fewer are answered at once.
 	many = 100
 	// longest is how long a rush lasts at most: a client may be slow to take its answer.
-	longest = 500 * time.Millisecond
+	longest = time.Second
 	// pause is how long nobody is being answered at the end of a rush. Readers that were woken
 	// are not counted before their goroutines run.
 	pause = 20 * time.Millisecond
