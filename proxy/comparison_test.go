@@ -12,7 +12,7 @@ import (
 // it, it does not keep the grants that it has.
 func TestAComparisonIsSharedWhileItIsUsed(t *testing.T) {
 	rule := &rowfilter.Rule{Filters: []string{"id"}}
-	same := between{rule, authz.Fingerprint{1}, authz.Fingerprint{2}}
+	same := comparisonKey{rule, authz.Fingerprint{1}, authz.Fingerprint{2}}
 	var c compared
 	if c.find(same) != nil {
 		t.Error("there is one before there is one")
@@ -23,7 +23,7 @@ func TestAComparisonIsSharedWhileItIsUsed(t *testing.T) {
 	if c.find(same) != made {
 		t.Error("it is not shared")
 	}
-	for name, other := range map[string]between{
+	for name, other := range map[string]comparisonKey{
 		"a table that was learned anew": {&rowfilter.Rule{Filters: []string{"id"}}, same.served, same.now},
 		"from others":                   {rule, authz.Fingerprint{3}, same.now},
 		"to others":                     {rule, same.served, authz.Fingerprint{3}},

@@ -18,8 +18,8 @@
 //     Electric's log (logsource.go) and snapshots, whose rows are brought by a plan of
 //     requests at Electric (snapshots.go, plan.go, literals.go). Requests that ask for the
 //     same few rows at the same time share a snapshot (sharedsnapshots.go, package flight).
-//     Where one change wakes thousands of readers, requests that would wait come after them
-//     (package rush).
+//     Where one change wakes thousands of readers, new long-polls are delayed until those are
+//     answered (package rush).
 //     That of a collection of grants has no messages, and its rows are what SpiceDB says
 //     (grantssource.go, package permissions).
 //   - client is what the client holds, by its handle. namedGrants are the grants that the
@@ -33,8 +33,8 @@
 //     rows that late messages take away (laterows.go). Readers with equal grants are most
 //     often sent the same bytes.
 //   - resync is what a client is sent in addition when its grants have changed: rowresync.go
-//     of a shape, grantsresync.go of a collection. What goes and comes is a comparison, which
-//     readers with equal grants share (comparison.go).
+//     of a shape, grantsresync.go of a collection. A comparison says which ids are lost and
+//     gained. Readers with equal grants share it (comparison.go).
 //   - verdict is the decision alone, for servers in front that ask Electric themselves:
 //     forwarded.go, forwardauth.go, package extauthz.
 //   - arrayWriter (answer.go), lazyArray and eventWriter write the bytes.

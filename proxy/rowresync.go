@@ -53,10 +53,10 @@ func (s *shapeSource) compare(ctx context.Context, l *logRead, d *authz.Decision
 	}
 	*of = cursor.Resync{To: cursor.Named(*d), At: d.At, ByKey: named.rule.ByKey()}
 	r := &rowResync{source: s}
-	between, isPlain := named.between(d, lost)
+	key, isPlain := named.comparisonKey(d, lost)
 	isPlain = isPlain && l.part.Empty()
 	if isPlain {
-		r.comparison = s.shape.compared.find(between)
+		r.comparison = s.shape.compared.find(key)
 	}
 	if r.comparison == nil {
 		r.comparison = &comparison{}
@@ -64,7 +64,7 @@ func (s *shapeSource) compare(ctx context.Context, l *logRead, d *authz.Decision
 			return nil, err
 		}
 		if isPlain {
-			s.shape.compared.add(between, r.comparison)
+			s.shape.compared.add(key, r.comparison)
 		}
 	}
 	return r, r.ask(ctx, of)

@@ -3,8 +3,8 @@ package proxy
 import "github.com/shapegate/shapegate/proxy/rush"
 
 // woken is a request that was held, and is about to be answered because grants have changed.
-// Of each subject one counts: however slowly its requests are answered, one person does not
-// make others give way.
+// At most one request of a subject counts, by the subject's load: so one person with many slow
+// requests does not delay others.
 type woken struct {
 	load *load
 	rush *rush.Rush // nil: another request of the subject counts

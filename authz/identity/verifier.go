@@ -28,11 +28,11 @@ type Identity struct {
 	keys uint64 // the number of the issuer's keys that verified the token
 }
 
-// Holds reports whether the token that was verified still holds: it has not expired, and its
-// issuer's keys are those that verified it. Where it returns false, Verify says why. Nil and
-// the zero value do not hold.
+// Holds reports whether the token that was verified still holds: it has not expired, and the
+// issuer's keys have not changed since. If it returns false, call Verify again, which succeeds
+// or says why not. Nil and the zero value do not hold.
 //
-// Verify knows the tokens that held, too, but has to look for them by their hash.
+// Verify remembers tokens too, but has to hash a token to find it. Holds is cheaper.
 func (i *Identity) Holds() bool {
 	return i != nil && i.by != nil && i.keys == i.by.keys.number() && i.by.now().Before(i.Expires)
 }

@@ -1,5 +1,5 @@
-// Package flight has calls for the same thing share one answer, none of which is older than
-// any of its calls.
+// Package flight has calls for the same thing share an answer. An answer is never older than a
+// call that gets it: it is asked for after the call came.
 //
 // golang.org/x/sync/singleflight gives a call the answer that is under way, which may have
 // been made before the call. Here such a call waits for the next answer, with all others that
@@ -86,7 +86,7 @@ func (g *Group[K, T]) Close() {
 }
 
 // Join returns an answer for a key, shared with others. It returns false if the caller has to
-// ask by itself. The caller calls done, once, when it has asked. Calls for the key that come
+// ask by itself. The caller calls done, once, when it has asked, and may call it in any other case. Calls for the key that come
 // until then wait, and are then answered together: the ask of the first of them is called, once.
 //
 // Errors are those of ask, one for a panic of it, and the cause of the context's end. After

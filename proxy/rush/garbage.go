@@ -51,8 +51,8 @@ type heap struct {
 	goal uint64 // of now, at which the collector starts by itself
 }
 
-// isWorthCollecting reports whether a third of what may be allocated between two collections
-// was. So there are at most three times as many collections as without garbage.
+// isWorthCollecting reports whether a third of the room up to the next automatic collection is
+// used. So there are at most three times as many collections.
 func (h heap) isWorthCollecting() bool {
 	return h.goal > h.live && h.now > h.live+(h.goal-h.live)/3
 }

@@ -8,12 +8,12 @@ import (
 )
 
 const (
-	// many is how many readers make a rush: fewer are answered at once.
+	// many is how many readers make a rush. With fewer, nobody gives way.
 	many = 100
 	// longest is how long a rush lasts at most: a client may be slow to take its answer.
 	longest = time.Second
-	// pause is how long nobody is being answered at the end of a rush. Readers that were woken
-	// are not counted before their goroutines run.
+	// A rush ends when nobody has been answered for the time of a pause. Readers that were
+	// woken are not counted before their goroutines run.
 	pause = 20 * time.Millisecond
 )
 
@@ -38,13 +38,14 @@ func New() *Rushes {
 	return s
 }
 
-// Close ends what runs besides.
+// Close ends the goroutine that collects garbage.
 func (s *Rushes) Close() {
 	s.cancel()
 	s.garbage.Wait()
 }
 
-// Rush is readers that are answered at about the same time. It is one once they are many.
+// Rush counts readers that are answered at about the same time. Others give way to it once
+// they are many.
 type Rush struct {
 	of    *Rushes
 	began time.Time
@@ -52,7 +53,7 @@ type Rush struct {
 	over  chan struct{} // closed at the end of the rush; nil: they are few
 
 	last    time.Time // when left became 0
-	pausing bool      // paused is about to look whether it still is
+	pausing bool      // a timer will call paused
 }
 
 // Add notes that some readers were woken and are about to be answered. The caller calls Done

@@ -33,16 +33,17 @@ func (v *created) use() (name, short string) {
 func (v *created) bind(flags *pflag.FlagSet) {
 	v.options.bind(flags)
 	v.own, flags.Lookup("ids").DefValue = 0, "0" // so all have equal grants
-	flags.IntSliceVar(&v.clients, "clients", []int{9000}, "people who wait, with a client each, one number after the other")
-	flags.IntVar(&v.samples, "samples", 10, "documents, one after the other")
-	flags.DurationVar(&v.pause, "pause", 500*time.Millisecond, "after each of them, as for fanout")
+	_ = flags.MarkHidden("people")               // it is there
+	flags.IntSliceVar(&v.clients, "clients", []int{9000}, "how many people wait, with a client each; 100,1000 measures both, one after the other")
+	flags.IntVar(&v.samples, "samples", 10, "how many documents are created")
+	flags.DurationVar(&v.pause, "pause", 500*time.Millisecond, "how long to wait after each change, once all clients wait again")
 }
 
 func (v *created) complete(getenv func(string) string) error {
-	err := errors.Join(v.options.complete(getenv), checkClients(v.clients), atLeast(1, sizes{"samples": v.samples}), notNegative(v.pause))
-	if err == nil && v.target.URL != "" {
-		err = errors.New("created measures the tool's own shapegate: leave out --url")
+	if v.target.URL != "" {
+		return errors.New("created measures the tool's own shapegate: leave out --url")
 	}
+	err := errors.Join(v.options.complete(getenv), checkClients(v.clients), atLeast(1, sizes{"samples": v.samples}), notNegative(v.pause))
 	if err == nil {
 		v.people = slices.Max(v.clients)
 	}
