@@ -32,7 +32,7 @@ func (g guide) firstSteps() {
 	} else {
 		fmt.Fprintf(g.out, "\n# There are no relationships yet. One is written by\n#   curl -s -d 'type:id#relation@user:%s' %s/relationships\n", person, g.controls())
 	}
-	fmt.Fprintf(g.out, "\n# What a client remembers of its last answer.\n%s\n", g.remember(first, shellName(person)))
+	fmt.Fprintf(g.out, "\n# Keep what a client remembers of its last answer: AT is a handle and an offset.\n%s\n", g.remember(first, shellName(person)))
 	g.streamAndSession(first, shellName(person))
 	if g.table != nil {
 		fmt.Fprintf(g.out, "\n# Look at the stand-in's rows; INSERT, UPDATE and DELETE change them.\ncurl -s -d %s %s/sql\n",
@@ -44,17 +44,17 @@ func (g guide) firstSteps() {
 // says, a session, and a token for one shape.
 func (g guide) streamAndSession(address, person string) {
 	fmt.Fprintf(g.out, `
-# What has changed since, as an event stream, for three seconds.
+# What has changed since AT was taken, as an event stream, for three seconds.
 %[1]s || true
 
 # A session: a token that can be taken back. Use it, and end it.
 SESSION=$(%[2]s -X POST -H "Authorization: Bearer $%[3]s" %[4]s/v1/session | sed -n 's/.*"token": *"\([^"]*\)".*/\1/p')
-%[2]s -H "Authorization: Bearer $SESSION" %[4]s/v1/session
+%[2]s -H "Authorization: Bearer $SESSION" %[4]s/v1/session; echo
 %[5]s
 %[2]s -X DELETE -H "Authorization: Bearer $SESSION" %[4]s/v1/session
 
 # A token that reads one shape and nothing else, as Electric's ShapeStream takes it. Use it.
-%[2]s -X POST -H "Authorization: Bearer $%[3]s" "%[6]s"
+%[2]s -X POST -H "Authorization: Bearer $%[3]s" "%[6]s"; echo
 ONE=$(%[2]s -X POST -H "Authorization: Bearer $%[3]s" "%[6]s" | sed -n 's/.*"Bearer \([^"]*\)".*/\1/p')
 %[7]s
 `, strings.Replace(g.read(address+"live=true&live_sse=true&$AT", person), "curl -s", "curl -s -N --max-time 3", 1),
