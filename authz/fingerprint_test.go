@@ -124,6 +124,9 @@ func TestTheKeyDoesNotPrint(t *testing.T) {
 			t.Errorf("%s prints %s", verb, got)
 		}
 	}
+	if got, want := fmt.Sprintf("%x", testKey), fmt.Sprintf("%x", redactedKey); got != want {
+		t.Errorf("%%x prints %s", got)
+	}
 	inside := struct{ Key FingerprintKey }{testKey}
 	if got := fmt.Sprintf("%v", inside); got != "{"+redactedKey+"}" {
 		t.Errorf("inside a struct it prints %s", got)

@@ -164,6 +164,7 @@ func TestALongPollThatEndsBetweenTwoChunksIsNotUpToDate(t *testing.T) {
 type nudging struct {
 	proxy.Authorizer
 	nudge chan struct{} // closed once
+	anew  atomic.Int64  // how often readers were about to decide since then
 }
 
 type nudged struct {
@@ -179,6 +180,7 @@ func (n *nudging) Subscribe(q authz.Question) (authz.Subscription, error) {
 func (n nudged) Changed() <-chan struct{} {
 	select {
 	case <-n.by.nudge:
+		n.by.anew.Add(1)
 		return n.Subscription.Changed()
 	default:
 		return n.by.nudge
@@ -189,8 +191,8 @@ func (n nudged) Changed() <-chan struct{} {
 // for the next one only if their grants have changed: the feed has asked for it already.
 func TestReadersThatDecideAnewBetweenTwoChunksDoNotAskElectric(t *testing.T) {
 	d := deploy(t, standIn(func(o *electrictest.Options) { o.ChunkBytes = 300 }))
-	nudge := make(chan struct{})
-	d.replica(func(c *proxy.Config) { c.Authorizer = &nudging{c.Authorizer, nudge} })
+	by := &nudging{nudge: make(chan struct{})}
+	d.replica(func(c *proxy.Config) { by.Authorizer, c.Authorizer = c.Authorizer, by })
 	alice := d.as("alice")
 	first := alice.get("/v1/shapes/documents?offset=-1")
 	poll := alice.hold("/v1/shapes/documents?live=true&" + first.onward())
@@ -208,8 +210,10 @@ func TestReadersThatDecideAnewBetweenTwoChunksDoNotAskElectric(t *testing.T) {
 	})
 	d.execUnread("UPDATE documents SET title = $1 WHERE id IN ($2, $3)", strings.Repeat("hidden", 50), full("d3"), full("d4"))
 	d.await(func() bool { return n.Load() == 1 }) // the feed's
-	close(nudge)
-	time.Sleep(100 * time.Millisecond)
+	close(by.nudge)
+	d.await(func() bool { // the reader waits again, or asks
+		return n.Load() > 1 || by.anew.Load() > 0 && d.handler.Feeds()[0].Waiting > 0
+	})
 	if n := n.Load(); n != 1 {
 		t.Errorf("Electric was asked %d times for the second chunk", n)
 	}

@@ -18,15 +18,14 @@
 //     Electric's log (logsource.go) and snapshots, whose rows are brought by a plan of
 //     requests at Electric (snapshots.go, plan.go, literals.go). Requests that ask for the
 //     same few rows at the same time share a snapshot (sharedsnapshots.go, package flight).
-//     Where one change wakes thousands of readers, new long-polls are delayed until those are
-//     answered (package rush).
 //     That of a collection of grants has no messages, and its rows are what SpiceDB says
 //     (grantssource.go, package permissions).
 //   - client is what the client holds, by its handle. namedGrants are the grants that the
 //     handle names, recalled.
 //   - exchange has these, and chooses one of the kinds of answer: initialRead,
 //     positionRead, storedRead, catchUp, longPoll, events (with a stream), subsetRead. Each
-//     is a file. longPoll and events wait.
+//     is a file. longPoll and events wait. Where one change wakes thousands of readers, new
+//     ones of these are delayed until those are answered (package rush).
 //   - logRead is a part of the log that was read for a client, with the decision made since.
 //     logPart writes what of it is visible: through the filter, under a guard that decides
 //     anew while the answer is written, confirmed in strict shapes (confirm.go), with the

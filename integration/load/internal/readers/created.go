@@ -33,7 +33,7 @@ func (v *created) use() (name, short string) {
 func (v *created) bind(flags *pflag.FlagSet) {
 	v.options.bind(flags)
 	v.own, flags.Lookup("ids").DefValue = 0, "0" // so all have equal grants
-	_ = flags.MarkHidden("people")               // it is there
+	_ = flags.MarkHidden("people")               // each has one client
 	flags.IntSliceVar(&v.clients, "clients", []int{9000}, "how many people wait, with a client each; 100,1000 measures both, one after the other")
 	flags.IntVar(&v.samples, "samples", 10, "how many documents are created")
 	flags.DurationVar(&v.pause, "pause", 500*time.Millisecond, "how long to wait after each change, once all clients wait again")
